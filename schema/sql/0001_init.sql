@@ -1,0 +1,197 @@
+-- Postgres is the only truth; the queue carries ids and may vanish (DESIGN §7).
+--
+-- Terms: a delivery is one input as received (webhook, job result, timer); a run is the journey of one
+-- issue; a task is one unit of agent work in it; an attempt is one try at a task, numbered by its fence;
+-- an effect is one thing to do to the outside world, with a receipt once it is done.
+-- Leases: `lease_until` is compared with now() of this database only, so clocks of processes do not matter.
+
+create table repos (
+  id bigint generated always as identity primary key,
+  forge text not null check (forge in ('gitlab', 'github')),
+  project_id bigint not null,
+  path text not null,
+  default_branch text not null,
+  web_url text not null,
+  -- The project's hook is known to sign: requests without a signature are refused from then on.
+  hook_signs boolean not null default false,
+  hook_id bigint,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  unique (forge, project_id)
+);
+
+create table deliveries (
+  id uuid primary key default gen_random_uuid(),
+  -- `autodev` marks the bot's own events: job results, lost attempts, settled effects, timers.
+  source text not null check (source in ('gitlab', 'github', 'autodev')),
+  dedupe_key text not null,
+  event_name text not null,
+  -- Only the headers that normalisation needs; never a secret.
+  headers jsonb not null,
+  body text not null,
+  state text not null default 'new' check (state in ('new', 'done', 'ignored', 'parked')),
+  -- Why it was ignored or parked, or what was decided, in one line.
+  reason text,
+  attempts integer not null default 0,
+  not_before timestamptz not null default now(),
+  lease_until timestamptz,
+  lease_owner text,
+  received_at timestamptz not null default now(),
+  processed_at timestamptz,
+  unique (source, dedupe_key)
+);
+create index deliveries_due on deliveries (not_before) where state = 'new';
+create index deliveries_received on deliveries (received_at);
+
+create table runs (
+  id bigint generated always as identity primary key,
+  repo_id bigint not null references repos (id),
+  target_type text not null check (target_type in ('issue', 'change')),
+  target_iid integer not null,
+  -- One active run per target and role; `main` is the development workflow.
+  role text not null default 'main',
+  command text not null,
+  args text not null default '',
+  requester_id bigint not null,
+  requester_name text not null,
+  trigger_note_id bigint,
+  trigger_discussion_id text,
+  state text not null check (state in
+    ('queued', 'running', 'paused', 'completed', 'failed', 'stopped_budget', 'stopped_user', 'stopped_policy')),
+  stage text not null,
+  -- Everything the run was started with and must not change under it: title, text, settings, agent.
+  context jsonb not null,
+  -- Set once, at the end: {verdict, cause, next, at}.
+  verdict jsonb,
+  status_note_id bigint,
+  branch text,
+  change_iid integer,
+  change_url text,
+  head_sha text,
+  version integer not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  finished_at timestamptz
+);
+create unique index runs_one_active on runs (repo_id, target_type, target_iid, role)
+  where state in ('queued', 'running', 'paused');
+create index runs_by_target on runs (repo_id, target_type, target_iid, id desc);
+create index runs_by_change on runs (repo_id, change_iid) where change_iid is not null;
+
+create table tasks (
+  id bigint generated always as identity primary key,
+  run_id bigint not null references runs (id),
+  type text not null,
+  agent text not null,
+  state text not null check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
+  priority integer not null default 5,
+  -- Budget in micro-dollars: a call reserves before it is made and settles when its usage is known.
+  cap_microusd bigint not null,
+  spent_microusd bigint not null default 0,
+  reserved_microusd bigint not null default 0,
+  created_at timestamptz not null default now(),
+  updated_at timestamptz not null default now()
+);
+create index tasks_by_run on tasks (run_id, id);
+
+create table attempts (
+  id bigint generated always as identity primary key,
+  task_id bigint not null references tasks (id),
+  run_id bigint not null references runs (id),
+  repo_id bigint not null references repos (id),
+  -- 1, 2, …: every write of a job names it, and only the newest fence of a task may write.
+  fence integer not null,
+  state text not null check (state in ('requested', 'waiting', 'running', 'finished', 'lost', 'cancelled')),
+  -- The frozen TaskSpec and the child pipeline's settings (schema/wire/job-api.ts).
+  spec jsonb not null,
+  ref text not null,
+  sha text not null,
+  pipeline_id bigint,
+  pipeline_url text,
+  child_pipeline_id bigint,
+  job_id bigint,
+  -- Claim state: the id token's jti is used once, the attempt token is stored as its SHA-256 only.
+  jti text,
+  token_hash bytea,
+  token_expires_at timestamptz,
+  heartbeat_at timestamptz,
+  progress jsonb,
+  -- A claim must arrive before this, then the whole attempt must end before deadline_at.
+  claim_by timestamptz,
+  deadline_at timestamptz,
+  result jsonb,
+  cause text,
+  created_at timestamptz not null default now(),
+  claimed_at timestamptz,
+  ended_at timestamptz,
+  unique (task_id, fence),
+  unique (repo_id, pipeline_id)
+);
+create unique index attempts_token on attempts (token_hash) where token_hash is not null;
+create unique index attempts_jti on attempts (jti) where jti is not null;
+create index attempts_open on attempts (state) where state in ('requested', 'waiting', 'running');
+create index attempts_by_run on attempts (run_id, id);
+
+create table effects (
+  id bigint generated always as identity primary key,
+  repo_id bigint not null references repos (id),
+  run_id bigint references runs (id),
+  attempt_id bigint references attempts (id),
+  kind text not null,
+  -- Makes asking twice the same as asking once; a status comment reuses its key and bumps `revision`.
+  key text not null unique,
+  payload jsonb not null,
+  state text not null default 'pending' check (state in ('pending', 'done', 'failed', 'dropped')),
+  revision integer not null default 1,
+  -- Set before the first write leaves the bot: from then on the outcome is read back, never assumed.
+  started_at timestamptz,
+  attempts integer not null default 0,
+  not_before timestamptz not null default now(),
+  lease_until timestamptz,
+  lease_owner text,
+  fence integer not null default 0,
+  receipt jsonb,
+  error text,
+  created_at timestamptz not null default now(),
+  settled_at timestamptz
+);
+create index effects_due on effects (not_before) where state = 'pending';
+create index effects_by_run on effects (run_id, id);
+
+create table usage (
+  id bigint generated always as identity primary key,
+  attempt_id bigint not null references attempts (id),
+  task_id bigint not null references tasks (id),
+  run_id bigint not null references runs (id),
+  repo_id bigint not null references repos (id),
+  provider text not null,
+  model text not null,
+  input_tokens bigint not null,
+  cached_input_tokens bigint not null,
+  output_tokens bigint not null,
+  cost_microusd bigint not null,
+  -- ok, cut (stream ended early; tokens are the best known), refused (upstream error, no tokens).
+  outcome text not null,
+  at timestamptz not null default now()
+);
+create index usage_by_run on usage (run_id);
+
+create table audit (
+  id bigint generated always as identity primary key,
+  at timestamptz not null default now(),
+  repo_id bigint references repos (id),
+  run_id bigint references runs (id),
+  delivery_id uuid,
+  target_type text,
+  target_iid integer,
+  -- What was known, what was decided and why: read by `autodev explain`.
+  entry jsonb not null
+);
+create index audit_by_target on audit (repo_id, target_type, target_iid, id desc);
+create index audit_by_run on audit (run_id, id desc);
+create function audit_is_append_only() returns trigger language plpgsql as $$
+begin
+  raise exception 'audit rows are never changed or deleted';
+end $$;
+create trigger audit_append_only before update or delete on audit
+  for each row execute function audit_is_append_only();

@@ -1,0 +1,79 @@
+/** The HTTP API between a CI job and the bot: plan, claim, heartbeat, result. */
+import { z } from 'zod';
+
+export const ModelRoute = z.strictObject({
+  provider: z.enum(['openai', 'anthropic']),
+  model: z.string().min(1).max(200),
+});
+export type ModelRoute = z.infer<typeof ModelRoute>;
+
+export const ToolName = z.enum([
+  'read_file',
+  'list',
+  'search',
+  'edit_file',
+  'run_command',
+  'finish',
+]);
+export type ToolName = z.infer<typeof ToolName>;
+
+/** Every bound an agent works under; reaching one is a normal, reported outcome. */
+export const TaskLimits = z.strictObject({
+  turns: z.int().positive(),
+  minutes: z.number().positive(),
+  commandSeconds: z.int().positive(),
+  /** Bytes of one tool result that reach the model. */
+  toolResultBytes: z.int().positive(),
+  /** Most tokens the model may answer with in one turn. */
+  maxOutputTokens: z.int().positive(),
+});
+export type TaskLimits = z.infer<typeof TaskLimits>;
+
+export const TaskSpec = z.strictObject({
+  version: z.literal(1),
+  attempt: z.int().positive(),
+  task: z.strictObject({ id: z.int().positive(), type: z.string(), agent: z.string() }),
+  project: z.strictObject({ path: z.string(), defaultBranch: z.string() }),
+  baseSha: z.string(),
+  /** The agent's prompt (config/agents/*.md body): the stable part, first in every request. */
+  instructions: z.string(),
+  /** What is asked, with the issue's text fenced as data. */
+  input: z.string(),
+  models: z.array(ModelRoute).min(1),
+  tools: z.array(ToolName).min(1),
+  limits: TaskLimits,
+});
+export type TaskSpec = z.infer<typeof TaskSpec>;
+
+/** POST /api/job/claim, `Authorization: Bearer <id_token>`. */
+export const ClaimRequest = z.strictObject({ attempt: z.int().positive() });
+export const ClaimResponse = z.strictObject({
+  /** Bearer for heartbeat, result and the gateway; dies with the attempt. */
+  token: z.string().min(20),
+  heartbeatSeconds: z.number().positive(),
+  /** Base URL of the gateway; the SDK base URLs are `<gateway>/openai/v1` and `<gateway>/anthropic`. */
+  gateway: z.url(),
+  spec: TaskSpec,
+});
+export type ClaimResponse = z.infer<typeof ClaimResponse>;
+
+/** POST /api/job/heartbeat, `Authorization: Bearer <attempt token>`. */
+export const Heartbeat = z.strictObject({
+  turn: z.int().nonnegative(),
+  /** What happens now, at most one line, e.g. `run_command npm test`. */
+  doing: z.string().max(200),
+});
+export type Heartbeat = z.infer<typeof Heartbeat>;
+export const HeartbeatResponse = z.strictObject({
+  /** True once the attempt was cancelled or superseded: kill the agent and stop. */
+  cancel: z.boolean(),
+  /** New comments by people with rights, for the agent's next turn. */
+  messages: z.array(z.string()),
+});
+export type HeartbeatResponse = z.infer<typeof HeartbeatResponse>;
+
+/** Every error of the job API and the gateway has this shape. */
+export const ApiError = z.strictObject({
+  error: z.strictObject({ code: z.string(), message: z.string(), fix: z.string().optional() }),
+});
+export type ApiError = z.infer<typeof ApiError>;

@@ -1,0 +1,75 @@
+/** What an agent job sends back: the closed list of things an agent may propose (DESIGN §4.5). */
+import { z } from 'zod';
+
+/** Upper bounds of one result; the publisher refuses anything larger before it parses further. */
+export const RESULT_LIMITS = {
+  bytes: 8 * 1024 * 1024,
+  changes: 200,
+  changeBytes: 4 * 1024 * 1024,
+  pathChars: 400,
+  summaryChars: 20_000,
+  commentChars: 60_000,
+  checks: 50,
+} as const;
+
+export const FileChange = z.strictObject({
+  path: z.string().min(1).max(RESULT_LIMITS.pathChars),
+  action: z.enum(['create', 'update', 'delete']),
+  /** Git file mode; symlinks and submodules have no spelling here on purpose. */
+  mode: z.enum(['100644', '100755']),
+  /** Whole new content, base64; absent for a delete. */
+  content: z.base64().optional(),
+});
+export type FileChange = z.infer<typeof FileChange>;
+
+/** A command the agent ran through run_command, as the supervisor saw it end. */
+export const CommandCheck = z.strictObject({
+  command: z.string().max(500),
+  exitCode: z.int().nullable(),
+  seconds: z.number().nonnegative(),
+});
+export type CommandCheck = z.infer<typeof CommandCheck>;
+
+/**
+ * Why the agent stopped. `finished` is the only one that may publish changes; `limit` carries a
+ * partial result, `cancelled` and `crashed` carry none.
+ */
+export const JobOutcome = z.enum([
+  'finished',
+  'needs_human',
+  'limit',
+  'budget',
+  'model_error',
+  'cancelled',
+  'crashed',
+]);
+export type JobOutcome = z.infer<typeof JobOutcome>;
+
+export const JobStats = z.strictObject({
+  turns: z.int().nonnegative(),
+  toolCalls: z.int().nonnegative(),
+  seconds: z.number().nonnegative(),
+  /** Milliseconds from the agent process's start to its first model request; null when none was made. */
+  firstRequestMs: z.number().nonnegative().nullable(),
+  model: z.string().max(200).nullable(),
+});
+export type JobStats = z.infer<typeof JobStats>;
+
+export const JobResult = z.strictObject({
+  version: z.literal(1),
+  attempt: z.int().positive(),
+  outcome: JobOutcome,
+  /** One line for people: why it ended, never a stack. */
+  cause: z.string().max(2_000),
+  /** The model's own account of the work, Markdown; untrusted text. */
+  summary: z.string().max(RESULT_LIMITS.summaryChars),
+  /** The answer of an `ask` task or a question to a person, Markdown; untrusted text. */
+  comment: z.string().max(RESULT_LIMITS.commentChars).optional(),
+  /** Computed by the supervisor against `baseSha`, never by the agent. */
+  changes: z.array(FileChange).max(RESULT_LIMITS.changes),
+  baseSha: z.string().regex(/^[0-9a-f]{40,64}$/),
+  /** Commands run, newest last; facts about the job, not proof that tests pass. */
+  checks: z.array(CommandCheck).max(RESULT_LIMITS.checks),
+  stats: JobStats,
+});
+export type JobResult = z.infer<typeof JobResult>;
