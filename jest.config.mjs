@@ -1,5 +1,5 @@
 // One configuration for every kind of test; the folder under test/ says which kind it is.
-// ESM mode needs NODE_OPTIONS=--experimental-vm-modules, which the npm scripts set.
+// ES modules need `node --experimental-vm-modules`, which .ci/jest.mjs passes (`npm test -- <path>`).
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
@@ -16,4 +16,6 @@ export default {
     ],
   },
   testTimeout: 30_000,
+  modulePathIgnorePatterns: ['<rootDir>/dist/'],
+  reporters: ['default', '<rootDir>/.ci/jest-reporter.mjs'],
 };

@@ -1,0 +1,20 @@
+// Starts jest with ES modules switched on, the same way on every system and shell.
+//
+// The flag is given to jest itself (its workers inherit it) and not through NODE_OPTIONS, so that the
+// programs a test starts run as they do for a user.
+import { join } from 'node:path';
+import { root, run } from './tools.mjs';
+
+const LIMIT_SECONDS = 600;
+
+const { code } = await run(
+  'node',
+  [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    join(root, 'node_modules', 'jest', 'bin', 'jest.js'),
+    ...process.argv.slice(2),
+  ],
+  { seconds: LIMIT_SECONDS },
+);
+process.exitCode = code;
