@@ -6,12 +6,15 @@ import { dirname, join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { read, root } from './support/sources.ts';
 
-const LINE = '// a line\n';
+/** A file of `count` lines with nothing wrong in it but its length. */
+function lines(count: number): string {
+  return Array.from({ length: count }, (_, index) => `export const x${index} = 1;\n`).join('');
+}
 
 /** Rule, file it is planted in, text that breaks it. */
 const BROKEN: readonly (readonly [rule: string, file: string, text: string])[] = [
-  ['max-lines', 'bot/long.ts', LINE.repeat(301)],
-  ['max-lines', 'test/long.ts', LINE.repeat(601)],
+  ['max-lines', 'bot/long.ts', lines(301)],
+  ['max-lines', 'test/long.ts', lines(601)],
   [
     'max-lines-per-function',
     'bot/long-function.ts',
@@ -34,9 +37,9 @@ const BROKEN: readonly (readonly [rule: string, file: string, text: string])[] =
 ];
 
 const FINE: readonly (readonly [file: string, text: string])[] = [
-  ['bot/just.ts', LINE.repeat(300)],
+  ['bot/just.ts', lines(300)],
   ['bot/cli/say.ts', 'console.log(1);\n'],
-  ['test/just.ts', LINE.repeat(600)],
+  ['test/just.ts', lines(600)],
   ['bot/just-function.ts', `export function f() {\n${'  f();\n'.repeat(68)}}\n`],
 ];
 
