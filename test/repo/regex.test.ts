@@ -38,6 +38,8 @@ test.each([
   ['^[^:]*:[^:]*$', '', []],
   ['(?<![a-z])[a-z]+x', '', []],
   ['a{1,3}b', '', []],
+  ['^---\\n([\\s\\S]*?)\\n---\\n([\\s\\S]*)$', '', []],
+  ['^`+\\s*([^`]*)', '', []],
 ])('/%s/%s is judged %j', (source, flags, faults) => {
   expect(superLinear(source, flags)).toEqual(faults);
 });

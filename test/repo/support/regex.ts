@@ -18,6 +18,8 @@ interface Piece {
   readonly optional: boolean;
   /** Takes no characters: anchors, look-arounds, word borders. */
   readonly zeroWidth: boolean;
+  /** The end of the text, which a repeat of any character always reaches. */
+  readonly isEnd: boolean;
   /** A group in which something repeats without a limit. */
   readonly repeatsInside: boolean;
 }
@@ -56,13 +58,15 @@ class Reader {
 
   private judge(sequence: readonly Piece[], top: boolean): void {
     const [lead, ...others] = sequence;
-    const canFail = others.some(({ optional, zeroWidth }) => zeroWidth || !optional);
-    if (top && lead?.unbounded === true && canFail) this.faults.add('unanchored');
+    if (top && lead?.unbounded === true && canFail(others, lead)) this.faults.add('unanchored');
     sequence.forEach((piece, index) => {
       if (!piece.unbounded) return;
       for (const next of sequence.slice(index + 1)) {
         if (next.zeroWidth) continue;
-        if (next.unbounded && canShare(piece, next)) this.faults.add('neighbours');
+        const after = sequence.slice(sequence.indexOf(next) + 1);
+        if (next.unbounded && canShare(piece, next) && canFail(after, next)) {
+          this.faults.add('neighbours');
+        }
         if (!next.optional && !meets(piece.set, next.set)) break;
       }
     });
@@ -98,7 +102,7 @@ class Reader {
     if (rest.startsWith('(')) return this.group(rest);
     if (/^(?:[\^$]|\\[bB])/.test(rest)) {
       this.at += rest.startsWith('\\') ? 2 : 1;
-      return ANCHOR;
+      return { ...ANCHOR, isEnd: rest.startsWith('$') && !this.flags.includes('m') };
     }
     const text =
       /^(?:\[(?:\\[^]|[^\]\\])*\]|\\[pP]\{[^}]*\}|\\k<[^>]*>|\\u\{[^}]*\}|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|\\[^]|[^])/.exec(
@@ -143,6 +147,7 @@ const NOTHING: Piece = {
   unbounded: false,
   optional: false,
   zeroWidth: false,
+  isEnd: false,
   repeatsInside: false,
 };
 
@@ -151,6 +156,12 @@ const ANCHOR: Piece = { ...NOTHING, zeroWidth: true, optional: true };
 
 function meets(one: ReadonlySet<string>, other: ReadonlySet<string>): boolean {
   return [...other].some((char) => one.has(char));
+}
+
+/** Whether matching can fail behind `repeat`, so that other lengths of it are tried. */
+function canFail(after: readonly Piece[], repeat: Piece): boolean {
+  const takesAll = repeat.set.size === ALPHABET.length;
+  return after.some((piece) => !piece.optional || (piece.zeroWidth && !(takesAll && piece.isEnd)));
 }
 
 /** Whether a text can be split between the two repeats in more than one way. */
