@@ -76,6 +76,8 @@ create table runs (
 create unique index runs_one_active on runs (repo_id, target_type, target_iid, role)
   where state in ('queued', 'running', 'paused');
 create index runs_by_target on runs (repo_id, target_type, target_iid, id desc);
+create index runs_by_requester on runs (repo_id, requester_id, created_at);
+create index runs_quiet on runs (stage, updated_at) where state in ('queued', 'running', 'paused');
 create index runs_by_change on runs (repo_id, change_iid) where change_iid is not null;
 
 create table tasks (
@@ -195,3 +197,5 @@ begin
 end $$;
 create trigger audit_append_only before update or delete on audit
   for each row execute function audit_is_append_only();
+create trigger audit_no_truncate before truncate on audit
+  for each statement execute function audit_is_append_only();

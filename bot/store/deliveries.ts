@@ -1,0 +1,155 @@
+/** Inputs as received: stored before they are acknowledged, worked on under a lease. */
+import type { Db } from './db.ts';
+
+export type DeliverySource = 'gitlab' | 'github' | 'autodev';
+export type DeliveryState = 'new' | 'done' | 'ignored' | 'parked';
+
+export interface DeliveryRow {
+  id: string;
+  source: DeliverySource;
+  dedupeKey: string;
+  eventName: string;
+  headers: Record<string, string>;
+  body: string;
+  state: DeliveryState;
+  reason: string | null;
+  /** Claims so far, this one included. */
+  attempts: number;
+  notBefore: Date;
+  leaseUntil: Date | null;
+  leaseOwner: string | null;
+  receivedAt: Date;
+  processedAt: Date | null;
+}
+
+export interface NewDelivery {
+  source: DeliverySource;
+  /** The sender's idempotency key, or a key that the same input always gets. */
+  dedupeKey: string;
+  eventName: string;
+  /** Only what normalisation needs; never a secret. */
+  headers: Record<string, string>;
+  body: string;
+  /** A timer: not worked on before this moment. */
+  notBefore?: Date;
+}
+
+const SUMMARY = `id, source, dedupe_key as "dedupeKey", event_name as "eventName", headers, state,
+  reason, attempts, not_before as "notBefore", lease_until as "leaseUntil",
+  lease_owner as "leaseOwner", received_at as "receivedAt", processed_at as "processedAt"`;
+
+/**
+ * Stores an input once per source and dedupe key; `inserted` is false when it was there already.
+ */
+export async function insertDelivery(
+  db: Db,
+  delivery: NewDelivery,
+): Promise<{ id: string; inserted: boolean }> {
+  const [row] = await db.query<{ id: string }>(
+    `insert into deliveries (source, dedupe_key, event_name, headers, body, not_before)
+     values ($1, $2, $3, $4, $5, coalesce($6::timestamptz, now()))
+     on conflict (source, dedupe_key) do nothing returning id`,
+    [
+      delivery.source,
+      delivery.dedupeKey,
+      delivery.eventName,
+      JSON.stringify(delivery.headers),
+      delivery.body,
+      delivery.notBefore ?? null,
+    ],
+    'deliveries_insert',
+  );
+  if (row !== undefined) return { id: row.id, inserted: true };
+  const [there] = await db.query<{ id: string }>(
+    'select id from deliveries where source = $1 and dedupe_key = $2',
+    [delivery.source, delivery.dedupeKey],
+    'deliveries_by_key',
+  );
+  return { id: (there as { id: string }).id, inserted: false };
+}
+
+/**
+ * Takes a delivery for `leaseSeconds`. Null when it is settled, not due, or held by a live lease.
+ * `owner` must be new for every claim (newLeaseOwner).
+ */
+export async function claimDelivery(
+  db: Db,
+  id: string,
+  owner: string,
+  leaseSeconds: number,
+): Promise<DeliveryRow | null> {
+  const rows = await db.query<DeliveryRow>(
+    `update deliveries set attempts = attempts + 1, lease_owner = $2,
+       lease_until = now() + make_interval(secs => $3::float8)
+     where id = $1 and state = 'new' and not_before <= now()
+       and (lease_until is null or lease_until <= now())
+     returning ${SUMMARY}, body`,
+    [id, owner, leaseSeconds],
+    'deliveries_claim',
+  );
+  return rows[0] ?? null;
+}
+
+/** Ends the work on a delivery. False when `owner` does not hold it any more: roll back then. */
+export async function settleDelivery(
+  db: Db,
+  id: string,
+  owner: string,
+  outcome: { state: Exclude<DeliveryState, 'new'>; reason: string | null },
+): Promise<boolean> {
+  const rows = await db.query(
+    `update deliveries set state = $3, reason = $4, processed_at = now(),
+       lease_until = null, lease_owner = null
+     where id = $1 and lease_owner = $2 and state = 'new' returning id`,
+    [id, owner, outcome.state, outcome.reason],
+    'deliveries_settle',
+  );
+  return rows.length > 0;
+}
+
+/** Gives a delivery back to be tried again after a delay. False when `owner` lost the lease. */
+export async function retryDelivery(
+  db: Db,
+  id: string,
+  owner: string,
+  retry: { delaySeconds: number; reason: string },
+): Promise<boolean> {
+  const rows = await db.query(
+    `update deliveries set reason = $4, not_before = now() + make_interval(secs => $3::float8),
+       lease_until = null, lease_owner = null
+     where id = $1 and lease_owner = $2 and state = 'new' returning id`,
+    [id, owner, retry.delaySeconds, retry.reason],
+  );
+  return rows.length > 0;
+}
+
+/** Ids of deliveries that wait for a worker, longest due first. */
+export async function dueDeliveries(db: Db, limit: number): Promise<string[]> {
+  const rows = await db.query<{ id: string }>(
+    `select id from deliveries
+     where state = 'new' and not_before <= now() and (lease_until is null or lease_until <= now())
+     order by not_before limit $1`,
+    [limit],
+    'deliveries_due',
+  );
+  return rows.map((row) => row.id);
+}
+
+export async function deliveryById(db: Db, id: string): Promise<DeliveryRow | null> {
+  const rows = await db.query<DeliveryRow>(
+    `select ${SUMMARY}, body from deliveries where id = $1`,
+    [id],
+  );
+  return rows[0] ?? null;
+}
+
+/** The newest deliveries, newest first, without their bodies. */
+export async function recentDeliveries(
+  db: Db,
+  options: { limit: number },
+): Promise<Omit<DeliveryRow, 'body'>[]> {
+  return db.query<Omit<DeliveryRow, 'body'>>(
+    `select ${SUMMARY} from deliveries order by received_at desc limit $1`,
+    [options.limit],
+  );
+}

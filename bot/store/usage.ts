@@ -1,0 +1,72 @@
+/** What model calls used and cost. */
+import type { Db } from './db.ts';
+
+/**
+ * `cut`: the stream ended early, tokens are the best known; `refused`: upstream error, no tokens.
+ */
+export type UsageOutcome = 'ok' | 'cut' | 'refused';
+
+export interface NewUsage {
+  attemptId: number;
+  taskId: number;
+  runId: number;
+  repoId: number;
+  provider: string;
+  model: string;
+  inputTokens: number;
+  /** Part of `inputTokens` that came from the provider's cache. */
+  cachedInputTokens: number;
+  outputTokens: number;
+  costMicrousd: number;
+  outcome: UsageOutcome;
+}
+
+/** Sum over the calls of one model. */
+export interface ModelUsage {
+  provider: string;
+  model: string;
+  calls: number;
+  inputTokens: number;
+  cachedInputTokens: number;
+  outputTokens: number;
+  costMicrousd: number;
+}
+
+/** Adds one call; returns its id. */
+export async function recordUsage(db: Db, usage: NewUsage): Promise<number> {
+  const [row] = await db.query<{ id: number }>(
+    `insert into usage (attempt_id, task_id, run_id, repo_id, provider, model, input_tokens,
+       cached_input_tokens, output_tokens, cost_microusd, outcome)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id`,
+    [
+      usage.attemptId,
+      usage.taskId,
+      usage.runId,
+      usage.repoId,
+      usage.provider,
+      usage.model,
+      usage.inputTokens,
+      usage.cachedInputTokens,
+      usage.outputTokens,
+      Math.ceil(usage.costMicrousd),
+      usage.outcome,
+    ],
+    'usage_insert',
+  );
+  return (row as { id: number }).id;
+}
+
+/** Usage of a run by model, dearest first. */
+export async function usageOfRun(db: Db, runId: number): Promise<ModelUsage[]> {
+  return db.query<ModelUsage>(
+    `select provider, model, count(*) as calls,
+       sum(input_tokens)::int8 as "inputTokens",
+       sum(cached_input_tokens)::int8 as "cachedInputTokens",
+       sum(output_tokens)::int8 as "outputTokens",
+       sum(cost_microusd)::int8 as "costMicrousd"
+     from usage where run_id = $1 group by provider, model
+     order by "costMicrousd" desc, provider, model`,
+    [runId],
+    'usage_of_run',
+  );
+}

@@ -1,0 +1,219 @@
+-- Made by `npm run schema:dump`; do not edit.
+
+table attempts (
+  id bigint generated always as identity not null,
+  task_id bigint not null,
+  run_id bigint not null,
+  repo_id bigint not null,
+  fence integer not null,
+  state text not null,
+  spec jsonb not null,
+  ref text not null,
+  sha text not null,
+  pipeline_id bigint,
+  pipeline_url text,
+  child_pipeline_id bigint,
+  job_id bigint,
+  jti text,
+  token_hash bytea,
+  token_expires_at timestamp with time zone,
+  heartbeat_at timestamp with time zone,
+  progress jsonb,
+  claim_by timestamp with time zone,
+  deadline_at timestamp with time zone,
+  result jsonb,
+  cause text,
+  created_at timestamp with time zone default now() not null,
+  claimed_at timestamp with time zone,
+  ended_at timestamp with time zone,
+  constraint attempts_pkey PRIMARY KEY (id),
+  constraint attempts_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint attempts_repo_id_pipeline_id_key UNIQUE (repo_id, pipeline_id),
+  constraint attempts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
+  constraint attempts_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'waiting'::text, 'running'::text, 'finished'::text, 'lost'::text, 'cancelled'::text]))),
+  constraint attempts_task_id_fence_key UNIQUE (task_id, fence),
+  constraint attempts_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
+);
+CREATE INDEX attempts_by_run ON public.attempts USING btree (run_id, id);
+CREATE UNIQUE INDEX attempts_jti ON public.attempts USING btree (jti) WHERE (jti IS NOT NULL);
+CREATE INDEX attempts_open ON public.attempts USING btree (state) WHERE (state = ANY (ARRAY['requested'::text, 'waiting'::text, 'running'::text]));
+CREATE UNIQUE INDEX attempts_token ON public.attempts USING btree (token_hash) WHERE (token_hash IS NOT NULL);
+
+table audit (
+  id bigint generated always as identity not null,
+  at timestamp with time zone default now() not null,
+  repo_id bigint,
+  run_id bigint,
+  delivery_id uuid,
+  target_type text,
+  target_iid integer,
+  entry jsonb not null,
+  constraint audit_pkey PRIMARY KEY (id),
+  constraint audit_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint audit_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id)
+);
+CREATE INDEX audit_by_run ON public.audit USING btree (run_id, id DESC);
+CREATE INDEX audit_by_target ON public.audit USING btree (repo_id, target_type, target_iid, id DESC);
+CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE ON public.audit FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
+CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
+
+table deliveries (
+  id uuid default gen_random_uuid() not null,
+  source text not null,
+  dedupe_key text not null,
+  event_name text not null,
+  headers jsonb not null,
+  body text not null,
+  state text default 'new'::text not null,
+  reason text,
+  attempts integer default 0 not null,
+  not_before timestamp with time zone default now() not null,
+  lease_until timestamp with time zone,
+  lease_owner text,
+  received_at timestamp with time zone default now() not null,
+  processed_at timestamp with time zone,
+  constraint deliveries_pkey PRIMARY KEY (id),
+  constraint deliveries_source_check CHECK ((source = ANY (ARRAY['gitlab'::text, 'github'::text, 'autodev'::text]))),
+  constraint deliveries_source_dedupe_key_key UNIQUE (source, dedupe_key),
+  constraint deliveries_state_check CHECK ((state = ANY (ARRAY['new'::text, 'done'::text, 'ignored'::text, 'parked'::text])))
+);
+CREATE INDEX deliveries_due ON public.deliveries USING btree (not_before) WHERE (state = 'new'::text);
+CREATE INDEX deliveries_received ON public.deliveries USING btree (received_at);
+
+table effects (
+  id bigint generated always as identity not null,
+  repo_id bigint not null,
+  run_id bigint,
+  attempt_id bigint,
+  kind text not null,
+  key text not null,
+  payload jsonb not null,
+  state text default 'pending'::text not null,
+  revision integer default 1 not null,
+  started_at timestamp with time zone,
+  attempts integer default 0 not null,
+  not_before timestamp with time zone default now() not null,
+  lease_until timestamp with time zone,
+  lease_owner text,
+  fence integer default 0 not null,
+  receipt jsonb,
+  error text,
+  created_at timestamp with time zone default now() not null,
+  settled_at timestamp with time zone,
+  constraint effects_attempt_id_fkey FOREIGN KEY (attempt_id) REFERENCES attempts(id),
+  constraint effects_key_key UNIQUE (key),
+  constraint effects_pkey PRIMARY KEY (id),
+  constraint effects_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint effects_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
+  constraint effects_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'done'::text, 'failed'::text, 'dropped'::text])))
+);
+CREATE INDEX effects_by_run ON public.effects USING btree (run_id, id);
+CREATE INDEX effects_due ON public.effects USING btree (not_before) WHERE (state = 'pending'::text);
+
+table repos (
+  id bigint generated always as identity not null,
+  forge text not null,
+  project_id bigint not null,
+  path text not null,
+  default_branch text not null,
+  web_url text not null,
+  hook_signs boolean default false not null,
+  hook_id bigint,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint repos_forge_check CHECK ((forge = ANY (ARRAY['gitlab'::text, 'github'::text]))),
+  constraint repos_forge_project_id_key UNIQUE (forge, project_id),
+  constraint repos_pkey PRIMARY KEY (id)
+);
+
+table runs (
+  id bigint generated always as identity not null,
+  repo_id bigint not null,
+  target_type text not null,
+  target_iid integer not null,
+  role text default 'main'::text not null,
+  command text not null,
+  args text default ''::text not null,
+  requester_id bigint not null,
+  requester_name text not null,
+  trigger_note_id bigint,
+  trigger_discussion_id text,
+  state text not null,
+  stage text not null,
+  context jsonb not null,
+  verdict jsonb,
+  status_note_id bigint,
+  branch text,
+  change_iid integer,
+  change_url text,
+  head_sha text,
+  version integer default 0 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  finished_at timestamp with time zone,
+  constraint runs_pkey PRIMARY KEY (id),
+  constraint runs_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint runs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text, 'completed'::text, 'failed'::text, 'stopped_budget'::text, 'stopped_user'::text, 'stopped_policy'::text]))),
+  constraint runs_target_type_check CHECK ((target_type = ANY (ARRAY['issue'::text, 'change'::text])))
+);
+CREATE INDEX runs_by_change ON public.runs USING btree (repo_id, change_iid) WHERE (change_iid IS NOT NULL);
+CREATE INDEX runs_by_requester ON public.runs USING btree (repo_id, requester_id, created_at);
+CREATE INDEX runs_by_target ON public.runs USING btree (repo_id, target_type, target_iid, id DESC);
+CREATE UNIQUE INDEX runs_one_active ON public.runs USING btree (repo_id, target_type, target_iid, role) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text]));
+CREATE INDEX runs_quiet ON public.runs USING btree (stage, updated_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text]));
+
+table schema_migrations (
+  version integer not null,
+  name text not null,
+  checksum text not null,
+  applied_at timestamp with time zone default now() not null,
+  constraint schema_migrations_pkey PRIMARY KEY (version)
+);
+
+table tasks (
+  id bigint generated always as identity not null,
+  run_id bigint not null,
+  type text not null,
+  agent text not null,
+  state text not null,
+  priority integer default 5 not null,
+  cap_microusd bigint not null,
+  spent_microusd bigint default 0 not null,
+  reserved_microusd bigint default 0 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint tasks_pkey PRIMARY KEY (id),
+  constraint tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
+  constraint tasks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
+);
+CREATE INDEX tasks_by_run ON public.tasks USING btree (run_id, id);
+
+table usage (
+  id bigint generated always as identity not null,
+  attempt_id bigint not null,
+  task_id bigint not null,
+  run_id bigint not null,
+  repo_id bigint not null,
+  provider text not null,
+  model text not null,
+  input_tokens bigint not null,
+  cached_input_tokens bigint not null,
+  output_tokens bigint not null,
+  cost_microusd bigint not null,
+  outcome text not null,
+  at timestamp with time zone default now() not null,
+  constraint usage_attempt_id_fkey FOREIGN KEY (attempt_id) REFERENCES attempts(id),
+  constraint usage_pkey PRIMARY KEY (id),
+  constraint usage_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint usage_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
+  constraint usage_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
+);
+CREATE INDEX usage_by_run ON public.usage USING btree (run_id);
+
+CREATE OR REPLACE FUNCTION public.audit_is_append_only()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  raise exception 'audit rows are never changed or deleted';
+end $function$;
