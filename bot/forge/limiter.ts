@@ -1,5 +1,5 @@
 /** Shares one host between all callers: so many requests at once, and none while it said to wait. */
-import type { Clock } from './retry.ts';
+import type { Clock } from './clock.ts';
 
 export const LIMITER_LIMITS = {
   /** Requests under way to one host at the same time. */

@@ -4,15 +4,15 @@
  * surely did not land. A write whose answer was lost is never repeated here: it ends as `ambiguous`
  * and the caller reads back.
  */
+import type { Clock } from './clock.ts';
 import type { ForgeErrorKind } from './errors.ts';
 import type { HostLimiter } from './limiter.ts';
 
 export const RETRY_LIMITS = {
   /** Tries of one request, the first included. */
   tries: 4,
-  /** Full jitter: a random share of min(cap, base * 2^(try - 1)). */
-  backoffBaseMs: 500,
-  backoffCapMs: 8_000,
+  /** Full jitter: a random share of base * 2^(try - 1), so at most 1, 2 and 4 s. */
+  backoffBaseMs: 1_000,
   /** All tries and back-offs of one request; waits the forge itself asked for are counted apart. */
   ownMs: 60_000,
   /** Waits the forge asked for (Retry-After, RateLimit-Reset), summed over one request. */
@@ -124,10 +124,7 @@ export function decideRetry(state: RetryState): RetryDecision {
     const tooLong = state.askedMs + asked > RETRY_LIMITS.askedMs;
     return tooLong ? { retry: false, kind } : { retry: true, waitMs: asked, asked: true };
   }
-  const ceiling = Math.min(
-    RETRY_LIMITS.backoffCapMs,
-    RETRY_LIMITS.backoffBaseMs * 2 ** (tries - 1),
-  );
+  const ceiling = RETRY_LIMITS.backoffBaseMs * 2 ** (tries - 1);
   const waitMs = Math.floor(ceiling * state.random);
   if (state.ownMs + waitMs >= RETRY_LIMITS.ownMs) return { retry: false, kind };
   return { retry: true, waitMs, asked: false };
@@ -195,17 +192,6 @@ function errorCodes(error: unknown, depth: number): string[] {
 function thrown(error: unknown): Record<string, unknown> | null {
   return typeof error === 'object' && error !== null ? (error as Record<string, unknown>) : null;
 }
-
-export interface Clock {
-  /** Unix milliseconds. */
-  now(): number;
-  sleep(ms: number): Promise<void>;
-}
-
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-};
 
 export type Try<T> = { ok: true; value: T } | { ok: false; failure: Failure; detail: string };
 

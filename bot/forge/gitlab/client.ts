@@ -1,9 +1,9 @@
 /** The GitLab driver of the Forge interface. */
+import { systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Forge, Webhooks } from '../forge.ts';
 import { createHostLimiter } from '../limiter.ts';
 import type { HostLimiter } from '../limiter.ts';
-import { systemClock } from '../retry.ts';
-import type { Clock } from '../retry.ts';
 import { createGitLabCi } from './ci.ts';
 import { createGitLabRead } from './read.ts';
 import { createGitLabRequester } from './requester.ts';

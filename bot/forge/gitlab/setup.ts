@@ -165,7 +165,7 @@ export function createGitLabSetup(api: Resources): ForgeSetup {
     },
 
     async lint(projectId, ref) {
-      // A plain variable because gitbeaker's type lacks `content_ref`, which replaced `sha` in 16.5.
+      // A plain variable because gitbeaker's type lacks `content_ref`, the newer name of `sha`.
       const query = { contentRef: ref, includeJobs: false };
       const answer: unknown = await api.lint.check(projectId, query);
       const shape = z.object({
