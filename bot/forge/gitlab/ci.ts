@@ -49,7 +49,7 @@ async function listPipelines(api: Resources, projectId: number, query: PipelineQ
   return rows
     .map((row) => ({ ...toPipeline(row), createdAt: row.created_at ?? '' }))
     .filter((row) => since === -Infinity || Date.parse(row.createdAt) >= since)
-    .sort((a, b) => b.id - a.id);
+    .toSorted((a, b) => b.id - a.id);
 }
 
 export function createGitLabCi(api: Resources): ForgeCi {
@@ -106,7 +106,7 @@ export function createGitLabCi(api: Resources): ForgeCi {
       );
       return rows
         .map((row) => ({ ...toPipeline(row), changeIid: iid }))
-        .sort((a, b) => b.id - a.id);
+        .toSorted((a, b) => b.id - a.id);
     },
   };
 }

@@ -46,6 +46,19 @@ const BranchAnswer = z.object({
 
 const FileAnswer = z.object({ content: z.string(), encoding: z.literal('base64') });
 
+/** `defaultBranch` is empty while the repository has no commits. */
+function toProject(row: z.infer<typeof ProjectAnswer>) {
+  return {
+    forge: 'gitlab' as const,
+    id: row.id,
+    path: row.path_with_namespace,
+    defaultBranch: row.default_branch ?? '',
+    webUrl: row.web_url,
+    archived: row.archived ?? false,
+    visibility: row.visibility ?? 'private',
+  };
+}
+
 /** GitLab 17 names an internal note `internal`; `confidential` is the older word. */
 function toNote(row: z.infer<typeof NoteAnswer>): StoredNote {
   return {
@@ -74,22 +87,9 @@ export function createGitLabRead(api: Resources): ForgeRead {
       return parseAnswer(UserAnswer, await api.users.showCurrentUser(), 'GET user');
     },
 
-    /** `defaultBranch` is empty while the repository has no commits. */
     async project(idOrPath) {
-      const row = parseAnswer(
-        ProjectAnswer,
-        await api.projects.show(idOrPath),
-        `GET project ${idOrPath}`,
-      );
-      return {
-        forge: 'gitlab',
-        id: row.id,
-        path: row.path_with_namespace,
-        defaultBranch: row.default_branch ?? '',
-        webUrl: row.web_url,
-        archived: row.archived ?? false,
-        visibility: row.visibility ?? 'private',
-      };
+      const answer = await api.projects.show(idOrPath);
+      return toProject(parseAnswer(ProjectAnswer, answer, `GET project ${idOrPath}`));
     },
 
     async issue(projectId, iid) {

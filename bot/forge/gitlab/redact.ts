@@ -10,15 +10,18 @@ const SECRET_MIN_CHARS = 6;
 /** Replaces every secret by value, also percent-encoded, base64 or JSON-escaped. */
 export function createRedactor(secrets: readonly string[]): Redact {
   const needles = secrets
-    .filter((secret) => secret.length >= SECRET_MIN_CHARS)
-    .flatMap((secret) => [
-      secret,
-      encodeURIComponent(secret),
-      Buffer.from(secret).toString('base64').replace(/=+$/, ''),
-      JSON.stringify(secret).slice(1, -1),
-    ])
-    .sort((a, b) => b.length - a.length);
+    .flatMap((secret) => (secret.length < SECRET_MIN_CHARS ? [] : spellings(secret)))
+    .toSorted((a, b) => b.length - a.length);
   return (text) => needles.reduce((left, needle) => left.replaceAll(needle, '[redacted]'), text);
+}
+
+function spellings(secret: string): string[] {
+  return [
+    secret,
+    encodeURIComponent(secret),
+    Buffer.from(secret).toString('base64').replaceAll('=', ''),
+    JSON.stringify(secret).slice(1, -1),
+  ];
 }
 
 /** Values of a request's JSON body that must not come back in an error (hook secrets). */

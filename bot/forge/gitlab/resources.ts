@@ -39,7 +39,7 @@ export function createResources(options: {
   requesterFn: ReturnType<typeof createGitLabRequester>;
 }) {
   const common = {
-    host: options.url.replace(/\/+$/, ''),
+    host: options.url.endsWith('/') ? options.url.slice(0, -1) : options.url,
     token: options.token,
     requesterFn: options.requesterFn,
     // Time-outs and limits are the requester's; gitbeaker's own are left out.

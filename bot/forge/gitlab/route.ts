@@ -67,7 +67,8 @@ export function requestUrl(prefixUrl: string, endpoint: string, search: string):
       `GitLab request refused before it was sent: "${endpoint.slice(0, 200)}" has an empty or dot name in its path`,
     );
   }
-  const url = new URL(`${prefixUrl.replace(/\/+$/, '')}/${endpoint}`);
+  // gitbeaker ends it with a slash for some resources only.
+  const url = new URL(`${prefixUrl.endsWith('/') ? prefixUrl : `${prefixUrl}/`}${endpoint}`);
   url.search = search;
   return url;
 }

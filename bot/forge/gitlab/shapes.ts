@@ -128,7 +128,7 @@ export function toHook(row: z.infer<typeof HookAnswer>): HookInfo {
     events: Object.entries(row)
       .filter(([key, value]) => key.endsWith('_events') && value === true)
       .map(([key]) => key)
-      .sort(),
+      .toSorted(),
     signingTokenPresent: row.signing_token_present ?? false,
   };
 }
