@@ -1,0 +1,89 @@
+/** `autodev-job agent`: the process that talks to the model. It holds one token, for one attempt. */
+import { realpath } from 'node:fs/promises';
+import { writeSync } from 'node:fs';
+import { firstMessage } from '../context/first-message.ts';
+import { runLoop } from '../engines/builtin/loop.ts';
+import { buildRoute } from '../engines/builtin/route.ts';
+import { commandEnv } from '../env.ts';
+import { selectTools } from '../tools/all.ts';
+import { lineReader, Order, REPORT_FD, type Report } from './protocol.ts';
+
+type Start = Extract<Order, { type: 'start' }>;
+
+/** Messages from people kept for the next turn. */
+const MESSAGES = 50;
+
+/** Waits for the start order on standard input, works, and reports on descriptor 3. */
+export async function agent(self: readonly string[]): Promise<void> {
+  const messages: string[] = [];
+  let begin: (order: Start) => void = () => undefined;
+  const started = new Promise<Start>((resolve) => (begin = resolve));
+  process.stdin.on(
+    'data',
+    lineReader(
+      (value) => {
+        const order = Order.parse(value);
+        if (order.type === 'start') begin(order);
+        else if (messages.length < MESSAGES) messages.push(order.text);
+      },
+      (why) => report({ type: 'note', text: `agent input: ${why}` }),
+    ),
+  );
+  // Without a supervisor there is nobody to work for.
+  process.stdin.on('end', () => process.exit(1));
+  await work(await started, messages, self);
+  process.exit(0);
+}
+
+async function work(order: Start, messages: string[], self: readonly string[]): Promise<void> {
+  const { spec } = order;
+  const startedAt = performance.now();
+  let firstRequestMs: number | null = null;
+  const { models, preload } = buildRoute(spec.models, {
+    gateway: order.gateway.replace(/\/+$/, ''),
+    token: order.token,
+    // performance.now() counts from the start of this process.
+    onRequest: () => void (firstRequestMs ??= performance.now()),
+  });
+  const root = await realpath(order.workspace);
+  const loading = preload();
+  const opening = await firstMessage(root, spec.input);
+  await loading;
+  const verdict = await runLoop({
+    spec,
+    opening,
+    models,
+    tools: selectTools(spec.tools),
+    context: {
+      root,
+      resultBytes: spec.limits.toolResultBytes,
+      commandSeconds: spec.limits.commandSeconds,
+      env: commandEnv(),
+      self,
+      signal: AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000)),
+      onCommand: (check) => report({ type: 'command', check }),
+    },
+    takeMessages: () => messages.splice(0),
+    events: {
+      turn: (turn, model) => report({ type: 'turn', turn, model }),
+      tool: (call) => report({ type: 'tool', ...call }),
+      note: (text) => report({ type: 'note', text }),
+    },
+    now: Date.now,
+  });
+  const { turns, toolCalls, model, ...rest } = verdict;
+  const seconds = (performance.now() - startedAt) / 1000;
+  report({ type: 'end', ...rest, stats: { turns, toolCalls, seconds, firstRequestMs, model } });
+}
+
+/** Written at once and whole, so that a kill right after it loses nothing. */
+function report(line: Report): void {
+  let rest = Buffer.from(`${JSON.stringify(line)}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(REPORT_FD, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+/** `autodev-job`: what runs inside CI. Each command loads only what it needs. */
+import { readJobEnv } from './env.ts';
+import { describeError } from './errors.ts';
+import { createLog } from './run-log.ts';
+
+const USAGE = `autodev-job: runs inside a CI job made by AutoDev
+
+  autodev-job plan --out FILE   fetch the child pipeline's YAML from the bot
+  autodev-job run               claim this job's attempt, run its agent, deliver the result
+`;
+
+/** The command line that starts this very program again. */
+const SELF = [process.execPath, ...process.execArgv, process.argv[1] ?? ''];
+
+async function main(args: readonly string[]): Promise<number> {
+  const [command, ...rest] = args;
+  switch (command) {
+    case 'plan':
+      return planCommand(rest);
+    case 'run':
+      return runCommand();
+    case 'agent': {
+      const { agent } = await import('./agent/agent.ts');
+      await agent(SELF);
+      return 0;
+    }
+    case 'scan': {
+      const [{ scan }, { text }] = await Promise.all([
+        import('./tools/scan.ts'),
+        import('node:stream/consumers'),
+      ]);
+      const request = JSON.parse(await text(process.stdin)) as Parameters<typeof scan>[0];
+      return scan(request, (line) => void process.stdout.write(`${line}\n`));
+    }
+    default:
+      process.stdout.write(USAGE);
+      return command === undefined || command === '--help' || command === 'help' ? 0 : 2;
+  }
+}
+
+async function planCommand(args: readonly string[]): Promise<number> {
+  const out = args[0] === '--out' && args.length === 2 ? args[1] : undefined;
+  if (!out) {
+    process.stderr.write('plan needs the file to write: autodev-job plan --out FILE\n');
+    return 2;
+  }
+  const env = readJobEnv();
+  const { plan } = await import('./plan.ts');
+  await plan(
+    env,
+    out,
+    createLog(
+      (text) => process.stdout.write(text),
+      env.secrets,
+      () => new Date(),
+    ),
+  );
+  return 0;
+}
+
+async function runCommand(): Promise<number> {
+  const env = readJobEnv();
+  const log = createLog(
+    (text) => process.stdout.write(text),
+    env.secrets,
+    () => new Date(),
+  );
+  const control = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => control.abort(`The runner stopped the job (${signal})`));
+  }
+  // A stray error must not cost the result: it ends the attempt in order instead.
+  process.on('uncaughtException', (error) => {
+    log.line(`unexpected: ${describeError(error)}`);
+    control.abort(`The job failed: ${describeError(error)}`);
+  });
+  const { run } = await import('./run/run.ts');
+  return run({ env, self: SELF, log, stop: control.signal });
+}
+
+main(process.argv.slice(2)).then(
+  (code) => {
+    process.exitCode = code;
+    // An aborted request or a leftover socket must not hold the job open.
+    process.stdout.write('', () => process.exit(code));
+  },
+  (error: unknown) => {
+    process.stderr.write(`autodev-job: ${describeError(error)}\n`, () => process.exit(1));
+  },
+);

@@ -1,0 +1,74 @@
+/** Builds the one result of a job, within its schema whatever came before. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type CommandCheck,
+  JobResult,
+  type JobOutcome,
+  type JobStats,
+  RESULT_LIMITS,
+} from '../schema/wire/result.ts';
+import type { CollectedChanges } from './workspace/changes.ts';
+
+/** Written into CI_PROJECT_DIR, kept as an artifact. */
+export const RESULT_FILE = 'autodev-result.json';
+const CAUSE_CHARS = 2_000;
+const NO_SHA = '0'.repeat(40);
+
+/** What the supervisor knows when the job ends; every part may be missing. */
+export interface ResultParts {
+  attempt: number | undefined;
+  outcome: JobOutcome;
+  cause: string;
+  summary?: string | undefined;
+  comment?: string | undefined;
+  collected?: CollectedChanges | undefined;
+  baseSha: string | undefined;
+  checks: readonly CommandCheck[];
+  stats: JobStats;
+}
+
+/** Outcomes after which the workspace is not looked at (schema/wire/result.ts `JobOutcome`). */
+export function carriesChanges(outcome: JobOutcome): boolean {
+  return outcome !== 'cancelled' && outcome !== 'crashed';
+}
+
+/**
+ * The result. A change over a limit turns the outcome into `limit`; a change with parts that cannot
+ * be proposed (links, submodules) is not finished and asks for a person. Texts pass `redact`.
+ */
+export function buildResult(parts: ResultParts, redact: (text: string) => string): JobResult {
+  let { outcome, cause } = parts;
+  const collected = carriesChanges(outcome) ? parts.collected : undefined;
+  if (collected?.limit) {
+    outcome = outcome === 'budget' ? outcome : 'limit';
+    cause = `${cause}. No change was taken: ${collected.limit}`;
+  }
+  if (collected?.refusals.length) {
+    if (outcome === 'finished') outcome = 'needs_human';
+    cause = `${cause}. Not taken: ${collected.refusals.join('; ')}`;
+  }
+  const comment = parts.comment && redact(parts.comment).slice(0, RESULT_LIMITS.commentChars);
+  return JobResult.parse({
+    version: 1,
+    attempt: parts.attempt ?? 1,
+    outcome,
+    cause: redact(cause).slice(0, CAUSE_CHARS),
+    summary: redact(parts.summary ?? '').slice(0, RESULT_LIMITS.summaryChars),
+    ...(comment ? { comment } : {}),
+    changes: collected?.changes ?? [],
+    baseSha: parts.baseSha ?? NO_SHA,
+    checks: parts.checks.slice(-RESULT_LIMITS.checks).map((check) => ({
+      ...check,
+      command: redact(check.command).slice(0, 500),
+    })),
+    stats: parts.stats,
+  });
+}
+
+/** Writes the result file; returns its path. */
+export async function writeResult(dir: string, result: JobResult): Promise<string> {
+  const path = join(dir, RESULT_FILE);
+  await writeFile(path, `${JSON.stringify(result, null, 1)}\n`);
+  return path;
+}

@@ -1,0 +1,117 @@
+/** Starts the agent process, reads what it reports, and makes sure that it is gone afterwards. */
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import type { CommandCheck } from '../../schema/wire/result.ts';
+import { type EndReport, lineReader, type Order, Report, REPORT_LINES } from '../agent/protocol.ts';
+import { killStragglers, killTree } from '../process-group.ts';
+
+/** Checks kept; the newest are the ones that count. */
+const CHECKS = 50;
+/** Bytes of the agent's own error output that reach the log. */
+const STDERR_BYTES = 4_000;
+
+export interface AgentOptions {
+  /** Command line that starts this program. */
+  self: readonly string[];
+  env: Record<string, string>;
+  cwd: string;
+  start: Extract<Order, { type: 'start' }>;
+  log: (line: string) => void;
+}
+
+export interface AgentProcess {
+  /** What it does now, for the heartbeat. */
+  status(): { turn: number; doing: string };
+  /** Hands it a comment by a person. */
+  tell(text: string): void;
+  /** Commands it says it ran, oldest first. */
+  checks(): CommandCheck[];
+  /** Resolves when the process is gone: with its verdict, or with how it died. */
+  ended: Promise<{ end: EndReport | null; died: string }>;
+  /** Kills it, its commands and whatever they left behind. Safe to call twice. */
+  kill(): Promise<void>;
+}
+
+/** Starts the agent in a process group of its own with exactly the environment given. */
+export function startAgent(options: AgentOptions): AgentProcess {
+  const [file, ...args] = options.self;
+  const child = spawn(file ?? process.execPath, [...args, 'agent'], {
+    cwd: options.cwd,
+    env: options.env,
+    detached: true,
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+  });
+  const state = { turn: 0, doing: 'starting', lines: 0, stderr: 0, end: null as EndReport | null };
+  const checks: CommandCheck[] = [];
+  const take = (value: unknown): void => {
+    if (state.end !== null || ++state.lines > REPORT_LINES) return;
+    const parsed = Report.safeParse(value);
+    if (!parsed.success) return options.log('agent: a report that does not fit was dropped');
+    apply(parsed.data);
+  };
+  const apply = (report: Report): void => {
+    switch (report.type) {
+      case 'turn':
+        state.turn = report.turn;
+        state.doing = `thinking (${report.model})`;
+        return options.log(`turn ${report.turn} · ${report.model}`);
+      case 'tool':
+        state.doing = `${report.name} ${report.about}`;
+        return options.log(toolLine(report));
+      case 'command':
+        checks.push(report.check);
+        if (checks.length > CHECKS) checks.shift();
+        return;
+      case 'note':
+        return options.log(`agent: ${report.text}`);
+      case 'end':
+        state.end = report;
+    }
+  };
+  const reports = child.stdio[3] as Readable;
+  reports.on(
+    'data',
+    lineReader(take, (why) => options.log(`agent: ${why}`)),
+  );
+  reports.on('error', () => undefined);
+  child.stderr?.on('data', (part: Buffer) => {
+    const room = STDERR_BYTES - state.stderr;
+    state.stderr += part.length;
+    if (room > 0) options.log(`agent error output: ${part.subarray(0, room).toString('utf8')}`);
+  });
+  child.stdin?.on('error', () => undefined);
+  const send = (order: Order): void => void child.stdin?.write(`${JSON.stringify(order)}\n`);
+  send(options.start);
+  const kill = async (): Promise<void> => {
+    if (child.pid) await killTree(child.pid);
+    await killStragglers(options.env['TMPDIR'] ?? '', [options.cwd]);
+  };
+  // `exit`, not `close`: a leftover child may hold the pipes open. Its last lines are read already
+  // when the pipe ends; otherwise after a moment.
+  const ended = new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(`could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => {
+      const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+      if (reports.readableEnded) resolve(how);
+      reports.once('end', () => resolve(how));
+      setTimeout(() => resolve(how), 500).unref();
+    });
+  });
+  return {
+    status: () => ({ turn: state.turn, doing: state.doing }),
+    tell: (text) => send({ type: 'message', text }),
+    checks: () => [...checks],
+    ended: ended.then(async (died) => {
+      await kill();
+      return { end: state.end, died };
+    }),
+    kill,
+  };
+}
+
+function toolLine(report: Extract<Report, { type: 'tool' }>): string {
+  const { name, about, ok, ms } = report;
+  if (ok === null) return `  ${name} ${about}`;
+  const seconds = (ms / 1000).toFixed(1);
+  return ok ? `  ${name} done in ${seconds} s` : `  ${name} refused: ${about} (${seconds} s)`;
+}

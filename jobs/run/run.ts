@@ -1,0 +1,249 @@
+/** `autodev-job run`: the supervisor. It holds the credentials, the agent process does not (DESIGN §4.4). */
+import { ClaimResponse } from '../../schema/wire/job-api.ts';
+import type { CommandCheck, JobResult, JobStats } from '../../schema/wire/result.ts';
+import type { EndReport } from '../agent/protocol.ts';
+import { ApiRefusal, post } from '../api.ts';
+import { agentEnv, type JobEnv } from '../env.ts';
+import { describeError, JobError } from '../errors.ts';
+import { requireIdToken, serverUrl } from '../id-token.ts';
+import { buildResult, carriesChanges, type ResultParts, writeResult } from '../result.ts';
+import type { RunLog } from '../run-log.ts';
+import { type AgentProcess, startAgent } from './agent-process.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import { type PreparedWorkspace, prepareWorkspace } from './workspace.ts';
+
+/** Time the agent gets beyond its own limit before it is killed, in milliseconds. */
+const OVERTIME_MS = 60_000;
+/** Time for delivering a result after the runner's SIGTERM; SIGKILL follows soon. */
+const LAST_WORDS_MS = 3_000;
+
+export interface RunInput {
+  env: JobEnv;
+  /** Command line that starts this program. */
+  self: readonly string[];
+  log: RunLog;
+  /** Aborted when the runner stops the job (SIGTERM, SIGINT); the reason is a sentence. */
+  stop: AbortSignal;
+}
+
+/** What is known so far; the result is made of it at whatever point the job ends. */
+interface Progress {
+  startedAt: number;
+  server?: string;
+  claim?: ClaimResponse;
+  workspace?: PreparedWorkspace;
+  agent?: AgentProcess;
+}
+
+interface Ending {
+  outcome: ResultParts['outcome'];
+  cause: string;
+  end: EndReport | null;
+}
+
+/**
+ * Runs one attempt from claim to delivered result. Always writes the result file.
+ * Returns the exit code: 0 when the bot took the result, else 1.
+ */
+export async function run(input: RunInput): Promise<number> {
+  const progress: Progress = { startedAt: Date.now() };
+  let ending: Ending;
+  try {
+    ending = await work(input, progress);
+  } catch (error) {
+    ending = { outcome: 'crashed', cause: describeError(error), end: null };
+  }
+  // What the agent had finished before the stop is kept.
+  if (input.stop.aborted && ending.end === null) {
+    ending = { outcome: 'cancelled', cause: stopCause(input.stop), end: null };
+  }
+  await progress.agent?.kill();
+  const result = await collectResult(input, progress, ending);
+  const path = await writeResult(input.env.projectDir, result);
+  input.log.line(`result: ${result.outcome}, ${result.changes.length} files changed, in ${path}`);
+  input.log.line(`cause: ${result.cause}`);
+  const delivered = await deliver(input, progress, result);
+  await progress.workspace?.remove().catch(() => undefined);
+  return delivered ? 0 : 1;
+}
+
+async function work(input: RunInput, progress: Progress): Promise<Ending> {
+  const { env, log } = input;
+  const idToken = requireIdToken(env.idToken);
+  if (env.attempt === undefined) {
+    throw new JobError(
+      'AUTODEV_ATTEMPT is not set',
+      'this job was not made by the bot, or its YAML was changed',
+      'Start work by a label or an /autodev command; the bot creates the job',
+    );
+  }
+  progress.server = serverUrl(idToken, env.server);
+  const claim = await claimAttempt(input, progress.server, idToken, env.attempt);
+  progress.claim = claim;
+  log.hide(claim.token);
+  const { task, project } = claim.spec;
+  log.line(`claimed attempt ${env.attempt}: ${task.agent}/${task.type} in ${project.path}`);
+  const workspace = await prepareWorkspace(env);
+  progress.workspace = workspace;
+  log.line(`workspace: ${workspace.files} files of ${workspace.baseSha.slice(0, 12)}`);
+  if (workspace.baseSha !== claim.spec.baseSha) {
+    log.line(
+      `note: the task was planned at ${claim.spec.baseSha.slice(0, 12)}; the checkout decides`,
+    );
+  }
+  log.line(`credentials removed from ${workspace.stripped.length} git files`);
+  if (input.stop.aborted) return { outcome: 'cancelled', cause: stopCause(input.stop), end: null };
+  return supervise(input, progress, claim, workspace);
+}
+
+async function claimAttempt(
+  input: RunInput,
+  server: string,
+  idToken: string,
+  attempt: number,
+): Promise<ClaimResponse> {
+  const text = await post(`${server}/api/job/claim`, {
+    token: idToken,
+    body: { attempt },
+    signal: input.stop,
+    onRetry: (reason, pause) => input.log.line(`claim: ${reason}, trying again in ${pause} ms`),
+  }).catch((error: unknown) => {
+    if (!(error instanceof ApiRefusal)) throw error;
+    const fix = error.fix ?? 'See the status comment of the issue for the attempt that counts';
+    throw new JobError(`The bot refused the claim (${error.status})`, error.message, fix);
+  });
+  const parsed = ClaimResponse.safeParse(safeJson(text));
+  if (parsed.success) return parsed.data;
+  const field = parsed.error.issues[0]?.path.join('.') || 'the whole answer';
+  throw new JobError(
+    'The answer to the claim does not fit',
+    `${field} is wrong`,
+    'Use the image of autodev-job that belongs to the version of the bot',
+  );
+}
+
+/** Runs the agent until it ends, is cancelled, or overstays. */
+async function supervise(
+  input: RunInput,
+  progress: Progress,
+  claim: ClaimResponse,
+  workspace: PreparedWorkspace,
+): Promise<Ending> {
+  const { env, log } = input;
+  const { token, gateway, spec } = claim;
+  const agent = startAgent({
+    self: input.self,
+    env: agentEnv(env, workspace.home, workspace.tmp),
+    cwd: workspace.dir,
+    start: { type: 'start', spec, gateway, token, workspace: workspace.dir },
+    log: log.line,
+  });
+  progress.agent = agent;
+  let timer: NodeJS.Timeout | undefined;
+  let stopHeartbeat: () => void = () => undefined;
+  const cut = new Promise<Ending>((resolve) => {
+    const cancel = (cause: string): void => resolve({ outcome: 'cancelled', cause, end: null });
+    input.stop.addEventListener('abort', () => cancel(stopCause(input.stop)), { once: true });
+    const overtime = (): void =>
+      resolve({
+        outcome: 'limit',
+        cause: `The agent did not stop after ${spec.limits.minutes} minutes`,
+        end: null,
+      });
+    timer = setTimeout(overtime, spec.limits.minutes * 60_000 + OVERTIME_MS);
+    stopHeartbeat = startHeartbeat({
+      server: progress.server as string,
+      token,
+      seconds: claim.heartbeatSeconds,
+      status: agent.status,
+      onMessage: agent.tell,
+      onStop: cancel,
+      log: log.line,
+      redact: log.redact,
+    });
+  });
+  const own = agent.ended.then(({ end, died }): Ending => {
+    if (end) return { outcome: end.outcome, cause: end.cause, end };
+    return { outcome: 'crashed', cause: `The agent process ${died} before its verdict`, end };
+  });
+  try {
+    return await Promise.race([own, cut]);
+  } finally {
+    clearTimeout(timer);
+    stopHeartbeat();
+  }
+}
+
+async function collectResult(
+  input: RunInput,
+  progress: Progress,
+  ending: Ending,
+): Promise<JobResult> {
+  const checks: readonly CommandCheck[] = progress.agent?.checks() ?? [];
+  const parts: ResultParts = {
+    attempt: input.env.attempt,
+    outcome: ending.outcome,
+    cause: ending.cause,
+    summary: ending.end?.summary,
+    comment: ending.end?.comment,
+    baseSha: progress.workspace?.baseSha ?? progress.claim?.spec.baseSha,
+    checks,
+    stats: ending.end?.stats ?? ownStats(progress),
+  };
+  try {
+    if (carriesChanges(parts.outcome)) parts.collected = await progress.workspace?.collect();
+    return buildResult(parts, input.log.redact);
+  } catch (error) {
+    const cause = `The changes could not be collected: ${describeError(error)}`;
+    const baseSha = /^[0-9a-f]{40,64}$/.test(parts.baseSha ?? '') ? parts.baseSha : undefined;
+    return buildResult({ ...parts, outcome: 'crashed', cause, baseSha }, input.log.redact);
+  }
+}
+
+function ownStats(progress: Progress): JobStats {
+  return {
+    turns: progress.agent?.status().turn ?? 0,
+    toolCalls: 0,
+    seconds: (Date.now() - progress.startedAt) / 1000,
+    firstRequestMs: null,
+    model: null,
+  };
+}
+
+async function deliver(input: RunInput, progress: Progress, result: JobResult): Promise<boolean> {
+  const { server, claim } = progress;
+  if (!server || !claim) {
+    input.log.line('result: not delivered, because the attempt was never claimed');
+    return false;
+  }
+  try {
+    await post(`${server}/api/job/result`, {
+      token: claim.token,
+      body: result,
+      ...(input.stop.aborted ? { budgetMs: LAST_WORDS_MS } : {}),
+      onRetry: (reason, pause) => input.log.line(`result: ${reason}, trying again in ${pause} ms`),
+    });
+    input.log.line('result: delivered');
+    return true;
+  } catch (error) {
+    const late = error instanceof ApiRefusal && error.status === 409;
+    input.log.line(
+      late
+        ? 'result: too late, the bot has ended or replaced this attempt; nothing of it is used'
+        : `result: not delivered. ${describeError(error)}`,
+    );
+    return false;
+  }
+}
+
+function stopCause(stop: AbortSignal): string {
+  return typeof stop.reason === 'string' ? stop.reason : 'The job was stopped';
+}
+
+function safeJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,60 @@
+import { chmod, mkdir, mkdtemp, realpath, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { JobEnv } from '../env.ts';
+import { type BaseTree, readBaseTree } from '../workspace/base-tree.ts';
+import { type CollectedChanges, collectChanges } from '../workspace/changes.ts';
+import { exportWorkspace } from '../workspace/export.ts';
+import { stripCredentials } from '../workspace/strip-credentials.ts';
+
+export interface PreparedWorkspace {
+  baseSha: string;
+  files: number;
+  /** The agent's copy of the repository. */
+  dir: string;
+  /** The agent's home folder, new and empty. */
+  home: string;
+  tmp: string;
+  /** Git files of the checkout that held credentials. */
+  stripped: string[];
+  /** What changed; only to be called when the agent is dead. */
+  collect(): Promise<CollectedChanges>;
+  remove(): Promise<void>;
+}
+
+/**
+ * Makes everything the agent may touch, below one new temporary folder, and takes the credentials
+ * out of the runner's checkout. The supervisor's own scratch folder lies beside it.
+ */
+export async function prepareWorkspace(job: JobEnv): Promise<PreparedWorkspace> {
+  const { sha, tree } = await readBaseTree(job.path, job.projectDir);
+  const made = await mkdtemp(join(tmpdir(), 'autodev-'));
+  const top = await realpath(made);
+  const scratch = await realpath(await mkdtemp(join(tmpdir(), 'autodev-collect-')));
+  const remove = async (): Promise<void> => {
+    for (const folder of [top, scratch]) await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    const [dir, home, tmp] = [join(top, 'work'), join(top, 'home'), join(top, 'tmp')];
+    for (const folder of [dir, home, tmp]) await mkdir(folder);
+    await exportWorkspace(job.path, job.projectDir, tree, dir);
+    const secrets = [job.jobToken, job.idToken].filter((value) => value !== undefined);
+    const stripped = await stripCredentials(job.path, job.projectDir, secrets);
+    const collect = (): Promise<CollectedChanges> => collectFrom(job.path, dir, tree, scratch);
+    return { baseSha: sha, files: tree.size, dir, home, tmp, stripped, collect, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** The agent may have taken away its own rights on the folder; they are given back first. */
+async function collectFrom(
+  path: string,
+  dir: string,
+  tree: BaseTree,
+  scratch: string,
+): Promise<CollectedChanges> {
+  await chmod(dir, 0o755).catch(() => undefined);
+  return collectChanges(path, dir, tree, scratch);
+}
