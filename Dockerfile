@@ -33,7 +33,7 @@ FROM base AS job
 COPY deploy/docker/packages.sh /tmp/packages.sh
 RUN /tmp/packages.sh bash ca-certificates git ripgrep && rm /tmp/packages.sh
 COPY --from=build /out/job /opt/autodev-job
-RUN ln -s /opt/autodev-job/main.mjs /usr/local/bin/autodev-job
+RUN ln -s /opt/autodev-job/autodev-job.mjs /usr/local/bin/autodev-job
 WORKDIR /builds
 RUN chown node:node /builds
 USER node

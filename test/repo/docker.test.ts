@@ -11,6 +11,7 @@ import {
   existsSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -94,9 +95,10 @@ test('assemble.sh makes a bot and a job that start', () => {
   const help = run(process.execPath, ['dist/autodev.mjs', '--help'], bot);
   expect(help).toMatchObject({ status: 0 });
   expect(help.output).toContain('serve');
+  expect(readFileSync(join(bot, 'dist/autodev.mjs'), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
 
   // The job's bundle is alone in the image: no node_modules beside it or above it.
-  const job = run(process.execPath, [join(out, 'job/main.mjs'), '--help'], join(out, 'job'));
+  const job = run(process.execPath, [join(out, 'job/autodev-job.mjs'), '--help'], join(out, 'job'));
   expect(job.output).not.toMatch(/ERR_MODULE_NOT_FOUND|SyntaxError|Dynamic require/);
   expect(job.output).toMatch(/autodev-job/);
 });
