@@ -3,7 +3,10 @@ import type { JobResult } from '../../schema/wire/result.ts';
 
 export type ForgeName = 'gitlab' | 'github';
 
-/** A person or bot on the forge; always judged by the numeric id, the name is for people. */
+/**
+ * A person or bot on the forge; always judged by the numeric id, the name is for people (and '' where
+ * the payload names only the id). Id 0: the payload does not say who it was; nobody has that id.
+ */
 export interface Actor {
   id: number;
   username: string;

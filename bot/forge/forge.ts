@@ -32,7 +32,7 @@ export type Verified =
 /** Authenticity and meaning of webhook deliveries. Pure but for the clock. */
 export interface Webhooks {
   /** Checks the raw bytes; never throws. `projectId` is read from the body only to pick the secret. */
-  verify(headers: Headers, raw: Buffer, now: Date): Verified;
+  verify(headers: Headers, raw: Buffer, now: Date): Promise<Verified>;
   /** Turns one payload into one event; throws only on a programming error, never on a payload. */
   normalise(headers: Headers, body: unknown): ForgeEvent;
 }

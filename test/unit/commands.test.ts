@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   commandOfLabel,
   COMMANDS,
@@ -134,11 +134,42 @@ test('limits: 20 commands, 2,000 characters of arguments, 100,000 of body', () =
 });
 
 const ADVERSARIAL = [
-  '`', '``a`', '`\n', '<', '<a', '<a b\n', '<!--', '<!-- \n', '<?', '<details>\n', '<details>\n\n', '> \n',
-  '- \n', '1. ', '* ', '_ ', '-', '|-\n', '>>>\n', '~~~\n', '\\`', '\t', ' ', '\r', '[', '/autodev ',
-  '/autodev x\n', '\uff0f\n', '/é\n', '/auto\u0434ev\n', '/\u0430utodev\n', '/a\u0301\u0301\u0301\u0301dev\n', 'é/\n',
-  `${' '.repeat(99)}\n`, `${'-'.repeat(50)}x\n`,
-]; // prettier-ignore
+  '`',
+  '``a`',
+  '`\n',
+  '<',
+  '<a',
+  '<a b\n',
+  '<!--',
+  '<!-- \n',
+  '<?',
+  '<details>\n',
+  '<details>\n\n',
+  '> \n',
+  '- \n',
+  '1. ',
+  '* ',
+  '_ ',
+  '-',
+  '|-\n',
+  '>>>\n',
+  '~~~\n',
+  '\\`',
+  '\t',
+  ' ',
+  '\r',
+  '[',
+  '/autodev ',
+  '/autodev x\n',
+  '\uff0f\n',
+  '/é\n',
+  '/auto\u0434ev\n',
+  '/\u0430utodev\n',
+  '/a\u0301\u0301\u0301\u0301dev\n',
+  'é/\n',
+  `${' '.repeat(99)}\n`,
+  `${'-'.repeat(50)}x\n`,
+];
 
 test('100 kB of anything takes less than 50 ms', () => {
   const ramp = Array.from({ length: 440 }, (_, index) => '`'.repeat(index + 1)).join(' ');
@@ -161,9 +192,30 @@ test('100 kB of anything takes less than 50 ms', () => {
 
 test('properties: never throws, names are ASCII, and a quoted or fenced text holds no command', () => {
   const part = fc.constantFrom(
-    '/autodev fix', '/autodev', '\n', '\n\n', '`', '```', '~~~', '> ', '- ', '    ', '<!--', '-->',
-    '<details>', '</details>', '>>>', '\\', 'text', '\r\n', '\u200b', 'а', '|', '---', '\t',
-  ); // prettier-ignore
+    '/autodev fix',
+    '/autodev',
+    '\n',
+    '\n\n',
+    '`',
+    '```',
+    '~~~',
+    '> ',
+    '- ',
+    '    ',
+    '<!--',
+    '-->',
+    '<details>',
+    '</details>',
+    '>>>',
+    '\\',
+    'text',
+    '\r\n',
+    '\u200b',
+    'а',
+    '|',
+    '---',
+    '\t',
+  );
   const body = fc.oneof(
     fc.string({ unit: 'binary' }),
     fc.array(part, { maxLength: 40 }).map((parts) => parts.join('')),

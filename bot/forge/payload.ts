@@ -1,0 +1,116 @@
+/**
+ * Safe access to payloads that anybody may have shaped: own properties only, never a throw, never a
+ * walk into a prototype. Texts come out storable: PostgreSQL takes neither NUL nor lone surrogates.
+ */
+import { Buffer } from 'node:buffer';
+import { createHash } from 'node:crypto';
+
+/** Deepest nesting accepted in a webhook body; real ones stay below 12 (threats E4). */
+export const MAX_JSON_DEPTH = 64;
+
+const MAX_NAME_LENGTH = 100;
+
+export type ParsedBody = { ok: true; value: unknown } | { ok: false; reason: string };
+
+/**
+ * Whether no bracket of a JSON text is nested deeper than `max`. One pass over the bytes without
+ * allocation, so that it can run before JSON.parse; says nothing about the text being valid JSON.
+ */
+export function jsonDepthWithin(raw: Uint8Array, max: number): boolean {
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < raw.length; i += 1) {
+    const byte = raw[i];
+    if (inString) {
+      if (byte === 0x5c) i += 1;
+      else if (byte === 0x22) inString = false;
+    } else if (byte === 0x22) inString = true;
+    else if (byte === 0x7b || byte === 0x5b) {
+      depth += 1;
+      if (depth > max) return false;
+    } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+  }
+  return true;
+}
+
+/** Raw bytes to JSON: depth cap, then UTF-8, then syntax; never throws. */
+export function parseJsonBody(raw: Uint8Array): ParsedBody {
+  if (!jsonDepthWithin(raw, MAX_JSON_DEPTH)) {
+    return { ok: false, reason: `the body is nested deeper than ${MAX_JSON_DEPTH} levels` };
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(raw);
+  } catch {
+    return { ok: false, reason: 'the body is not valid UTF-8' };
+  }
+  try {
+    return { ok: true, value: JSON.parse(text) as unknown };
+  } catch {
+    return { ok: false, reason: 'the body is not valid JSON' };
+  }
+}
+
+/** Follows own properties of plain objects; undefined as soon as one is missing. */
+export function at(value: unknown, ...path: string[]): unknown {
+  let here = value;
+  for (const key of path) {
+    if (!isObject(here) || !Object.hasOwn(here, key)) return undefined;
+    here = here[key];
+  }
+  return here;
+}
+
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** The string, without NUL and lone surrogates; '' for anything else. */
+export function text(value: unknown): string {
+  return typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed() : '';
+}
+
+/** Like `text`, but null when there is nothing in it. */
+export function textOrNull(value: unknown): string | null {
+  const found = text(value);
+  return found === '' ? null : found;
+}
+
+/** A database id or iid: a positive integer that a double holds exactly; else null. */
+export function id(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : null;
+}
+
+export function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The table's own entry under a payload's word; undefined for any other word or value. */
+export function pick<T>(table: Readonly<Record<string, T>>, word: unknown): T | undefined {
+  return typeof word === 'string' && Object.hasOwn(table, word) ? table[word] : undefined;
+}
+
+/** A commit id, or null for absent, malformed and all-zero ones (a created or deleted ref). */
+export function sha(value: unknown): string | null {
+  const found = text(value);
+  return /^[0-9a-f]{40,64}$/.test(found) && !/^0+$/.test(found) ? found : null;
+}
+
+/** A forge's name of something for logs and rows: one line of printable ASCII, capped; '' if none. */
+export function shortName(value: unknown): string {
+  return text(value)
+    .slice(0, MAX_NAME_LENGTH)
+    .replace(/[^\x20-\x7e]/g, '?');
+}
+
+/** Base64 of SHA-256 without padding: the content key of a body. */
+export function contentKey(raw: Uint8Array): string {
+  return createHash('sha256').update(raw).digest('base64url');
+}
+
+/** The only header value of a request, or null: absent, empty, repeated or oversized values fail. */
+export function singleHeader(value: unknown, maxLength: number): string | null {
+  return typeof value === 'string' && value !== '' && Buffer.byteLength(value) <= maxLength
+    ? value
+    : null;
+}
