@@ -24,3 +24,16 @@ export async function databaseNow(db: Db): Promise<Date> {
   const [row] = await db.query<{ now: Date }>('select clock_timestamp() as now');
   return (row as { now: Date }).now;
 }
+
+/**
+ * Takes a named lock until the calling transaction ends, without waiting. False when another
+ * transaction has it. Throws StoreError `transaction_required` outside a transaction.
+ */
+export async function tryLeaderLock(db: Db, name: string): Promise<boolean> {
+  requireTransaction(db, 'tryLeaderLock');
+  const [row] = await db.query<{ taken: boolean }>(
+    'select pg_try_advisory_xact_lock(hashtextextended($1, 2)) as taken',
+    [name],
+  );
+  return row?.taken === true;
+}

@@ -1,0 +1,169 @@
+/**
+ * The doorbell: jobs carry the id of a row and nothing else, the row says whether there is work. A
+ * job may come twice, or never (then the sweeper rings again), so no handler relies on it.
+ */
+import type { Job } from 'bullmq';
+import { insideTransaction } from '../store/db.ts';
+import { StoreError } from '../store/errors.ts';
+import type { Store } from '../store/store.ts';
+import {
+  type JobWorker,
+  type QueueBackend,
+  openPostgresBackend,
+  openRedisBackend,
+} from './backend.ts';
+
+export type QueueJob =
+  | { name: 'delivery'; id: string }
+  | { name: 'effect'; id: number }
+  /** Look for rows that nobody was rung for: overdue attempts and the like. */
+  | { name: 'sweep' };
+
+export interface AddOptions {
+  /** Not before this many milliseconds from now. */
+  delayMs?: number;
+  /** While a job with this key waits or is worked on, adding another does nothing. */
+  dedupeKey?: string;
+}
+
+/**
+ * One function per kind of job. `signal` aborts when the worker is closing: stop at the next safe
+ * point.
+ */
+export type QueueHandlers = {
+  [Name in QueueJob['name']]: (
+    job: Extract<QueueJob, { name: Name }>,
+    signal: AbortSignal,
+  ) => Promise<void>;
+};
+
+export interface QueueWorker {
+  /** Takes no new jobs, aborts the handlers' signal and waits for them, 20 seconds at most. */
+  close(): Promise<void>;
+}
+
+export interface Queue {
+  readonly kind: QueueBackend['kind'];
+  /**
+   * Rings for a row. Rejects when the backend is away (the sweeper makes up for it) and with
+   * StoreError `query_outside_transaction` inside a transaction: ring after the commit, or the row
+   * is not there yet.
+   */
+  add(job: QueueJob, options?: AddOptions): Promise<void>;
+  /** Starts to work on jobs, up to `concurrency` at once. */
+  work(handlers: QueueHandlers, options: { concurrency: number }): QueueWorker;
+  /** Jobs by state: `waiting`, `active`, `delayed`, … */
+  counts(): Promise<Record<string, number>>;
+  /** Closes the workers that are still open, then the connections. Not the store. */
+  close(): Promise<void>;
+}
+
+export interface QueueOptions {
+  /** Redis to keep the jobs in; without it they are in the store's database. */
+  redisUrl?: string;
+  store: Store;
+  /** Installations that share one Redis or database need different names. */
+  name?: string;
+  /** Hears about failed jobs and lost connections; both heal by themselves. */
+  log?: (message: string, details: { error: unknown; job?: string }) => void;
+}
+
+const DEFAULT_NAME = 'autodev';
+const DRAIN_MS = 20_000;
+
+/** Opens the queue; rejects when its backend cannot be reached. */
+export async function openQueue(options: QueueOptions): Promise<Queue> {
+  const name = options.name ?? DEFAULT_NAME;
+  const backend =
+    options.redisUrl === undefined
+      ? await openPostgresBackend(options.store, name)
+      : await openRedisBackend(options.redisUrl, name);
+  const log = options.log ?? (() => undefined);
+  backend.queue.on('error', (error) => log('The queue had a connection problem', { error }));
+  const workers = new Set<QueueWorker>();
+  return {
+    kind: backend.kind,
+    add: (job, addOptions) => add(backend, job, addOptions),
+    work: (handlers, { concurrency }) => {
+      const worker = startWorker(backend, handlers, concurrency, log);
+      workers.add(worker);
+      return worker;
+    },
+    counts: () => backend.queue.getJobCounts(),
+    close: async () => {
+      await Promise.all([...workers].map((worker) => worker.close()));
+      await backend.queue.close();
+      await backend.close();
+    },
+  };
+}
+
+async function add(backend: QueueBackend, job: QueueJob, options: AddOptions = {}): Promise<void> {
+  if (insideTransaction()) {
+    throw new StoreError(
+      'query_outside_transaction',
+      `The queue was rung for a ${job.name} inside a transaction. Ring after the commit.`,
+    );
+  }
+  const data = 'id' in job ? { id: job.id } : {};
+  await backend.queue.add(job.name, data, {
+    ...(options.delayMs !== undefined && options.delayMs > 0 && { delay: options.delayMs }),
+    ...(options.dedupeKey !== undefined && { jobId: options.dedupeKey }),
+  });
+}
+
+function startWorker(
+  backend: QueueBackend,
+  handlers: QueueHandlers,
+  concurrency: number,
+  log: NonNullable<QueueOptions['log']>,
+): QueueWorker {
+  const closing = new AbortController();
+  const worker = backend.worker(async (job) => {
+    const known = parseJob(job);
+    if (known === null) return log('A job of unknown shape was dropped', { error: null });
+    return handle(handlers, known, closing.signal);
+  }, concurrency);
+  worker.on('error', (error) => log('A worker had a connection problem', { error }));
+  worker.on('failed', (job, error) => {
+    log('A job failed; its row stays due', { error, ...(job !== undefined && { job: job.name }) });
+  });
+  let closed: Promise<void> | null = null;
+  return {
+    close: () => {
+      closing.abort();
+      closed ??= drain(worker, log);
+      return closed;
+    },
+  };
+}
+
+async function drain(worker: JobWorker, log: NonNullable<QueueOptions['log']>): Promise<void> {
+  const late = Promise.withResolvers<'late'>();
+  const timer = setTimeout(() => late.resolve('late'), DRAIN_MS);
+  const outcome = await Promise.race([worker.close(), late.promise]);
+  clearTimeout(timer);
+  if (outcome === 'late') {
+    log('Jobs did not end in time; their leases run out by themselves', { error: null });
+  }
+}
+
+function handle(handlers: QueueHandlers, job: QueueJob, signal: AbortSignal): Promise<void> {
+  switch (job.name) {
+    case 'delivery':
+      return handlers.delivery(job, signal);
+    case 'effect':
+      return handlers.effect(job, signal);
+    case 'sweep':
+      return handlers.sweep(job, signal);
+  }
+}
+
+/** What comes out of Redis is not ours alone: anything but a well-formed job is dropped. */
+function parseJob(job: Pick<Job, 'name' | 'data'>): QueueJob | null {
+  const id: unknown = (job.data as { id?: unknown } | null)?.id;
+  if (job.name === 'sweep') return { name: 'sweep' };
+  if (job.name === 'delivery' && typeof id === 'string') return { name: 'delivery', id };
+  if (job.name === 'effect' && typeof id === 'number') return { name: 'effect', id };
+  return null;
+}

@@ -1,0 +1,85 @@
+/**
+ * Rings again for every row that is due: what a crash, a lost Redis or a swallowed job left lying.
+ * It is the reason why the queue may vanish at any moment.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Db } from '../store/db.ts';
+import { dueDeliveries } from '../store/deliveries.ts';
+import { dueEffects } from '../store/effects.ts';
+import { tryLeaderLock } from '../store/locks.ts';
+import type { Queue, QueueJob } from './queue.ts';
+
+const EVERY_MS = 2_000;
+/** Rows of each kind per sweep; the next sweep takes the next ones. */
+const ROWS = 200;
+/** With so many jobs waiting the queue is alive and busy: ringing more would only fill it. */
+const BACKLOG = 1_000;
+/**
+ * A ring has the same key for this long, so a row rings once however often it is swept. A key is
+ * never trusted for longer: a ghost of a finished job can swallow what has its id (bullmq#3765).
+ */
+const KEY_MS = 30_000;
+
+export interface Sweeper {
+  close(): Promise<void>;
+}
+
+export interface SweeperOptions {
+  db: Db;
+  queue: Pick<Queue, 'add' | 'counts'>;
+  everyMs?: number;
+  /** Hears about sweeps that failed; the next one tries again. */
+  log: (message: string, error: unknown) => void;
+}
+
+/**
+ * Sweeps every two seconds until closed. Any number of processes may run one; one sweeps at a time.
+ */
+export function startSweeper(options: SweeperOptions): Sweeper {
+  const stop = new AbortController();
+  const loop = async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      await ringDue(options.db, options.queue, Date.now()).catch((error: unknown) =>
+        options.log('A sweep failed; the next one tries again', error),
+      );
+      // It does not keep the process alive by itself; an abort ends the pause at once.
+      await sleep(options.everyMs ?? EVERY_MS, null, { signal: stop.signal, ref: false }).catch(
+        () => null,
+      );
+    }
+  };
+  const done = loop();
+  return {
+    close: () => {
+      stop.abort();
+      return done;
+    },
+  };
+}
+
+/** One sweep at `now` (milliseconds): rings for what is due and returns how often it rang. */
+export async function ringDue(
+  db: Db,
+  queue: Pick<Queue, 'add' | 'counts'>,
+  now: number,
+): Promise<number> {
+  const jobs = await db.tx(async (tx): Promise<QueueJob[] | null> => {
+    if (!(await tryLeaderLock(tx, 'sweep'))) return null;
+    const deliveries = await dueDeliveries(tx, ROWS);
+    const effects = await dueEffects(tx, ROWS);
+    return [
+      ...deliveries.map((id): QueueJob => ({ name: 'delivery', id })),
+      ...effects.map((id): QueueJob => ({ name: 'effect', id })),
+    ];
+  });
+  if (jobs === null) return 0;
+  const { waiting = 0 } = await queue.counts();
+  if (waiting > BACKLOG) return 0;
+  const bucket = Math.floor(now / KEY_MS);
+  const rings: QueueJob[] = [...jobs, { name: 'sweep' }];
+  for (const job of rings) {
+    const row = 'id' in job ? job.id : 'all';
+    await queue.add(job, { dedupeKey: `${job.name}-${row}-${bucket}` });
+  }
+  return rings.length;
+}
