@@ -216,6 +216,25 @@ export async function runByChange(
   return rows[0] ?? null;
 }
 
+/** Active runs with a running agent whose status comment is older than `seconds`. */
+export async function staleStatusRuns(
+  db: Db,
+  seconds: number,
+  limit: number,
+): Promise<{ id: number; repoId: number }[]> {
+  return db.query<{ id: number; repoId: number }>(
+    `select r.id, r.repo_id as "repoId" from attempts a
+       join runs r on r.id = a.run_id and r.role = 'main'
+       join effects e on e.run_id = r.id and e.kind = 'status_comment' and e.state = 'done'
+     where a.state = 'running' and r.${ACTIVE}
+       and e.settled_at < now() - make_interval(secs => $1::float8)
+       and a.heartbeat_at > e.settled_at
+     order by r.id limit $2`,
+    [seconds, limit],
+    'runs_stale_status',
+  );
+}
+
 /** Writes a patch over the version it was computed from; false when the run moved on meanwhile. */
 export async function updateRun(
   db: Db,

@@ -1,0 +1,83 @@
+/** Loads config/settings.yaml and config/agents/*.md, the installation's own settings. */
+import { readFileSync, readdirSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parse } from 'yaml';
+import type { z } from 'zod';
+import { AgentFrontMatter, AgentRole, type Agent } from '../../schema/wire/agent.ts';
+import { Settings } from '../../schema/wire/settings.ts';
+
+/** A file of the installation that cannot be used; the message names file, field and fix. */
+export class SettingsError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'SettingsError';
+  }
+}
+
+const FRONT_MATTER = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/;
+
+/**
+ * Reads the settings file.
+ * @throws SettingsError naming every wrong field.
+ */
+export function loadSettings(file: string): Settings {
+  return check(Settings, readYaml(file, read(file)), file);
+}
+
+/**
+ * Reads every agent of a folder, keyed by role (the file's name).
+ * @throws SettingsError for an unknown role, bad front matter or an empty prompt.
+ */
+export function loadAgents(dir: string): Record<AgentRole, Agent | undefined> {
+  const agents = {} as Record<AgentRole, Agent | undefined>;
+  for (const name of readdirSync(dir).filter((entry) => entry.endsWith('.md'))) {
+    const file = join(dir, name);
+    const role = AgentRole.safeParse(basename(name, '.md'));
+    if (!role.success) {
+      throw new SettingsError(
+        `${file}: no role has this name; use one of ${AgentRole.options.join(', ')}`,
+      );
+    }
+    const parts = FRONT_MATTER.exec(read(file).replaceAll('\r\n', '\n'));
+    const [, head, body] = parts ?? [];
+    if (head === undefined || body === undefined || body.trim() === '') {
+      throw new SettingsError(
+        `${file}: wants front matter between --- lines and a prompt below it`,
+      );
+    }
+    agents[role.data] = {
+      role: role.data,
+      settings: check(AgentFrontMatter, readYaml(file, head), file),
+      prompt: body.trim(),
+    };
+  }
+  return agents;
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new SettingsError(`${file}: cannot be read; check the path and the file's rights`, {
+      cause,
+    });
+  }
+}
+
+function readYaml(file: string, text: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 0 });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message.split('\n')[0] : String(cause);
+    throw new SettingsError(`${file}: is not valid YAML: ${why}`, { cause });
+  }
+}
+
+function check<T extends z.ZodType>(schema: T, value: unknown, file: string): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map(
+    (issue) => `  ${issue.path.join('.') || '(top level)'}: ${issue.message}`,
+  );
+  throw new SettingsError(`${file}: wrong settings\n${lines.join('\n')}`);
+}

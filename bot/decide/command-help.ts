@@ -1,0 +1,48 @@
+/** Purpose: the commands there are, where they work and what help says about them. */
+
+export interface CommandHelp {
+  name: string;
+  usage: string;
+  does: string;
+  on: readonly ('issue' | 'change')[];
+}
+
+export const COMMANDS: readonly CommandHelp[] = [
+  {
+    name: 'implement',
+    usage: 'implement [hint]',
+    does: 'implements this issue and opens a merge request',
+    on: ['issue'],
+  },
+  {
+    name: 'fix',
+    usage: 'fix [hint]',
+    does: 'finds and mends the problem this issue describes, with a test',
+    on: ['issue'],
+  },
+  {
+    name: 'ask',
+    usage: 'ask <question>',
+    does: 'answers a question from what the repository contains',
+    on: ['issue'],
+  },
+  {
+    name: 'status',
+    usage: 'status',
+    does: 'says how far the work is',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'cancel',
+    usage: 'cancel',
+    does: 'stops the work',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'retry',
+    usage: 'retry [hint]',
+    does: 'starts the last work again after it ended without success',
+    on: ['issue', 'change'],
+  },
+  { name: 'help', usage: 'help', does: 'shows this list', on: ['issue', 'change'] },
+];

@@ -1,0 +1,100 @@
+/**
+ * Purpose: what decide has to know for an event, so that nothing is read from the forge in vain.
+ */
+import { commandOfLabel, parseCommands } from '../domain/commands.ts';
+import type { Event, Project } from '../domain/events.ts';
+import type { RunRole, Target } from '../domain/runs.ts';
+
+export type Interest =
+  /** Nothing follows from this event whatever the state; the reason is stored. */
+  | { kind: 'none'; reason: string }
+  /** A person may be asking for something: rights, the item's text and the settings are needed. */
+  | {
+      kind: 'ask';
+      project: Project;
+      actorId: number;
+      target: Target;
+      role: RunRole;
+      noteId: number | null;
+    }
+  /** Only matters when a run of this target, change or pipeline is under way. */
+  | {
+      kind: 'run';
+      project: Project;
+      by: { target: Target } | { change: number } | { pipeline: number };
+    }
+  /** An event of the bot's own about one run. */
+  | { kind: 'own'; runId: number; effectId: number | null };
+
+/** What an event needs; pure and total. */
+export function interestOf(event: Event): Interest {
+  switch (event.kind) {
+    case 'note': {
+      if (event.note.system) return none('a system note');
+      const [first] = parseCommands(event.note.body);
+      if (!first) return none('no command in the note');
+      if (event.on.type !== 'issue' && event.on.type !== 'change') {
+        return none(`a note on a ${event.on.type}`);
+      }
+      const target: Target =
+        event.on.type === 'issue'
+          ? { type: 'issue', iid: event.on.issue.iid }
+          : { type: 'change', iid: event.on.change.iid };
+      return {
+        kind: 'ask',
+        project: event.project,
+        actorId: event.actor.id,
+        target,
+        role: first.name === 'ask' ? 'ask' : 'main',
+        noteId: event.note.id,
+      };
+    }
+    case 'issue': {
+      const target: Target = { type: 'issue', iid: event.issue.iid };
+      if (event.action === 'closed') return { kind: 'run', project: event.project, by: { target } };
+      if (!event.labelsAdded.some((label) => commandOfLabel(label) !== null)) {
+        return none('no label for the bot was added');
+      }
+      return {
+        kind: 'ask',
+        project: event.project,
+        actorId: event.actor.id,
+        target,
+        role: 'main',
+        noteId: null,
+      };
+    }
+    case 'change':
+      if (event.action !== 'closed' && event.action !== 'merged') {
+        return none(`a change was ${event.action}`);
+      }
+      return { kind: 'run', project: event.project, by: { change: event.change.iid } };
+    case 'pipeline': {
+      if (!['success', 'failed', 'canceled', 'skipped', 'manual'].includes(event.pipeline.status)) {
+        return none(`a pipeline is ${event.pipeline.status}`);
+      }
+      const iid = event.pipeline.changeIid;
+      const by = iid === null ? { pipeline: event.pipeline.id } : { change: iid };
+      return { kind: 'run', project: event.project, by };
+    }
+    case 'effect_settled':
+      return { kind: 'own', runId: event.runId, effectId: event.effectId };
+    case 'attempt_claimed':
+    case 'job_result':
+    case 'attempt_lost':
+    case 'wake':
+      return { kind: 'own', runId: event.runId, effectId: null };
+    case 'job':
+    case 'emoji':
+    case 'push':
+      return none(`nothing follows from a ${event.kind} event`);
+    case 'token_expiring':
+      return none(`token ${event.token.name} expires at ${event.token.expiresAt}`);
+    case 'ignored':
+      return none(event.reason);
+  }
+}
+
+function none(reason: string): Interest {
+  return { kind: 'none', reason };
+}

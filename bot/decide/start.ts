@@ -1,0 +1,198 @@
+/**
+ * Purpose: start a run, or a further attempt of one, with everything it needs frozen.
+ */
+import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
+import type { ModelRoute } from '../../schema/wire/job-api.ts';
+import type { Actor } from '../domain/events.ts';
+import type { Effect } from '../domain/effects.ts';
+import type { AttemptSpec, Run, RunContext, RunRole, Stage, Target } from '../domain/runs.ts';
+import type { Snapshot, Write } from '../domain/snapshot.ts';
+import { taskInput } from './task-input.ts';
+
+/** Which agent does what, and as which kind of run, for each command that starts work. */
+export const WORK: Readonly<
+  Record<string, { type: TaskType; agent: AgentRole; role: RunRole; stage: Stage }>
+> = {
+  implement: { type: 'implement_feature', agent: 'builder', role: 'main', stage: 'implement' },
+  fix: { type: 'implement_fix', agent: 'builder', role: 'main', stage: 'implement' },
+  ask: { type: 'answer_question', agent: 'architect', role: 'ask', stage: 'answer' },
+};
+
+export interface StartRequest {
+  command: string;
+  args: string;
+  requester: Actor;
+  target: Target;
+  noteId: number | null;
+  discussionId: string | null;
+}
+
+export type Started =
+  | { ok: true; writes: Write[]; effects: Effect[]; reasons: string[] }
+  | { ok: false; problem: string; next: string };
+
+/** Everything to start a run, or the one thing that is missing and how to mend it. */
+export function startRun(request: StartRequest, snapshot: Snapshot): Started {
+  const work = WORK[request.command];
+  if (!work) throw new Error(`no work is defined for command ${request.command}`);
+  const issue = snapshot.issue;
+  if (!issue) {
+    return {
+      ok: false,
+      problem: 'The issue could not be read.',
+      next: 'Check that it still exists and that the bot may read it, then ask again.',
+    };
+  }
+  if (snapshot.headSha === null) {
+    return {
+      ok: false,
+      problem: `The repository has no branch \`${snapshot.project.defaultBranch}\` yet.`,
+      next: 'Push a first commit, then ask again.',
+    };
+  }
+  const agent = snapshot.agents[work.agent];
+  if (!agent) {
+    return {
+      ok: false,
+      problem: `The agent \`${work.agent}\` is not set up.`,
+      next: `Add \`config/agents/${work.agent}.md\` to the bot and restart it.`,
+    };
+  }
+  const models = usableModels(agent, snapshot);
+  if (models.length === 0) {
+    return {
+      ok: false,
+      problem: 'No model provider is set up for this agent.',
+      next: 'Set OPENAI_API_KEY or ANTHROPIC_API_KEY for the bot and restart it.',
+    };
+  }
+  const context = freezeContext(issue.title, issue.description, issue.url, agent, snapshot);
+  const spec: AttemptSpec = {
+    taskType: work.type,
+    agent: work.agent,
+    project: { path: snapshot.project.path, defaultBranch: snapshot.project.defaultBranch },
+    instructions: agent.prompt,
+    input: taskInput(work.type, {
+      iid: request.target.iid,
+      title: context.title,
+      text: context.text,
+      request: request.args,
+    }),
+    models,
+    tools: agent.settings.tools,
+    limits: jobLimits(agent),
+    image: context.image,
+    tags: context.tags,
+  };
+  const effects: Effect[] = [];
+  if (request.noteId !== null) {
+    effects.push({ kind: 'react', target: request.target, noteId: request.noteId, emoji: 'eyes' });
+  }
+  if (work.role === 'main') effects.push({ kind: 'status_comment', run: 'new' });
+  effects.push({
+    kind: 'create_pipeline',
+    run: 'new',
+    attempt: 'new',
+    ref: snapshot.project.defaultBranch,
+  });
+  return {
+    ok: true,
+    reasons: [
+      `${request.command} asked by ${request.requester.username} (id ${request.requester.id}, ` +
+        `access ${snapshot.actorAccess})`,
+      `agent ${work.agent}, models ${models.map((m) => `${m.provider}/${m.model}`).join(', ')}`,
+    ],
+    effects,
+    writes: [
+      {
+        op: 'create_run',
+        run: {
+          target: request.target,
+          role: work.role,
+          command: request.command,
+          args: request.args,
+          requester: request.requester,
+          triggerNoteId: request.noteId,
+          triggerDiscussionId: request.discussionId,
+          stage: work.stage,
+          context,
+          statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
+          task: {
+            type: work.type,
+            agent: work.agent,
+            capMicrousd: context.taskCapMicrousd,
+          },
+          attempt: { spec, ref: snapshot.project.defaultBranch, sha: snapshot.headSha },
+        },
+      },
+    ],
+  };
+}
+
+/** A further attempt at the run's task, from the same frozen spec, on today's head. */
+export function startAttempt(
+  run: Run,
+  snapshot: Snapshot,
+  reason: string,
+): { writes: Write[]; effects: Effect[]; reasons: string[] } {
+  const last = run.attempts.at(-1);
+  if (!last) throw new Error(`run ${run.id} has no attempt to repeat`);
+  return {
+    reasons: [`attempt ${last.fence + 1} of ${run.context.attemptsPerTask}: ${reason}`],
+    writes: [
+      {
+        op: 'new_attempt',
+        runId: run.id,
+        taskId: run.task.id,
+        spec: last.spec,
+        ref: last.ref,
+        sha: snapshot.headSha ?? last.sha,
+      },
+    ],
+    effects: [
+      { kind: 'create_pipeline', run: run.id, attempt: 'new', ref: last.ref },
+      ...statusOf(run),
+    ],
+  };
+}
+
+/** The status comment effect of a run; runs of role `ask` answer in their thread instead. */
+export function statusOf(run: Run): Effect[] {
+  return run.role === 'main' ? [{ kind: 'status_comment', run: run.id }] : [];
+}
+
+function usableModels(agent: Agent, snapshot: Snapshot): ModelRoute[] {
+  return agent.settings.models.filter((route) => snapshot.providers.includes(route.provider));
+}
+
+function jobLimits(agent: Agent): AttemptSpec['limits'] {
+  const { maxCostUsd: _inTheCap, ...limits } = agent.settings.limits;
+  return limits;
+}
+
+function freezeContext(
+  title: string,
+  text: string,
+  issueUrl: string,
+  agent: Agent,
+  snapshot: Snapshot,
+): RunContext {
+  const { settings, repoConfig } = snapshot;
+  const own = repoConfig.config;
+  const capUsd = Math.min(
+    settings.limits.taskUsd,
+    agent.settings.limits.maxCostUsd,
+    own.budget.task_usd ?? Number.POSITIVE_INFINITY,
+  );
+  return {
+    title,
+    text,
+    issueUrl,
+    defaultBranch: snapshot.project.defaultBranch,
+    taskCapMicrousd: Math.floor(capUsd * 1_000_000),
+    protectedPaths: [...settings.protectedPaths, ...own.protected_paths],
+    tags: own.runner.tags ?? settings.ci.tags,
+    image: own.runner.image ?? settings.ci.image,
+    attemptsPerTask: settings.limits.attemptsPerTask,
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * Purpose: every sentence the bot says in a reply. Each says what is, why, and what to do next
+ * (EXPERIENCE): no exclamation marks, no "I". Words by people are shown in code spans only.
+ */
+import { COMMANDS, type CommandHelp } from './command-help.ts';
+import type { Run } from '../domain/runs.ts';
+import { money } from './format.ts';
+
+/** `text` as an inline code span that cannot be left: no backticks, no line breaks, bounded. */
+export function code(text: string): string {
+  const safe = text
+    .replaceAll('`', "'")
+    .replaceAll(/[\r\n\u2028\u2029]+/g, ' ')
+    .slice(0, 100)
+    .trim();
+  return `\`${safe === '' ? ' ' : safe}\``;
+}
+
+export function forbidden(command: string, who: string, has: string, needs: string): string {
+  return (
+    `${code(`/autodev ${command}`)} needs ${needs} here; @${who} is ${withArticle(has)}. ` +
+    `Ask someone with ${needs}, or let a maintainer change ${code(`permissions.${command}`)} ` +
+    'in `.autodev.yml` on the default branch.'
+  );
+}
+
+export function labelForbidden(label: string, who: string, has: string, needs: string): string {
+  return (
+    `The label ${code(label)} starts work only when someone with ${needs} sets it; ` +
+    `@${who} is ${withArticle(has)}. Someone with ${needs} can set it again or write ` +
+    '`/autodev implement`.'
+  );
+}
+
+export function unknownCommand(word: string, nearest: string | null): string {
+  const hint =
+    nearest === null
+      ? '`/autodev help` lists the commands.'
+      : `Did you mean \`/autodev ${nearest}\`?`;
+  return `${code(`/autodev ${word}`)} is not a command. ${hint}`;
+}
+
+export function confusableCommand(): string {
+  return (
+    'This looks like a command, but it holds letters of another script that look alike. ' +
+    'Nothing was started. Type it again in plain letters: `/autodev help`.'
+  );
+}
+
+export function editedNote(): string {
+  return (
+    'Commands in edited comments are not run, because an edit does not say who made it. ' +
+    'Write the command in a new comment.'
+  );
+}
+
+export function onlyOnIssues(command: string): string {
+  return (
+    `${code(`/autodev ${command}`)} works on issues. Write it on the issue that describes the ` +
+    'work; `/autodev help` lists what works here.'
+  );
+}
+
+export function needsQuestion(): string {
+  return 'There is no question. Write it behind the command: `/autodev ask why does … ?`';
+}
+
+export function confidentialIssue(): string {
+  return (
+    'This issue is confidential, and what an agent makes of it would be readable by everyone who ' +
+    'can read the repository. Nothing was started. Describe the work in an issue that is not ' +
+    'confidential.'
+  );
+}
+
+export function closedIssue(): string {
+  return 'This issue is closed. Reopen it, then ask again.';
+}
+
+export function alreadyRunning(run: Run): string {
+  const where = run.stage === 'verify' ? 'its change is being checked' : 'an agent is at work';
+  return (
+    `${code(`/autodev ${run.command}`)} by @${run.requester.username} is still running (${where}). ` +
+    '`/autodev cancel` stops it; the status comment shows how far it is.'
+  );
+}
+
+export function nothingToCancel(): string {
+  return 'Nothing is running here. `/autodev implement` starts work on this issue.';
+}
+
+export function nothingToRetry(last: Run | null): string {
+  if (last === null) return 'Nothing ran here yet. `/autodev implement` starts work on this issue.';
+  return `The last run ended well (${last.verdict?.kind ?? 'done'}). \`/autodev implement\` starts a new one.`;
+}
+
+export function tooManyRuns(limit: number): string {
+  return (
+    `That is more than ${limit} runs by one person within an hour in this repository, the limit. ` +
+    'Wait a while, or let the operator raise `limits.runsPerUserHour` in config/settings.yaml.'
+  );
+}
+
+export function cannotStart(problem: string, next: string): string {
+  return `${problem} Nothing was started. ${next}`;
+}
+
+export function statusReply(run: Run | null): string {
+  if (run === null) return 'Nothing ran here yet. `/autodev implement` starts work on this issue.';
+  const verdict = run.verdict;
+  if (verdict) {
+    return `The last run ended: **${verdict.kind}**. ${verdict.cause} ${verdict.next}`.trim();
+  }
+  return (
+    `\`/autodev ${run.command}\` is running, stage ${run.stage}, ` +
+    `${money(run.task.spentMicrousd)} spent so far. The status comment is kept up to date.`
+  );
+}
+
+export function help(where: 'issue' | 'change', levels: (command: string) => string): string {
+  const here = COMMANDS.filter((command) => command.on.includes(where));
+  const line = (command: CommandHelp): string =>
+    `- \`/autodev ${command.usage}\`: ${command.does} (${levels(command.name)})`;
+  const label =
+    where === 'issue' ? ['', 'The label `autodev` does the same as `/autodev implement`.'] : [];
+  return ['What works here, and from which role on:', '', ...here.map(line), ...label].join('\n');
+}
+
+export function ignoredFurther(count: number): string {
+  return count === 1
+    ? 'One command per comment: the second one was not run.'
+    : `One command per comment: the other ${count} were not run.`;
+}
+
+export function configProblems(problems: readonly string[]): string {
+  return [
+    '`.autodev.yml` on the default branch has mistakes; defaults are used until they are mended:',
+    '',
+    ...problems.map((problem) => `- ${problem}`),
+  ].join('\n');
+}
+
+function withArticle(role: string): string {
+  return role === 'no member' ? 'no member of this project' : role;
+}

@@ -1,0 +1,146 @@
+/**
+ * Purpose: what people ask for, by a comment or by a label, and what becomes of it.
+ *
+ * Commands count from created notes of people only (gitlab-facts §2.2: an edit names the author, not
+ * the editor). A label counts for the actor of the label event, not for the issue's author.
+ */
+import {
+  commandOfLabel,
+  nearestCommand,
+  parseCommands,
+  type ParsedCommand,
+} from '../domain/commands.ts';
+import type { Event } from '../domain/events.ts';
+import { isActive } from '../domain/outcomes.ts';
+import type { Target } from '../domain/runs.ts';
+import type { Decision, Snapshot } from '../domain/snapshot.ts';
+import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
+import { answer, refuse, replyTo, type Ask } from './ask.ts';
+import { COMMANDS } from './command-help.ts';
+import { cancelRun, retryRun } from './control.ts';
+import { ignored } from './decision.ts';
+import { permissionFor, neededLevel } from './permissions.ts';
+import { statusOf, WORK } from './start.ts';
+import * as text from './text.ts';
+import { startWork } from './work.ts';
+
+export type NoteEvent = Extract<Event, { kind: 'note' }>;
+export type IssueEvent = Extract<Event, { kind: 'issue' }>;
+
+/** A comment: a command, something that looks like one, or nothing for the bot. */
+export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
+  const target = targetOfNote(event);
+  if (!target)
+    return ignored(`a note on ${event.on.type === 'other' ? event.on.name : event.on.type}`);
+  if (event.note.system) return ignored('a system note');
+  const commands = parseCommands(event.note.body);
+  const first = commands[0];
+  if (!first) return ignored('no command in the note');
+  const permission = permissionFor(first.name, event.actor, event.note.byBot, snapshot);
+  if (!permission.allowed && permission.silent) return ignored(permission.reason);
+  const ask: Ask = {
+    command: first.name,
+    args: first.args,
+    actor: event.actor,
+    target,
+    noteId: event.note.id,
+    discussionId: event.note.discussionId,
+    internal: event.note.confidential,
+    about: `note-${event.note.id}`,
+  };
+  if (event.action === 'edited') {
+    if (snapshot.noteHandled) return ignored('an edit of a note that was handled when it was new');
+    return refuse(ask, text.editedNote(), 'a command in an edited note');
+  }
+  if (first.confusable) return refuse(ask, text.confusableCommand(), 'a look-alike of a command');
+  if (!COMMANDS.some((command) => command.name === first.name)) {
+    const nearest = nearestCommand(
+      first.name,
+      COMMANDS.map((command) => command.name),
+    );
+    return refuse(ask, text.unknownCommand(first.name, nearest), `unknown command ${first.name}`);
+  }
+  if (!permission.allowed) {
+    const { has, needs, reason } = permission;
+    return refuse(ask, text.forbidden(first.name, event.actor.username, has, needs), reason);
+  }
+  return withFurther(decideAsk(ask, snapshot), ask, commands);
+}
+
+/** Labels that were added, or that a new issue came with. */
+export function decideLabels(event: IssueEvent, snapshot: Snapshot): Decision {
+  const label = event.labelsAdded.find((name) => commandOfLabel(name) !== null);
+  const command = label === undefined ? null : commandOfLabel(label);
+  if (label === undefined || command === null) return ignored('no label for the bot was added');
+  const permission = permissionFor(command, event.actor, false, snapshot);
+  if (!permission.allowed && permission.silent) return ignored(permission.reason);
+  const ask: Ask = {
+    command,
+    args: '',
+    actor: event.actor,
+    target: { type: 'issue', iid: event.issue.iid },
+    noteId: null,
+    discussionId: null,
+    internal: event.issue.confidential,
+    about: `label-${label}-${event.actor.id}`,
+  };
+  if (!permission.allowed) {
+    const { has, needs, reason } = permission;
+    return refuse(ask, text.labelForbidden(label, event.actor.username, has, needs), reason);
+  }
+  if (!(command in WORK)) {
+    const nearest = nearestCommand(
+      command,
+      COMMANDS.map((known) => known.name),
+    );
+    return refuse(ask, text.unknownCommand(command, nearest), `label ${label} names no work`);
+  }
+  if (command === 'ask') return refuse(ask, text.needsQuestion(), 'a label cannot ask a question');
+  if (snapshot.run && isActive(snapshot.run.state)) {
+    return ignored('a run is active already; the label adds nothing');
+  }
+  return decideAsk(ask, snapshot);
+}
+
+/** What becomes of an allowed wish. */
+export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
+  switch (ask.command) {
+    case 'help':
+      return answer(ask, helpText(ask.target, snapshot), 'help');
+    case 'status': {
+      const run = snapshot.run ?? snapshot.lastRun;
+      const reply = answer(ask, text.statusReply(run), 'status');
+      return run ? { ...reply, effects: [...reply.effects, ...statusOf(run)] } : reply;
+    }
+    case 'cancel':
+      return cancelRun(ask, snapshot);
+    case 'retry':
+      return retryRun(ask, snapshot);
+    default:
+      return startWork(ask, snapshot);
+  }
+}
+
+function withFurther(decision: Decision, ask: Ask, commands: ParsedCommand[]): Decision {
+  if (commands.length < 2) return decision;
+  const about = `${ask.about}-further`;
+  const further = replyTo({ ...ask, about }, text.ignoredFurther(commands.length - 1));
+  return { ...decision, effects: [...decision.effects, further] };
+}
+
+function helpText(target: Target, snapshot: Snapshot): string {
+  return text.help(target.type, (command) =>
+    accessName(ACCESS_LEVELS[neededLevel(command, snapshot)]),
+  );
+}
+
+function targetOfNote(event: NoteEvent): Target | null {
+  switch (event.on.type) {
+    case 'issue':
+      return { type: 'issue', iid: event.on.issue.iid };
+    case 'change':
+      return { type: 'change', iid: event.on.change.iid };
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,104 @@
+/** Everything decide may know besides the event: taken at one moment, from API and store. */
+import type { Agent, AgentRole } from '../../schema/wire/agent.ts';
+import type { RepoConfig } from '../../schema/wire/repo-config.ts';
+import type { Settings } from '../../schema/wire/settings.ts';
+import type { Effect, Receipt } from './effects.ts';
+import type { Actor, Issue, PipelineInfo, Project } from './events.ts';
+import type { Attempt, AttemptSpec, Run, RunContext, RunRole, Target } from './runs.ts';
+import type { RunState, Verdict } from './outcomes.ts';
+import type { TaskType } from '../../schema/wire/agent.ts';
+import type { Stage } from './runs.ts';
+
+export interface RepoConfigView {
+  /** Defaults where the file is missing or wrong. */
+  config: RepoConfig;
+  /** One line per mistake, naming line and field; empty when all is well. */
+  problems: string[];
+}
+
+export interface Snapshot {
+  now: Date;
+  bot: Actor;
+  project: Project & { repoId: number; archived: boolean };
+  settings: Pick<Settings, 'permissions' | 'ci' | 'limits' | 'protectedPaths'>;
+  agents: Readonly<Record<AgentRole, Agent | undefined>>;
+  /** Providers with a key; a model route to another one cannot be used. */
+  providers: readonly ('openai' | 'anthropic')[];
+  repoConfig: RepoConfigView;
+  /** Effective access level of the event's actor, GitLab's numbers; 0 = no member. */
+  actorAccess: number;
+  /** The issue as the API has it now; null for other targets or when it is gone. */
+  issue: Issue | null;
+  /** Active run of the target and role in question, else the run the event names. */
+  run: Run | null;
+  /** Newest finished run of the target, for `retry` and `status`. */
+  lastRun: Run | null;
+  /** Head of the default branch. */
+  headSha: string | null;
+  /** A command of this note was handled before. */
+  noteHandled: boolean;
+  /** Runs the actor started here within the last hour. */
+  runsLastHour: number;
+  /** Newest pipeline of the run's change, at the head of its branch; null when there is none. */
+  changePipeline: PipelineInfo | null;
+  /** State of the run's change; null when it has none. */
+  changeState: 'opened' | 'closed' | 'merged' | 'locked' | null;
+  /** The parent pipeline of the run's newest attempt, re-read; null when there is none. */
+  attemptPipeline: PipelineInfo | null;
+  /** The settled effect that an `effect_settled` event is about. */
+  effect: {
+    effect: Effect;
+    state: 'done' | 'failed' | 'dropped';
+    receipt: Receipt | null;
+    error: string | null;
+  } | null;
+}
+
+export interface NewRun {
+  target: Target;
+  role: RunRole;
+  command: string;
+  args: string;
+  requester: Actor;
+  triggerNoteId: number | null;
+  triggerDiscussionId: string | null;
+  stage: Stage;
+  context: RunContext;
+  statusNoteId: number | null;
+  task: { type: TaskType; agent: AgentRole; capMicrousd: number };
+  attempt: { spec: AttemptSpec; ref: string; sha: string };
+}
+
+export interface RunPatch {
+  state?: RunState;
+  stage?: Stage;
+  verdict?: Verdict;
+}
+
+/** State changes, applied in one transaction with the effects. */
+export type Write =
+  | { op: 'create_run'; run: NewRun }
+  | { op: 'update_run'; runId: number; version: number; patch: RunPatch }
+  | {
+      op: 'new_attempt';
+      runId: number;
+      taskId: number;
+      spec: AttemptSpec;
+      ref: string;
+      sha: string;
+    }
+  | { op: 'end_attempt'; attemptId: number; state: 'lost' | 'cancelled'; cause: string }
+  | { op: 'end_task'; taskId: number; state: 'done' | 'failed' | 'cancelled' }
+  /** Pending effects of the run that must not happen any more. */
+  | { op: 'drop_effects'; runId: number; kinds: Effect['kind'][] };
+
+export interface Decision {
+  /** Nothing to do, and why; the delivery is stored as ignored. */
+  ignored: string | null;
+  /** Why each thing was decided, for `autodev explain`. */
+  reasons: string[];
+  writes: Write[];
+  effects: Effect[];
+}
+
+export type { Attempt };

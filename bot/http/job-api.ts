@@ -1,0 +1,233 @@
+/**
+ * The API of CI jobs: plan, claim, heartbeat, result. A job proves who it is with GitLab's id token,
+ * gets one short-lived token for its one attempt, and can say only what the wire schemas allow.
+ */
+import { randomBytes } from 'node:crypto';
+import express, { type Request, type Response, type Router } from 'express';
+import {
+  ClaimRequest,
+  Heartbeat,
+  TaskSpec,
+  type ClaimResponse,
+} from '../../schema/wire/job-api.ts';
+import { JobResult } from '../../schema/wire/result.ts';
+import { childPipeline, harmlessPipeline } from '../domain/child-pipeline.ts';
+import type { InternalEvent } from '../domain/events.ts';
+import type { AttemptSpec } from '../domain/runs.ts';
+import {
+  attemptById,
+  attemptByPipeline,
+  claimAttempt,
+  finishAttempt,
+  heartbeat,
+  requestedAttempts,
+  type AttemptRow,
+} from '../store/attempts.ts';
+import type { Db } from '../store/db.ts';
+import { insertDelivery } from '../store/deliveries.ts';
+import { repoByProject } from '../store/repos.ts';
+import { sendError } from './api-error.ts';
+import {
+  byToken,
+  claimRefusal,
+  identify,
+  RETRY_SECONDS,
+  tokenHash,
+  wrongBody,
+  type JobApiDeps,
+} from './job-auth.ts';
+
+/** JSON of the largest result the schema allows, base64 and framing included. */
+const RESULT_BYTES = 16 * 1024 * 1024;
+const SMALL_BYTES = 64 * 1024;
+/** An attempt's token outlives the agent's own time limit by this much, to bring the result. */
+const TOKEN_GRACE_MINUTES = 10;
+
+/** Routes under `/api/job`. */
+export function jobRoutes(deps: JobApiDeps): Router {
+  const router = express.Router();
+  const json = express.json({ limit: SMALL_BYTES, inflate: false });
+  router.post('/plan', (request, response) => plan(request, response, deps));
+  router.post('/claim', json, (request, response) => claim(request, response, deps));
+  router.post('/heartbeat', json, (request, response) => beat(request, response, deps));
+  router.post(
+    '/result',
+    express.json({ limit: RESULT_BYTES, inflate: false }),
+    (request, response) => result(request, response, deps),
+  );
+  return router;
+}
+
+async function plan(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
+  const identity = await identify(request, response, deps);
+  if (!identity) return;
+  const repo = await repoByProject(deps.db, 'gitlab', identity.projectId);
+  const attempt = repo ? await attemptByPipeline(deps.db, repo.id, identity.pipelineId) : null;
+  if (repo && !attempt && (await requestedAttempts(deps.db, repo.id)).length > 0) {
+    // Its creation may not have been recorded yet; a moment later it is known, or nobody asked.
+    response.setHeader('Retry-After', String(RETRY_SECONDS));
+    sendError(response, 503, 'not_ready', 'The pipeline is being recorded.', 'Ask again shortly.');
+    return;
+  }
+  response.type('text/yaml');
+  if (!attempt || (attempt.state !== 'waiting' && attempt.state !== 'running')) {
+    deps.log.info(
+      { pipeline: identity.pipelineId },
+      'a pipeline without a task asked for its plan',
+    );
+    response.send(harmlessPipeline(deps.ci));
+    return;
+  }
+  const spec = attempt.spec as AttemptSpec;
+  response.send(
+    childPipeline({
+      attemptId: attempt.id,
+      server: deps.publicUrl,
+      image: spec.image,
+      tags: spec.tags,
+      timeoutMinutes: spec.limits.minutes + TOKEN_GRACE_MINUTES,
+    }),
+  );
+}
+
+async function claim(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
+  const identity = await identify(request, response, deps);
+  if (!identity) return;
+  const body = ClaimRequest.safeParse(request.body);
+  if (!body.success) return wrongBody(response, body.error.issues);
+  const attempt = await attemptById(deps.db, body.data.attempt);
+  const repo = await repoByProject(deps.db, 'gitlab', identity.projectId);
+  const refusal = await claimRefusal(identity, attempt, repo, deps);
+  if (refusal !== null || !attempt) {
+    deps.log.warn({ attempt: body.data.attempt, reason: refusal }, 'claim refused');
+    sendError(
+      response,
+      403,
+      'not_yours',
+      `This job may not do that task: ${refusal ?? 'unknown'}.`,
+    );
+    return;
+  }
+  const token = `adt_${randomBytes(32).toString('base64url')}`;
+  const spec = attempt.spec as AttemptSpec;
+  const deadline = new Date(deps.now().getTime() + spec.limits.minutes * 60_000);
+  const expires = new Date(deadline.getTime() + TOKEN_GRACE_MINUTES * 60_000);
+  const event: InternalEvent = {
+    kind: 'attempt_claimed',
+    runId: attempt.runId,
+    attemptId: attempt.id,
+  };
+  const claimed = await deps.db.tx(async (db) => {
+    const outcome = await claimAttempt(db, attempt.id, {
+      jti: identity.jti,
+      jobId: identity.jobId,
+      childPipelineId: identity.pipelineId,
+      tokenHash: tokenHash(token),
+      tokenExpiresAt: expires,
+      deadlineAt: expires,
+    });
+    const delivery =
+      outcome === 'claimed' ? await record(db, event, `claimed:${attempt.id}`) : null;
+    return { outcome, delivery };
+  });
+  if (claimed.outcome !== 'claimed') {
+    sendError(
+      response,
+      409,
+      claimed.outcome,
+      claimed.outcome === 'taken'
+        ? 'Another job has this task already.'
+        : 'This attempt is over; a newer one may have taken its place.',
+    );
+    return;
+  }
+  ring(deps, claimed.delivery);
+  response.json(claimAnswer(attempt, spec, token, deps));
+}
+
+function claimAnswer(
+  attempt: AttemptRow,
+  spec: AttemptSpec,
+  token: string,
+  deps: JobApiDeps,
+): ClaimResponse {
+  const { taskType, agent, image: _image, tags: _tags, ...rest } = spec;
+  return {
+    token,
+    heartbeatSeconds: deps.heartbeatSeconds,
+    gateway: `${deps.publicUrl}/gateway`,
+    spec: TaskSpec.parse({
+      version: 1,
+      attempt: attempt.id,
+      task: { id: attempt.taskId, type: taskType, agent },
+      baseSha: attempt.sha,
+      ...rest,
+    }),
+  };
+}
+
+async function beat(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
+  const attempt = await byToken(request, response, deps);
+  if (!attempt) return;
+  const body = Heartbeat.safeParse(request.body);
+  if (!body.success) return wrongBody(response, body.error.issues);
+  const state = await heartbeat(deps.db, attempt.id, { progress: body.data });
+  response.json({ cancel: state === 'gone', messages: [] });
+}
+
+async function result(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
+  const attempt = await byToken(request, response, deps);
+  if (!attempt) return;
+  const body = JobResult.safeParse(request.body);
+  if (!body.success) return wrongBody(response, body.error.issues);
+  if (body.data.attempt !== attempt.id || body.data.baseSha !== attempt.sha) {
+    sendError(response, 403, 'not_yours', 'The result names another attempt or another commit.');
+    return;
+  }
+  const kept = await deps.db.tx(async (db) => {
+    const finished = await finishAttempt(db, attempt.id, {
+      state: 'finished',
+      cause: body.data.cause,
+      result: body.data,
+    });
+    if (!finished) return null;
+    const { id: attemptId, runId } = attempt;
+    // The result itself stays with the attempt; the event carries ids.
+    return record(db, { kind: 'job_result', runId, attemptId }, `result:${attemptId}`);
+  });
+  await deps.failpoint('result.stored');
+  if (kept === null) {
+    sendError(
+      response,
+      409,
+      'late',
+      'The attempt was over before the result came; it is not used.',
+    );
+    return;
+  }
+  ring(deps, kept);
+  response.status(202).json({ accepted: true });
+}
+
+/** An event of the bot's own, as stored: a result is loaded from its attempt when it is handled. */
+type StoredEvent =
+  | Exclude<InternalEvent, { kind: 'job_result' }>
+  | { kind: 'job_result'; runId: number; attemptId: number };
+
+async function record(db: Db, event: StoredEvent, dedupeKey: string): Promise<string> {
+  const { id } = await insertDelivery(db, {
+    source: 'autodev',
+    dedupeKey,
+    eventName: event.kind,
+    headers: {},
+    body: JSON.stringify(event),
+  });
+  return id;
+}
+
+function ring(deps: JobApiDeps, delivery: string | null): void {
+  if (delivery === null) return;
+  deps.queue.add({ name: 'delivery', id: delivery }).catch((error: unknown) => {
+    deps.log.warn({ error, delivery }, 'queue not reached; the sweeper will find it');
+  });
+}

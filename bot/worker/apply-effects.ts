@@ -1,0 +1,178 @@
+/**
+ * Effects become deeds: claim, do, keep the receipt. Every effect can be applied again after a crash
+ * at any point, because a started one first looks for what it may have left behind (threat R13).
+ */
+import type { Effect, EffectKind, Receipt } from '../domain/effects.ts';
+import type { InternalEvent } from '../domain/events.ts';
+import { ForgeError } from '../forge/errors.ts';
+import type { Db } from '../store/db.ts';
+import { insertDelivery } from '../store/deliveries.ts';
+import {
+  claimEffect,
+  retryEffect,
+  settleEffect,
+  startEffect,
+  type EffectRow,
+} from '../store/effects.ts';
+import { repoById, type RepoRow } from '../store/repos.ts';
+import type { WorkerDeps } from './deps.ts';
+import { commitChanges, openChange } from './effects/changes.ts';
+import { react, reply, statusComment } from './effects/notes.ts';
+import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
+import { applyReceipt } from './effects/receipts.ts';
+
+const LEASE_SECONDS = 120;
+/** A lost answer is looked into after this long, when the write has landed or never will. */
+const AMBIGUOUS_SECONDS = 5;
+const MAX_DELAY_SECONDS = 120;
+/** Tries before an effect counts as failed; with the longest wait that is over half an hour. */
+const MAX_TRIES = 24;
+
+/** What a handler is given. `again` is true when an earlier try may have reached the forge. */
+export interface EffectContext<K extends EffectKind = EffectKind> {
+  effect: Extract<Effect, { kind: K }>;
+  row: EffectRow;
+  repo: RepoRow;
+  again: boolean;
+  /** Call right before the first write; throws LeaseLost when another process took over. */
+  begin: () => Promise<void>;
+  deps: WorkerDeps;
+}
+
+type Handlers = {
+  [K in EffectKind]: (context: EffectContext<K>) => Promise<Receipt>;
+};
+
+const HANDLERS: Handlers = {
+  status_comment: statusComment,
+  react,
+  reply,
+  create_pipeline: createPipeline,
+  cancel_pipeline: cancelPipeline,
+  commit_changes: commitChanges,
+  open_change: openChange,
+};
+
+/** Kinds whose end moves their run on. */
+const FOLLOWED: ReadonlySet<EffectKind> = new Set([
+  'create_pipeline',
+  'commit_changes',
+  'open_change',
+]);
+
+/** Another process holds the effect now; this one must not write. */
+export class LeaseLost extends Error {
+  constructor() {
+    super('the lease of the effect was lost');
+    this.name = 'LeaseLost';
+  }
+}
+
+/** Applies one effect if it is due and free; safe to call twice and from many processes. */
+export async function applyEffect(id: number, deps: WorkerDeps): Promise<void> {
+  const row = await claimEffect(deps.db, id, deps.owner, LEASE_SECONDS);
+  if (!row) return;
+  const repo = await repoById(deps.db, row.repoId);
+  if (!repo) throw new Error(`effect ${id} belongs to project ${row.repoId}, which does not exist`);
+  await deps.failpoint(`${row.kind}.claimed`);
+  const log = deps.log.child({ effect: id, kind: row.kind });
+  try {
+    const receipt = await perform(row, repo, deps);
+    await deps.failpoint(`${row.kind}.done`);
+    await settle(row, repo, { state: 'done', receipt }, deps);
+    await deps.failpoint(`${row.kind}.settled`);
+    log.info('effect done');
+  } catch (error) {
+    if (error instanceof LeaseLost) {
+      log.warn('lease lost; another process goes on');
+      return;
+    }
+    await fail(row, repo, error, deps);
+    log.warn({ error: String(error), tries: row.attempts }, 'effect not done');
+  }
+}
+
+async function perform(row: EffectRow, repo: RepoRow, deps: WorkerDeps): Promise<Receipt> {
+  const effect = row.payload as Effect;
+  const handler = HANDLERS[effect.kind] as (context: EffectContext) => Promise<Receipt>;
+  return handler({
+    effect,
+    row,
+    repo,
+    again: row.startedAt !== null,
+    deps,
+    begin: async () => {
+      if (!(await startEffect(deps.db, row.id, row.fence))) throw new LeaseLost();
+      await deps.failpoint(`${row.kind}.started`);
+    },
+  });
+}
+
+type Outcome = { state: 'done'; receipt: Receipt } | { state: 'failed'; error: string };
+
+/** Receipt, what follows from it in our own tables, and the event for decide: one transaction. */
+async function settle(
+  row: EffectRow,
+  repo: RepoRow,
+  outcome: Outcome,
+  deps: WorkerDeps,
+): Promise<void> {
+  const delivery = await deps.db.tx(async (db) => {
+    const settled = await settleEffect(db, row.id, row.fence, row.revision, outcome);
+    if (outcome.state === 'done') {
+      await applyReceipt(db, row, outcome.receipt, deps);
+    }
+    if (!settled || row.runId === null) return null;
+    const effect = row.payload as Effect;
+    if (!FOLLOWED.has(effect.kind)) return null;
+    return announce(db, { kind: 'effect_settled', runId: row.runId, effectId: row.id }, row);
+  });
+  if (delivery !== null) {
+    deps.queue.add({ name: 'delivery', id: delivery }).catch((error: unknown) => {
+      deps.log.warn({ error, delivery }, 'queue not reached; the sweeper will find it');
+    });
+  } else if (outcome.state === 'done' && row.kind === 'status_comment') {
+    // Asked for again while it was written: the revision moved, so it is due at once.
+    deps.queue.add({ name: 'effect', id: row.id }).catch(() => undefined);
+  }
+  deps.log.debug({ effect: row.id, project: repo.path }, 'effect settled');
+}
+
+async function announce(db: Db, event: InternalEvent, row: EffectRow): Promise<string> {
+  const { id } = await insertDelivery(db, {
+    source: 'autodev',
+    dedupeKey: `effect:${row.id}:${row.revision}`,
+    eventName: event.kind,
+    headers: {},
+    body: JSON.stringify(event),
+  });
+  return id;
+}
+
+async function fail(
+  row: EffectRow,
+  repo: RepoRow,
+  error: unknown,
+  deps: WorkerDeps,
+): Promise<void> {
+  const message = (error instanceof Error ? error.message : String(error)).slice(0, 1000);
+  const final =
+    error instanceof ForgeError &&
+    ['denied', 'invalid', 'not_found', 'conflict'].includes(error.kind);
+  if (final || row.attempts >= MAX_TRIES) {
+    await settle(row, repo, { state: 'failed', error: message }, deps);
+    return;
+  }
+  await retryEffect(deps.db, row.id, row.fence, {
+    delaySeconds: delaySeconds(row.attempts, error),
+    error: message,
+  });
+}
+
+function delaySeconds(tries: number, error: unknown): number {
+  if (error instanceof ForgeError) {
+    if (error.kind === 'ambiguous') return AMBIGUOUS_SECONDS;
+    if (error.retryAfterMs !== null) return error.retryAfterMs / 1000;
+  }
+  return Math.min(2 ** tries, MAX_DELAY_SECONDS);
+}

@@ -1,0 +1,70 @@
+/**
+ * Effects on pipelines. The pipeline API has no idempotency key and pipelines of the bot carry nothing
+ * of their task, so after a lost answer any unbound one that the bot started meanwhile is as good as
+ * the one that was lost (threat R14): it is found, bound and never created twice.
+ */
+import type { Receipt } from '../../domain/effects.ts';
+import type { PipelineInfo } from '../../domain/events.ts';
+import { ForgeError } from '../../forge/errors.ts';
+import { attemptById, boundPipelineIds } from '../../store/attempts.ts';
+import type { EffectContext } from '../apply-effects.ts';
+
+/** Clock difference to the forge that is allowed for when looking for a lost pipeline. */
+const SKEW_MS = 2 * 60_000;
+const LIVE = new Set(['created', 'waiting_for_resource', 'preparing', 'pending', 'running']);
+
+/** Starts the pipeline of an attempt, or finds the one an earlier try started. */
+export async function createPipeline(context: EffectContext<'create_pipeline'>): Promise<Receipt> {
+  const { effect, repo, deps } = context;
+  if (effect.attempt === 'new') throw new Error('a stored effect names its attempt');
+  const attempt = await attemptById(deps.db, effect.attempt);
+  if (!attempt || !['requested', 'waiting'].includes(attempt.state)) {
+    throw new ForgeError('invalid', 'the attempt ended before its pipeline was created');
+  }
+  const lost = context.again ? await findLost(context) : null;
+  if (lost) return receipt(lost, true);
+  await context.begin();
+  return receipt(await deps.forge.ci.createPipeline(repo.projectId, effect.ref), false);
+}
+
+/** Cancels the pipeline of an attempt; one that is gone or over counts as done. */
+export async function cancelPipeline(context: EffectContext<'cancel_pipeline'>): Promise<Receipt> {
+  const { effect, repo, deps } = context;
+  await context.begin();
+  try {
+    // Cancelling a parent reaches its children only in some configurations (gitlab-facts §3.1).
+    const children = await deps.forge.ci.children(repo.projectId, effect.pipelineId);
+    for (const id of [effect.pipelineId, ...children.map((child) => child.id)]) {
+      await deps.forge.ci.cancelPipeline(repo.projectId, id);
+    }
+  } catch (error) {
+    if (!(error instanceof ForgeError) || error.kind !== 'not_found') throw error;
+  }
+  return { kind: 'cancel_pipeline' };
+}
+
+/** A live pipeline the bot started on this ref since the first try, bound to no attempt. */
+async function findLost(context: EffectContext<'create_pipeline'>): Promise<PipelineInfo | null> {
+  const { effect, row, repo, deps } = context;
+  const startedAt = row.startedAt ?? deps.now();
+  const since = new Date(startedAt.getTime() - SKEW_MS);
+  const [bot, bound] = await Promise.all([deps.bot(), boundPipelineIds(deps.db, repo.id, since)]);
+  const own = await deps.forge.ci.pipelines(repo.projectId, {
+    ref: effect.ref,
+    source: 'api',
+    username: bot.username,
+    createdAfter: since.toISOString(),
+  });
+  const free = own.filter((pipeline) => LIVE.has(pipeline.status) && !bound.includes(pipeline.id));
+  return free.at(-1) ?? null;
+}
+
+function receipt(pipeline: PipelineInfo, adopted: boolean): Receipt {
+  return {
+    kind: 'create_pipeline',
+    pipelineId: pipeline.id,
+    url: pipeline.url,
+    sha: pipeline.sha,
+    adopted,
+  };
+}

@@ -1,0 +1,130 @@
+/**
+ * One delivery from claim to settled: normalise, snapshot, decide, commit. Whatever goes wrong, the
+ * delivery ends done, ignored, waiting for its next try, or parked with the reason: never lost.
+ */
+import type { JobResult } from '../../schema/wire/result.ts';
+import { decide } from '../decide/decide.ts';
+import { interestOf } from '../decide/interest.ts';
+import type { Event, InternalEvent } from '../domain/events.ts';
+import { ForgeError } from '../forge/errors.ts';
+import { attemptById } from '../store/attempts.ts';
+import {
+  claimDelivery,
+  retryDelivery,
+  settleDelivery,
+  type DeliveryRow,
+} from '../store/deliveries.ts';
+import { commitDecision, DecisionConflict } from './commit-decision.ts';
+import type { WorkerDeps } from './deps.ts';
+import { takeSnapshot } from './take-snapshot.ts';
+
+/** How long one process may work on a delivery before another may take it over. */
+const LEASE_SECONDS = 60;
+/** Decisions that lost a race are taken again on a fresh snapshot, this often at once. */
+const CONFLICT_TRIES = 5;
+/** Tries of one delivery over time; with the longest wait below that is about half an hour. */
+const MAX_TRIES = 20;
+const MAX_DELAY_SECONDS = 120;
+
+/** Handles one delivery if it is due and free; safe to call twice and from many processes. */
+export async function handleDelivery(id: string, deps: WorkerDeps): Promise<void> {
+  const delivery = await claimDelivery(deps.db, id, deps.owner, LEASE_SECONDS);
+  if (!delivery) return;
+  await deps.failpoint('delivery.claimed');
+  const log = deps.log.child({ delivery: id, event: delivery.eventName });
+  try {
+    const outcome = await process(delivery, deps);
+    if (outcome !== null) log.info({ outcome }, 'delivery handled');
+  } catch (error) {
+    await postpone(delivery, error, deps);
+    log.warn({ error: String(error), tries: delivery.attempts }, 'delivery not handled yet');
+  }
+}
+
+/** What became of it in one line; null when another process had settled it. */
+async function process(delivery: DeliveryRow, deps: WorkerDeps): Promise<string | null> {
+  const event = await readEvent(delivery, deps);
+  if ('unreadable' in event) {
+    await settle(delivery, 'ignored', event.unreadable, deps);
+    return `ignored: ${event.unreadable}`;
+  }
+  const interest = interestOf(event);
+  for (let attempt = 1; ; attempt += 1) {
+    const taken = await takeSnapshot(interest, deps);
+    if ('ignore' in taken) {
+      await settle(delivery, 'ignored', taken.ignore, deps);
+      return `ignored: ${taken.ignore}`;
+    }
+    const decision = decide(event, taken.snapshot);
+    if (decision.ignored !== null) {
+      await settle(delivery, 'ignored', decision.ignored, deps);
+      return `ignored: ${decision.ignored}`;
+    }
+    await deps.failpoint('decision.made');
+    try {
+      await commitDecision(decision, { delivery, event, ...taken }, deps);
+      return decision.reasons.join('; ');
+    } catch (error) {
+      if (!(error instanceof DecisionConflict) || attempt >= CONFLICT_TRIES) throw error;
+    }
+  }
+}
+
+/** The event of a delivery: a forge's payload normalised, or one of the bot's own with its result. */
+async function readEvent(
+  delivery: DeliveryRow,
+  deps: WorkerDeps,
+): Promise<Event | { unreadable: string }> {
+  let body: unknown;
+  try {
+    body = JSON.parse(delivery.body);
+  } catch {
+    return { unreadable: 'the body is not JSON' };
+  }
+  switch (delivery.source) {
+    case 'gitlab':
+      return deps.forge.webhooks.normalise(delivery.headers, body);
+    case 'github':
+      return { unreadable: 'events of GitHub are stored, but not acted on yet' };
+    case 'autodev':
+      return ownEvent(body as InternalEvent, deps);
+  }
+}
+
+async function ownEvent(
+  event: InternalEvent,
+  deps: WorkerDeps,
+): Promise<Event | { unreadable: string }> {
+  if (event.kind !== 'job_result') return event;
+  const attempt = await attemptById(deps.db, event.attemptId);
+  if (!attempt?.result) return { unreadable: 'the attempt has no result' };
+  return { ...event, result: attempt.result as JobResult };
+}
+
+async function settle(
+  delivery: DeliveryRow,
+  state: 'ignored' | 'parked',
+  reason: string,
+  deps: WorkerDeps,
+): Promise<void> {
+  await settleDelivery(deps.db, delivery.id, deps.owner, { state, reason: reason.slice(0, 1000) });
+}
+
+/** Waits longer each time, or as long as the forge asks; gives up visibly, never silently. */
+async function postpone(delivery: DeliveryRow, error: unknown, deps: WorkerDeps): Promise<void> {
+  const reason = error instanceof Error ? error.message : String(error);
+  const final = error instanceof ForgeError && ['denied', 'invalid'].includes(error.kind);
+  if (final || delivery.attempts >= MAX_TRIES) {
+    await settle(delivery, 'parked', reason, deps);
+    return;
+  }
+  const asked = error instanceof ForgeError ? (error.retryAfterMs ?? 0) / 1000 : 0;
+  const delaySeconds = Math.min(
+    Math.max(2 ** Math.min(delivery.attempts, 7), asked),
+    Math.max(MAX_DELAY_SECONDS, asked),
+  );
+  await retryDelivery(deps.db, delivery.id, deps.owner, {
+    delaySeconds,
+    reason: reason.slice(0, 1000),
+  });
+}

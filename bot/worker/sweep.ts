@@ -1,0 +1,83 @@
+/**
+ * What nobody rings for: attempts that fell silent, changes whose pipeline hook was missed, and the
+ * live figures of the status comment. Any number of processes may sweep; what they find is an event
+ * with a key of its own, so it is handled once.
+ */
+import type { AttemptLoss, InternalEvent } from '../domain/events.ts';
+import { openAttempts } from '../store/attempts.ts';
+import { insertDelivery } from '../store/deliveries.ts';
+import { putEffect } from '../store/effects.ts';
+import { quietRuns, staleStatusRuns } from '../store/runs.ts';
+import { effectKey } from '../domain/effects.ts';
+import type { WorkerDeps } from './deps.ts';
+
+const ROWS = 100;
+/** How often a change that waits for its pipeline is looked at, besides its hooks. */
+const VERIFY_SECONDS = 10;
+/** How often the status comment follows a running agent. */
+const LIVE_SECONDS = 15;
+
+/** One sweep; returns how many events and effects it made. */
+export async function sweep(deps: WorkerDeps): Promise<number> {
+  const [lost, woken, refreshed] = [
+    await reportLostAttempts(deps),
+    await wakeVerifying(deps),
+    await refreshStatus(deps),
+  ];
+  return lost + woken + refreshed;
+}
+
+async function reportLostAttempts(deps: WorkerDeps): Promise<number> {
+  const overdue = await openAttempts(deps.db, {
+    heartbeatSeconds: deps.settings.limits.heartbeatLostSeconds,
+    limit: ROWS,
+  });
+  for (const attempt of overdue) {
+    const loss: AttemptLoss = attempt.reason;
+    const event: InternalEvent = {
+      kind: 'attempt_lost',
+      runId: attempt.runId,
+      attemptId: attempt.id,
+      loss,
+      detail: '',
+    };
+    await announce(event, `lost:${attempt.id}:${loss}`, deps);
+  }
+  return overdue.length;
+}
+
+async function wakeVerifying(deps: WorkerDeps): Promise<number> {
+  const quiet = await quietRuns(deps.db, 'verify', 2, ROWS);
+  const bucket = Math.floor(deps.now().getTime() / 1000 / VERIFY_SECONDS);
+  for (const runId of quiet) {
+    await announce({ kind: 'wake', runId }, `wake:${runId}:${bucket}`, deps);
+  }
+  return quiet.length;
+}
+
+async function refreshStatus(deps: WorkerDeps): Promise<number> {
+  const runs = await staleStatusRuns(deps.db, LIVE_SECONDS, ROWS);
+  for (const { id: runId, repoId } of runs) {
+    const effect = { kind: 'status_comment', run: runId } as const;
+    const { id } = await putEffect(deps.db, {
+      repoId,
+      runId,
+      kind: effect.kind,
+      key: effectKey(effect, repoId, { runId, attemptId: null }),
+      payload: effect,
+    });
+    await deps.queue.add({ name: 'effect', id });
+  }
+  return runs.length;
+}
+
+async function announce(event: InternalEvent, dedupeKey: string, deps: WorkerDeps): Promise<void> {
+  const { id, inserted } = await insertDelivery(deps.db, {
+    source: 'autodev',
+    dedupeKey,
+    eventName: event.kind,
+    headers: {},
+    body: JSON.stringify(event),
+  });
+  if (inserted) await deps.queue.add({ name: 'delivery', id });
+}

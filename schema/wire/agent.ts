@@ -1,0 +1,43 @@
+/** Front matter of config/agents/*.md; the body below it is the agent's prompt. */
+import { z } from 'zod';
+import { ModelRoute, TaskLimits, ToolName } from './job-api.ts';
+
+export const AgentRole = z.enum([
+  'pm',
+  'architect',
+  'builder',
+  'reviewer',
+  'tester',
+  'security',
+  'devops',
+  'bug_finder',
+  'docs',
+]);
+export type AgentRole = z.infer<typeof AgentRole>;
+
+export const TaskType = z.enum(['implement_feature', 'implement_fix', 'answer_question']);
+export type TaskType = z.infer<typeof TaskType>;
+
+/** What a result of this agent may carry; anything else is refused by the publisher. */
+export const OutputVerb = z.enum(['changes', 'comment']);
+export type OutputVerb = z.infer<typeof OutputVerb>;
+
+export const AgentFrontMatter = z.strictObject({
+  title: z.string().min(1).max(80),
+  aliases: z.array(z.string().max(40)).max(8).default([]),
+  tasks: z.array(TaskType).min(1),
+  engine: z.enum(['builtin']),
+  /** First is used; the others are for when a provider is not configured. */
+  models: z.array(ModelRoute).min(1),
+  tools: z.array(ToolName).min(1),
+  output: z.array(OutputVerb),
+  limits: TaskLimits.extend({ maxCostUsd: z.number().positive().max(1000) }),
+});
+export type AgentFrontMatter = z.infer<typeof AgentFrontMatter>;
+
+/** An agent as loaded: its role, its settings and its prompt. */
+export interface Agent {
+  role: AgentRole;
+  settings: AgentFrontMatter;
+  prompt: string;
+}

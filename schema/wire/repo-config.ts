@@ -1,0 +1,33 @@
+/** `.autodev.yml` of a repository, read from its default branch only. Every key is optional. */
+import { z } from 'zod';
+
+export const AccessLevelName = z.enum(['guest', 'reporter', 'developer', 'maintainer', 'owner']);
+export type AccessLevelName = z.infer<typeof AccessLevelName>;
+
+export const RepoConfig = z.strictObject({
+  /** `false` turns the bot off in this repository. */
+  enabled: z.boolean().default(true),
+  /** Least access level per command; cannot go below what the installation's settings ask. */
+  permissions: z.record(z.string(), AccessLevelName).default({}),
+  runner: z
+    .strictObject({
+      /** Tags an agent job asks for; the runner must have all of them. */
+      tags: z.array(z.string().min(1).max(255)).max(20).optional(),
+      /** Image of the agent job; default: the installation's. */
+      image: z
+        .string()
+        .max(500)
+        .regex(/^[\w][\w./:@-]*$/, 'must be an image reference')
+        .optional(),
+    })
+    .prefault({}),
+  /** Files the agent must not touch, besides the built-in list; glob patterns. */
+  protected_paths: z.array(z.string().min(1).max(400)).max(100).default([]),
+  budget: z
+    .strictObject({
+      /** Dollars per task; cannot exceed the installation's cap. */
+      task_usd: z.number().positive().optional(),
+    })
+    .prefault({}),
+});
+export type RepoConfig = z.infer<typeof RepoConfig>;

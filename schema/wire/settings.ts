@@ -1,0 +1,37 @@
+/** config/settings.yaml: the installation's settings, read once at start. */
+import { z } from 'zod';
+import { PriceTable } from './prices.ts';
+import { AccessLevelName } from './repo-config.ts';
+
+export const Settings = z.strictObject({
+  /** Least access level per command; `default` covers the rest. */
+  permissions: z.object({ default: AccessLevelName }).catchall(AccessLevelName),
+  ci: z.strictObject({
+    /** Image of the agent job on docker runners; it brings `autodev-job`, git and bash. */
+    image: z.string().min(1),
+    /** Runner tags of plan and agent jobs. */
+    tags: z.array(z.string().min(1)),
+    /** How the parent waits for the child: `mirror` needs GitLab 18.2. */
+    strategy: z.enum(['depend', 'mirror']),
+  }),
+  limits: z.strictObject({
+    /** Dollars one task may spend on models; repositories and agents can only go lower. */
+    taskUsd: z.number().positive(),
+    /** Tries at a task before a person is asked, counting lost and crashed attempts. */
+    attemptsPerTask: z.int().min(1).max(10),
+    /** Minutes a started pipeline may wait for a runner. */
+    runnerWaitMinutes: z.number().positive(),
+    /** Seconds between heartbeats of an agent job. */
+    heartbeatSeconds: z.number().positive(),
+    /** Seconds without a heartbeat after which an attempt counts as lost. */
+    heartbeatLostSeconds: z.number().positive(),
+    /** Minutes the change's own pipeline may take before the run ends without its verdict. */
+    verifyMinutes: z.number().positive(),
+    /** Runs one person may start per hour in one repository. */
+    runsPerUserHour: z.int().positive(),
+  }),
+  /** Files no agent may create, change, rename or delete; glob patterns, case-insensitive. */
+  protectedPaths: z.array(z.string().min(1)),
+  prices: PriceTable,
+});
+export type Settings = z.infer<typeof Settings>;
