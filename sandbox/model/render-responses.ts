@@ -1,6 +1,6 @@
 /** OpenAI Responses: one answer as JSON and as the event sequence of a stream. */
 import { argumentsOf, callId, pieces, stopOf } from './render.ts';
-import type { RenderInput, Rendered } from './types.ts';
+import type { AnswerToolCall, RenderInput, Rendered } from './types.ts';
 
 type Json = Record<string, unknown>;
 type Emit = (type: string, fields: Json) => void;
@@ -70,8 +70,13 @@ function emitMessage(input: RenderInput, index: number, emit: Emit): Json {
   return done;
 }
 
-function emitCall(input: RenderInput, call: number, index: number, emit: Emit): Json {
-  const { name, arguments: args } = input.answer.toolCalls![call]!;
+function emitCall(
+  input: RenderInput,
+  { name, arguments: args }: AnswerToolCall,
+  call: number,
+  index: number,
+  emit: Emit,
+): Json {
   const itemId = `fc_${input.serial}_${call}`;
   const text = argumentsOf(args);
   const item = (status: string, value: string): Json => ({
@@ -107,7 +112,7 @@ export function renderResponses(input: RenderInput): Rendered {
   if (input.answer.text !== undefined || calls.length === 0) {
     output.push(emitMessage(input, 0, emit));
   }
-  for (let i = 0; i < calls.length; i++) output.push(emitCall(input, i, output.length, emit));
+  calls.forEach((call, i) => output.push(emitCall(input, call, i, output.length, emit)));
   const status = stopOf(input.answer) === 'length' ? 'incomplete' : 'completed';
   const json = responseOf(input, status, output, usageOf(input));
   emit(`response.${status}`, { response: json });

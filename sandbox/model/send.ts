@@ -59,12 +59,10 @@ function partsOf(conversation: Conversation, rendered: Rendered, fault?: Fault):
     const before = rendered.events.slice(0, fault.errorEventAt);
     return [...before, rendered.errorEvent].map(encodeEvent);
   }
-  const parts = rendered.events.map(encodeEvent);
-  if (fault !== undefined && 'malformedEventAt' in fault) {
-    const at = fault.malformedEventAt;
-    if (at < parts.length) parts[at] = parts[at]!.replace(/\n\n$/, '%%%\n\n');
-  }
-  return parts;
+  const broken = fault !== undefined && 'malformedEventAt' in fault ? fault.malformedEventAt : -1;
+  return rendered.events
+    .map(encodeEvent)
+    .map((part, i) => (i === broken ? part.replace(/\n\n$/, '%%%\n\n') : part));
 }
 
 /** Resolves when the answer is sent or the connection is gone. */
