@@ -221,6 +221,7 @@ describe('signatures', () => {
   });
 
   const good = signed(body(7), own);
+  const both = body(7, { project_id: 8 });
   test.each<[string, Record<string, unknown>, Buffer?]>([
     ['a changed body', {}, body(7, { n: 1 })],
     ['a body with a blank behind it', {}, Buffer.from(`${body(7).toString()} `)],
@@ -248,6 +249,8 @@ describe('signatures', () => {
       '1,000 signatures',
       { 'webhook-signature': `v1,AA== `.repeat(1000) + good['webhook-signature'] },
     ],
+    ['17 signatures', { 'webhook-signature': 'v1,AA== '.repeat(16) + good['webhook-signature'] }],
+    ['a body of two projects', signed(both, own), both],
     ['a list of signatures', { 'webhook-signature': [good['webhook-signature']] }],
     ['another project’s signature', signed(body(7), projectSigningToken(ROOT, 8))],
     ['the root’s text as key', signed(body(7), `whsec_${Buffer.from(ROOT).toString('base64')}`)],
