@@ -1,6 +1,6 @@
 /** The project's own pipeline is valid, and develops itself only where a bot is named. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -24,9 +24,19 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Names of the jobs a push to main makes with these CI/CD variables. */
+/**
+ * Names of the jobs a pipeline of main has with these CI/CD variables. gitlab-ci-local leaves
+ * `expand_vars` out, so the values are put where GitLab puts them while it reads the file.
+ */
 function jobs(variables: Readonly<Record<string, string>>): string[] {
   const program = join(root, 'node_modules/gitlab-ci-local/dist/index.js');
+  writeFileSync(
+    join(folder, '.gitlab/autodev.yml'),
+    read('.gitlab/autodev.yml').replaceAll(
+      /\$\[\[ inputs\.(\w+) \| expand_vars \]\]/g,
+      (_, name: string) => `'${variables[`AUTODEV_${name.toUpperCase()}`] ?? ''}'`,
+    ),
+  );
   const given = Object.entries(variables).flatMap(([name, value]) => [
     '--variable',
     `${name}=${value}`,

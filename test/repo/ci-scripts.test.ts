@@ -1,0 +1,84 @@
+/** The programs in .ci/ say honestly how a run ended. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { read, root } from './support/sources.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'ci-scripts-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function run(command: string, args: readonly string[]) {
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: root,
+    encoding: 'utf8',
+    timeout: 15_000,
+  });
+  return { status, lines: stdout.trimEnd().split('\n'), stderr };
+}
+
+interface Outcome {
+  readonly status: 'passed' | 'failed' | 'pending';
+  readonly fullName: string;
+}
+
+/** A report as jest writes it, as far as it is read. */
+function report(tests: readonly Outcome[], brokenFiles = 0): string {
+  const count = (status: string) => tests.filter((one) => one.status === status).length;
+  return JSON.stringify({
+    numFailedTestSuites: brokenFiles + (count('failed') > 0 ? 1 : 0),
+    numPassedTestSuites: count('failed') > 0 ? 0 : 1,
+    numTotalTestSuites: 1 + brokenFiles,
+    numRuntimeErrorTestSuites: brokenFiles,
+    numPassedTests: count('passed'),
+    numFailedTests: count('failed'),
+    numPendingTests: count('pending'),
+    numTodoTests: 0,
+    numTotalTests: tests.length,
+    testResults: [{ assertionResults: tests }],
+  });
+}
+
+const PASSED: Outcome = { status: 'passed', fullName: 'store on PGlite keeps a row' };
+const FAILED: Outcome = { status: 'failed', fullName: 'store on PGlite loses a row' };
+const NO_SERVICE: Outcome = { status: 'pending', fullName: 'queue on Redis keeps order' };
+const NO_CLIENT: Outcome = { status: 'pending', fullName: 'glab lists issues' };
+
+test.each([
+  ['all passed', report([PASSED]), '0', 0, '1 passed, 0 failed, 0 skipped'],
+  ['a test failed', report([PASSED, FAILED]), '0', 1, '1 passed, 1 failed, 0 skipped'],
+  ['a file did not run', report([PASSED], 1), '0', 1, '1 passed, 1 failed, 0 skipped'],
+  ['a service was missing', report([PASSED, NO_SERVICE]), '0', 1, '1 passed, 0 failed, 1 skipped'],
+  ['another skip', report([PASSED, NO_CLIENT]), '0', 0, '1 passed, 0 failed, 1 skipped'],
+  ['another step failed', report([PASSED]), '1', 1, '1 passed, 0 failed, 0 skipped'],
+  ['nothing ran', report([]), '0', 1, '0 passed, 0 failed, 0 skipped'],
+  ['the report is cut off', '{"numPassed', '0', 1, '0 passed, 1 failed, 0 skipped'],
+])('summary: %s', (_case, text, failedSteps, status, last) => {
+  const file = join(folder, 'report.json');
+  writeFileSync(file, text);
+  const ended = run(process.execPath, ['.ci/summary.mjs', file, failedSteps]);
+  expect({ status: ended.status, last: ended.lines.at(-1) }).toEqual({ status, last });
+});
+
+test('check refuses a step it does not know and names those it does', () => {
+  const ended = run(process.execPath, ['.ci/check.mjs', 'typos']);
+  expect(ended.status).toBe(2);
+  expect(ended.stderr).toContain('no such step: typos');
+  expect(ended.stderr).toContain('types');
+});
+
+test('.ci/run is valid bash, bounds every step and asks for both services', () => {
+  expect(run('bash', ['-n', '.ci/run'])).toMatchObject({ status: 0 });
+  const text = read('.ci/run');
+  expect(text).toContain('AUTODEV_TEST_REQUIRE=postgres,redis');
+  expect(Number(/TOTAL=(\d+)/.exec(text)?.[1])).toBeLessThan(12 * 60);
+  const unbounded = text
+    .split('\n')
+    .filter((line) => /^\s*(npm|apt-get|docker) /.test(line))
+    .filter((line) => !/^ {4}apt-get install/.test(line));
+  expect(unbounded).toEqual([]);
+});
