@@ -1,0 +1,201 @@
+/**
+ * PostgreSQL and Redis for tests: servers named in the environment, else children of the test started from
+ * binaries on this machine, else none. AUTODEV_TEST_REQUIRE=postgres,redis turns "none" into a failure.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { chownSync, existsSync, globSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Client } from 'pg';
+import { until } from './until.ts';
+
+export type ServerKind = 'postgres' | 'redis';
+
+const START_MS = 15_000;
+const STOP_MS = 5_000;
+
+/** A PostgreSQL server of the test. */
+export interface PostgresServer {
+  /** Makes a database of its own; it is dropped with the server. Returns its URL. */
+  newDatabase(): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** A Redis server of the test. */
+export interface RedisServer {
+  url: string;
+  /** Kills the server with -9 and starts an empty one in its place; null for a server that is not ours. */
+  restart: (() => Promise<void>) | null;
+  stop(): Promise<void>;
+}
+
+/** Whether a server can be had here; looked up at once, because tests are declared synchronously. */
+export function available(kind: ServerKind): boolean {
+  return kind === 'postgres'
+    ? process.env.AUTODEV_TEST_DATABASE_URL !== undefined || postgresBin() !== null
+    : process.env.AUTODEV_TEST_REDIS_URL !== undefined || redisBin() !== null;
+}
+
+/** Declares what stands in the place of a suite whose server is not there. */
+export function declareMissing(kind: ServerKind, suite: string): void {
+  const required = (process.env.AUTODEV_TEST_REQUIRE ?? '').split(',').includes(kind);
+  const line = `${suite} left out on ${kind}: no server in the environment, no binary on this machine`;
+  if (required) {
+    test(`${suite} on ${kind}`, () => {
+      throw new Error(`AUTODEV_TEST_REQUIRE names ${kind}, but: ${line}`);
+    });
+    return;
+  }
+  process.stdout.write(`${line}\n`);
+  test.skip(line, () => undefined);
+}
+
+function onPath(name: string): string | null {
+  for (const dir of (process.env.PATH ?? '').split(path.delimiter)) {
+    const file = path.join(dir, name);
+    if (dir !== '' && existsSync(file)) return file;
+  }
+  return null;
+}
+
+function redisBin(): string | null {
+  return onPath('redis-server');
+}
+
+/** The folder with initdb and postgres. */
+function postgresBin(): string | null {
+  const found = [onPath('initdb'), ...globSync('/usr/lib/postgresql/*/bin/initdb').toSorted().reverse()];
+  const initdb = found.find((file) => file !== null && existsSync(path.join(path.dirname(file), 'postgres')));
+  return initdb === undefined || initdb === null ? null : path.dirname(initdb);
+}
+
+/** postgres refuses to run as root: then it runs as one of these accounts. */
+function unprivileged(): { uid: number; gid: number } | null {
+  if (process.getuid?.() !== 0) return null;
+  for (const name of ['postgres', 'nobody']) {
+    try {
+      const id = (flag: string): number => Number(execFileSync('id', [flag, name], { stdio: 'pipe' }));
+      return { uid: id('-u'), gid: id('-g') };
+    } catch {
+      // This account does not exist here.
+    }
+  }
+  throw new Error('PostgreSQL does not run as root, and there is no account postgres or nobody.');
+}
+
+/** Starts (or reaches) PostgreSQL. */
+export async function startPostgres(): Promise<PostgresServer> {
+  const given = process.env.AUTODEV_TEST_DATABASE_URL;
+  if (given !== undefined) return databasesOf(given, async () => undefined);
+  const bin = postgresBin();
+  if (bin === null) throw new Error('No PostgreSQL here.');
+  const account = unprivileged();
+  const dir = await mkdtemp(path.join(tmpdir(), 'autodev-pg-'));
+  if (account !== null) chownSync(dir, account.uid, account.gid);
+  const data = path.join(dir, 'data');
+  const as = { ...account, cwd: dir };
+  execFileSync(
+    path.join(bin, 'initdb'),
+    ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
+    { ...as, stdio: 'pipe' },
+  );
+  const settings = ['listen_addresses=', 'fsync=off', 'shared_buffers=32MB', 'max_connections=80'];
+  const args = ['-D', data, '-k', dir, ...settings.flatMap((setting) => ['-c', setting])];
+  const child = spawn(path.join(bin, 'postgres'), args, { ...as, stdio: 'ignore' });
+  const url = `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(dir)}`;
+  await until(() => answers(url), START_MS, 'PostgreSQL to answer');
+  return databasesOf(url, async () => {
+    await stopChild(child, 'SIGINT');
+    await rm(dir, { recursive: true, force: true });
+  });
+}
+
+function databasesOf(url: string, stop: () => Promise<void>): PostgresServer {
+  const made: string[] = [];
+  const admin = async (statement: string): Promise<void> => {
+    const client = new Client({ connectionString: url });
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  };
+  return {
+    newDatabase: async () => {
+      const name = `autodev_test_${randomUUID().replaceAll('-', '')}`;
+      await admin(`create database ${name}`);
+      made.push(name);
+      const own = new URL(url);
+      own.pathname = `/${name}`;
+      return own.href;
+    },
+    stop: async () => {
+      for (const name of made) await admin(`drop database if exists ${name} with (force)`);
+      await stop();
+    },
+  };
+}
+
+async function answers(url: string): Promise<boolean> {
+  const client = new Client({ connectionString: url });
+  try {
+    await client.connect();
+    await client.end();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Starts (or reaches) Redis. */
+export async function startRedis(): Promise<RedisServer> {
+  const given = process.env.AUTODEV_TEST_REDIS_URL;
+  if (given !== undefined) return { url: given, restart: null, stop: async () => undefined };
+  const bin = redisBin();
+  if (bin === null) throw new Error('No Redis here.');
+  const dir = await mkdtemp(path.join(tmpdir(), 'autodev-redis-'));
+  const socket = path.join(dir, 'redis.sock');
+  const start = async (): Promise<ChildProcess> => {
+    const args = ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', dir];
+    const started = spawn(bin, args, { stdio: 'ignore' });
+    await until(() => pings(socket), START_MS, 'Redis to answer');
+    return started;
+  };
+  let child = await start();
+  return {
+    url: socket,
+    restart: async () => {
+      await stopChild(child, 'SIGKILL');
+      child = await start();
+    },
+    stop: async () => {
+      await stopChild(child, 'SIGTERM');
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function pings(socket: string): Promise<boolean> {
+  const client = new Redis(socket, { lazyConnect: true, retryStrategy: () => null });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.ping()) === 'PONG';
+  } catch {
+    return false;
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Ends a child and waits for it; kills it when it does not go by itself. */
+export async function stopChild(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill(signal);
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+  await gone;
+  clearTimeout(timer);
+}

@@ -1,0 +1,91 @@
+/** Rows for tests of the store: the smallest that the tables accept, with what a test cares about on top. */
+import { randomInt } from 'node:crypto';
+import type { AttemptSpec, RunContext } from '../../bot/domain/runs.ts';
+import { type AttemptRow, insertAttempt } from '../../bot/store/attempts.ts';
+import type { Db } from '../../bot/store/db.ts';
+import { type RepoRow, upsertRepo } from '../../bot/store/repos.ts';
+import { type NewRun, type RunRow, insertRun } from '../../bot/store/runs.ts';
+import { type TaskRow, insertTask } from '../../bot/store/tasks.ts';
+
+export const CONTEXT: RunContext = {
+  title: 'Add --json output',
+  text: 'So that scripts can read it.',
+  issueUrl: 'http://forge.test/a/b/-/issues/1',
+  defaultBranch: 'main',
+  taskCapMicrousd: 10_000_000,
+  protectedPaths: [],
+  tags: [],
+  image: 'node:24',
+  attemptsPerTask: 2,
+};
+
+export const SPEC: AttemptSpec = {
+  taskType: 'implement_feature',
+  agent: 'builder',
+  image: 'node:24',
+  tags: [],
+  project: { path: 'group/project', defaultBranch: 'main' },
+  instructions: 'Write code.',
+  input: 'Add --json output.',
+  models: [{ provider: 'openai', model: 'test' }],
+  tools: ['finish'],
+  limits: { turns: 1, minutes: 1, commandSeconds: 1, toolResultBytes: 1, maxOutputTokens: 1 },
+};
+
+/** A project of its own, so that tests on one database do not meet. */
+export function newRepo(db: Db): Promise<RepoRow> {
+  return upsertRepo(db, {
+    forge: 'gitlab',
+    projectId: randomInt(1, 2 ** 47),
+    path: 'group/project',
+    defaultBranch: 'main',
+    webUrl: 'http://forge.test/group/project',
+  });
+}
+
+export function runFor(repo: RepoRow, fields: Partial<NewRun> = {}): NewRun {
+  return {
+    repoId: repo.id,
+    targetType: 'issue',
+    targetIid: 1,
+    command: 'implement',
+    requesterId: 7,
+    requesterName: 'sam',
+    state: 'running',
+    stage: 'implement',
+    context: CONTEXT,
+    ...fields,
+  };
+}
+
+export interface Work {
+  repo: RepoRow;
+  run: RunRow;
+  task: TaskRow;
+  attempt: AttemptRow;
+}
+
+/** A project with one run, one task and its first attempt. */
+export async function newWork(db: Db, capMicrousd = 1_000_000): Promise<Work> {
+  const repo = await newRepo(db);
+  const run = await insertRun(db, runFor(repo));
+  if (run === null) throw new Error('a new project cannot have an active run');
+  const task = await insertTask(db, {
+    runId: run.id,
+    type: 'implement_feature',
+    agent: 'builder',
+    capMicrousd,
+  });
+  return { repo, run, task, attempt: await nextAttempt(db, { repo, run, task }) };
+}
+
+export function nextAttempt(db: Db, work: Omit<Work, 'attempt'>): Promise<AttemptRow> {
+  return insertAttempt(db, {
+    taskId: work.task.id,
+    runId: work.run.id,
+    repoId: work.repo.id,
+    spec: SPEC,
+    ref: 'main',
+    sha: 'a'.repeat(40),
+  });
+}

@@ -1,0 +1,17 @@
+/** Waiting for a condition instead of for a time. */
+const POLL_MS = 10;
+
+/** Resolves when `condition` holds; rejects after `ms` milliseconds, saying what was waited for. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  ms: number,
+  what: string,
+): Promise<void> {
+  const deadline = performance.now() + ms;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`Waited ${ms} ms for ${what}.`);
+    await new Promise((resolve) => {
+      setTimeout(resolve, POLL_MS);
+    });
+  }
+}
