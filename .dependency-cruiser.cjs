@@ -36,7 +36,7 @@ const LAYERS = {
     ],
   },
   // The composition root and the commands know every concrete part of the bot, and nothing beyond it.
-  root: { own: '^bot/(main[.]ts$|cli/)', may: ['^schema/wire/', '^bot/'] },
+  root: { own: '^bot/((main|parts)[.]ts$|cli/)', may: ['^schema/wire/', '^bot/'] },
   jobs: { own: '^jobs/', may: ['^schema/wire/'] },
   sandbox: { own: '^sandbox/', may: ['^schema/wire/'] },
 };

@@ -54,6 +54,25 @@ export function loadAgents(dir: string): Record<AgentRole, Agent | undefined> {
   return agents;
 }
 
+/**
+ * Every model an agent may use must have a price, or its budget could not be kept.
+ * @throws SettingsError naming agent and model.
+ */
+export function checkRoutes(
+  settings: Settings,
+  agents: Readonly<Record<AgentRole, Agent | undefined>>,
+): void {
+  for (const agent of Object.values(agents)) {
+    for (const { provider, model } of agent?.settings.models ?? []) {
+      if (settings.prices[provider][model]) continue;
+      throw new SettingsError(
+        `config/agents/${agent?.role}.md: ${provider}/${model} has no price; ` +
+          `add it under prices.${provider} in config/settings.yaml`,
+      );
+    }
+  }
+}
+
 function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');

@@ -1,0 +1,155 @@
+/**
+ * The composition root: the only place that knows every concrete part, and how they fit together.
+ */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import type { Logger } from 'pino';
+import type { Config } from './config/env.ts';
+import { createFailpoints, type Failpoint } from './config/failpoints.ts';
+import { findInstallation, type Installation } from './config/installation.ts';
+import { parseRepoConfig, REPO_CONFIG_PATH } from './config/repo-config.ts';
+import { checkRoutes, loadAgents, loadSettings } from './config/settings.ts';
+import type { Actor } from './domain/events.ts';
+import type { Forge } from './forge/forge.ts';
+import { createGitHubWebhooks } from './forge/github/webhooks.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { createStoreLedger } from './gateway/store-ledger.ts';
+import { createApp, createHttpServer } from './http/app.ts';
+import { createIdTokenVerifier } from './http/id-tokens.ts';
+import { openForge, openMigratedStore, secretsOf, VERSION, watchSigning } from './parts.ts';
+import { openQueue, type Queue } from './queue/queue.ts';
+import { newLeaseOwner } from './store/lease-owner.ts';
+import type { Store } from './store/store.ts';
+import { startWorker } from './worker/worker.ts';
+import type { Settings } from '../schema/wire/settings.ts';
+
+export type Role = 'web' | 'worker' | 'all';
+
+export interface Bot {
+  /** Where it listens; null for a pure worker. */
+  url: string | null;
+  /** Drains and stops everything; at most about 20 seconds. */
+  close(): Promise<void>;
+}
+
+interface Parts {
+  config: Config;
+  files: Installation;
+  settings: Settings;
+  store: Store;
+  queue: Queue;
+  forge: Forge;
+  /** The bot's own account, read once. */
+  bot: () => Promise<Actor>;
+  failpoint: Failpoint;
+  log: Logger;
+}
+
+/**
+ * Starts the bot in a role and resolves when it is ready for work.
+ * @throws SettingsError, StoreError or the driver's error when something it stands on is missing.
+ */
+export async function startBot(config: Config, role: Role, log: Logger): Promise<Bot> {
+  const files = findInstallation(import.meta.dirname);
+  const settings = loadSettings(config.settingsFile ?? files.settingsFile);
+  const agents = loadAgents(config.agentsDir ?? files.agentsDir);
+  checkRoutes(settings, agents);
+  const failpoint = createFailpoints(config.failpoints);
+  const store = await openMigratedStore(config, log);
+  const queue = await openQueue({
+    store,
+    ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
+    log: (message, details) => log.warn({ ...details, error: String(details.error) }, message),
+  });
+  const signing = await watchSigning(store, log);
+  const forge = openForge(config, log, signing.has);
+  const bot = remembered(() => forge.read.me());
+  const parts: Parts = { config, files, settings, store, queue, forge, bot, failpoint, log };
+  const web = role === 'worker' ? null : await startWeb(parts);
+  const worker =
+    role === 'web'
+      ? null
+      : startWorker({
+          db: store,
+          queue,
+          forge,
+          settings,
+          agents,
+          providers: (['openai', 'anthropic'] as const).filter((name) => config.providers[name]),
+          parseRepoConfig,
+          repoConfigPath: REPO_CONFIG_PATH,
+          bot,
+          forgeHost: new URL(config.gitlab.url).host,
+          ownSecrets: secretsOf(config),
+          owner: newLeaseOwner(),
+          log,
+          now: () => new Date(),
+          failpoint,
+        });
+  return {
+    url: web?.url ?? null,
+    close: async () => {
+      await Promise.all([web?.close(), worker?.close()]);
+      signing.stop();
+      await queue.close();
+      await store.close();
+    },
+  };
+}
+
+async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promise<void> }> {
+  const { config, settings, store, queue, forge, failpoint, log } = parts;
+  const common = { db: store, queue, log, failpoint, now: () => new Date() };
+  const github = config.githubWebhookSecret;
+  const app = createApp({
+    ...common,
+    version: VERSION,
+    template: readFileSync(parts.files.templateFile, 'utf8'),
+    intake: {
+      ...common,
+      webhooks: {
+        gitlab: forge.webhooks,
+        github: github === null ? null : createGitHubWebhooks({ secret: github }),
+      },
+    },
+    jobs: {
+      ...common,
+      verifyIdToken: createIdTokenVerifier(config.idTokenIssuer, config.publicUrl),
+      childrenOf: (projectId, pipelineId) => forge.ci.children(projectId, pipelineId),
+      botUserId: async () => (await parts.bot()).id,
+      publicUrl: config.publicUrl,
+      ci: settings.ci,
+      heartbeatSeconds: settings.limits.heartbeatSeconds,
+    },
+    gateway: createGateway({
+      ledger: createStoreLedger(store),
+      providers: config.providers,
+      prices: settings.prices,
+      log,
+    }),
+  });
+  const server = createHttpServer(app).listen(config.port, config.host);
+  await once(server, 'listening');
+  return {
+    url: `http://localhost:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeIdleConnections();
+      await closed;
+    },
+  };
+}
+
+/** `read`, asked again only after a failure. */
+function remembered<T>(read: () => Promise<T>): () => Promise<T> {
+  let value: Promise<T> | null = null;
+  return () => {
+    value ??= read().catch((error: unknown) => {
+      value = null;
+      throw error;
+    });
+    return value;
+  };
+}

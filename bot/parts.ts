@@ -1,0 +1,86 @@
+/** The concrete parts that more than one command needs: store, forge, logger. */
+import pino, { type Logger } from 'pino';
+import type { Config } from './config/env.ts';
+import { findInstallation } from './config/installation.ts';
+import type { Forge } from './forge/forge.ts';
+import { createGitLabForge } from './forge/gitlab/client.ts';
+import { createGitLabWebhooks } from './forge/gitlab/webhooks.ts';
+import { migrate } from './store/migrate.ts';
+import { signingProjectIds } from './store/repos.ts';
+import { openStore, type Store } from './store/store.ts';
+
+export const VERSION = '0.1.0';
+
+/** How often the list of hooks that must sign is read again. */
+const SIGNING_REFRESH_MS = 10_000;
+
+/** The store of a configuration, migrated. */
+export async function openMigratedStore(config: Config, log: Logger): Promise<Store> {
+  const store = await openStore({
+    dataDir: config.dataDir,
+    ...(config.databaseUrl === null ? {} : { databaseUrl: config.databaseUrl }),
+    log: (message, error) => log.warn({ error: String(error) }, message),
+  });
+  await migrate(store, findInstallation(import.meta.dirname).migrationsDir);
+  return store;
+}
+
+/** The GitLab of a configuration; `signs` says which projects' hooks must sign. */
+export function openForge(
+  config: Config,
+  log: Logger,
+  signs: (projectId: number) => boolean = () => false,
+): Forge {
+  const webhooks = createGitLabWebhooks({
+    secret: config.webhookSecret,
+    requireSigning: config.requireSigning,
+    signingProjects: signs,
+  });
+  return createGitLabForge({
+    url: config.gitlab.url,
+    token: config.gitlab.token,
+    webhooks,
+    userAgent: `autodev/${VERSION}`,
+    log: (message, details) => log.warn(details, message),
+  });
+}
+
+/** A logger that never prints the configuration's secrets, wherever they turn up. */
+export function createLogger(config: Pick<Config, 'logLevel'>, secrets: readonly string[]): Logger {
+  const hide = (line: string): string =>
+    secrets.reduce((text, secret) => (secret === '' ? text : text.replaceAll(secret, '***')), line);
+  return pino(
+    { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    { write: (line: string) => void process.stderr.write(hide(line)) },
+  );
+}
+
+/** Values of a configuration that must never be logged or published. */
+export function secretsOf(config: Config): string[] {
+  const keys = Object.values(config.providers).flatMap((entry) => (entry ? [entry.apiKey] : []));
+  return [
+    config.gitlab.token,
+    config.webhookSecret,
+    config.githubWebhookSecret ?? '',
+    ...keys,
+  ].filter((secret) => secret !== '');
+}
+
+/** Which projects' hooks must sign, followed while the bot runs (gitlab-facts §1.2). */
+export async function watchSigning(
+  store: Store,
+  log: Logger,
+): Promise<{ has: (projectId: number) => boolean; stop: () => void }> {
+  let known = new Set(await signingProjectIds(store));
+  const timer = setInterval(() => {
+    signingProjectIds(store).then(
+      (ids) => {
+        known = new Set(ids);
+      },
+      // The last known list goes on to hold: a hook that signs never falls back.
+      (error: unknown) => log.warn({ error: String(error) }, 'signing projects not read'),
+    );
+  }, SIGNING_REFRESH_MS);
+  timer.unref();
+  return { has: (projectId) => known.has(projectId), stop: () => clearInterval(timer) };
+}
