@@ -28,7 +28,7 @@ async function schemaDrift() {
 }
 
 const steps = {
-  format: () => run('prettier', ['--check', '--log-level', 'warn', '.'], quiet),
+  format: () => run('prettier', ['--check', '--cache', '--log-level', 'warn', '.'], quiet),
   lint: () => run('oxlint', ['--deny-warnings', '--format', 'unix'], quiet),
   types: () => run('tsc', ['-p', '.'], quiet),
   imports: () => run('depcruise', ['--config', '.dependency-cruiser.cjs', ...ours], quiet),
