@@ -28,8 +28,9 @@ const HTML_ENDS: readonly { start: RegExp; end: RegExp }[] = [
 
 /** CommonMark 4.6, kinds 6 and 7, taken together: any line that starts with a tag. */
 const HTML_TAG = /^<\/?[A-Za-z][A-Za-z0-9-]*(?:[\s/>]|$)/;
-/** What the first line of a block other than a paragraph starts with. */
-const OPENERS = '`~>#*-_+<0123456789';
+/** What list items and thematic breaks start with. */
+const MARKERS = '*-_+0123456789';
+const HEADING = /^#{1,6}(?:[ \t]|$)/;
 const FENCE = /^(`{3,}|~{3,})/;
 const LIST_MARKER = /^(?:[-+*]|\d{1,9}[.)])(?=[ \t]|$)/;
 const THEMATIC_BREAK = /^(?:\*[ \t*]*|-[ \t-]*|_[ \t_]*)$/;
@@ -114,40 +115,48 @@ class Scanner {
     return false;
   }
 
-  /** Recognises the first line of anything that is no paragraph. */
+  /** Recognises the first line of anything that is no paragraph, by what it starts with. */
   private opensBlock(line: PlainLine, indent: number, rest: string): boolean {
-    if (!OPENERS.includes(rest.charAt(0))) return false;
-    const fence = FENCE.exec(rest)?.[0];
-    if (fence !== undefined) {
-      const char = fence.charAt(0);
-      if (char === '~' || !rest.includes('`', fence.length)) {
-        this.close({ type: 'fence', char, length: fence.length });
+    switch (rest.charAt(0)) {
+      case '`':
+      case '~':
+        return this.opensFence(rest);
+      case '>':
+        this.close({ type: isQuoteFence(line.text, rest) ? 'quote' : 'glued' });
         return true;
-      }
+      case '<':
+        return this.opensHtml(line, rest);
+      case '#':
+        if (!HEADING.test(rest)) return false;
+        this.close({ type: 'none' });
+        return true;
+      default:
+        return MARKERS.includes(rest.charAt(0)) && this.opensListOrBreak(indent, rest);
     }
-    if (isQuoteFence(line.text, rest)) {
-      this.close({ type: 'quote' });
-      return true;
-    }
-    if (rest.startsWith('>')) {
-      this.close({ type: 'glued' });
-      return true;
-    }
-    if (isBreakOrHeading(rest)) {
+  }
+
+  private opensFence(rest: string): boolean {
+    const fence = FENCE.exec(rest)?.[0];
+    if (fence === undefined) return false;
+    const char = fence.charAt(0);
+    if (char === '`' && rest.includes('`', fence.length)) return false;
+    this.close({ type: 'fence', char, length: fence.length });
+    return true;
+  }
+
+  private opensListOrBreak(indent: number, rest: string): boolean {
+    if (isThematicBreak(rest)) {
       this.close({ type: 'none' });
       return true;
     }
     const marker = LIST_MARKER.exec(rest)?.[0];
-    if (marker !== undefined) {
-      this.close({ type: 'glued' });
-      this.listIndent = indent + contentOffset(rest, marker);
-      return true;
-    }
-    return this.opensHtml(line, rest);
+    if (marker === undefined) return false;
+    this.close({ type: 'glued' });
+    this.listIndent = indent + contentOffset(rest, marker);
+    return true;
   }
 
   private opensHtml(line: PlainLine, rest: string): boolean {
-    if (!rest.startsWith('<')) return false;
     const marked = HTML_ENDS.find(({ start }) => start.test(rest));
     if (marked === undefined && !HTML_TAG.test(rest)) return false;
     this.close({ type: 'html', end: marked?.end ?? null });
@@ -182,10 +191,8 @@ function isQuoteFence(text: string, rest: string): boolean {
   return rest === '>>>' && text.startsWith('>>>');
 }
 
-function isBreakOrHeading(rest: string): boolean {
-  if (/^#{1,6}(?:[ \t]|$)/.test(rest)) return true;
-  if (!THEMATIC_BREAK.test(rest)) return false;
-  return rest.replaceAll(/[ \t]/g, '').length >= 3;
+function isThematicBreak(rest: string): boolean {
+  return THEMATIC_BREAK.test(rest) && rest.replaceAll(/[ \t]/g, '').length >= 3;
 }
 
 /** Columns from the list marker to the content of the item (CommonMark 5.2). */
