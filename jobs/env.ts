@@ -34,7 +34,7 @@ export function readJobEnv(env: NodeJS.ProcessEnv = process.env): JobEnv {
   return {
     idToken: text('AUTODEV_ID_TOKEN'),
     attempt: attempt && /^[1-9]\d{0,15}$/.test(attempt) ? Number(attempt) : undefined,
-    server: text('AUTODEV_SERVER')?.replace(/\/+$/, ''),
+    server: text('AUTODEV_SERVER'),
     projectDir: text('CI_PROJECT_DIR') ?? process.cwd(),
     path: text('PATH') ?? DEFAULT_PATH,
     lang: text('LANG') ?? 'C.UTF-8',

@@ -1,4 +1,5 @@
 import { JobError } from './errors.ts';
+import { trimSlashes } from './slashes.ts';
 
 /**
  * The bot's URL: `server` when given, else the `aud` claim of the job's own id token. The token is
@@ -8,7 +9,7 @@ import { JobError } from './errors.ts';
  */
 export function serverUrl(idToken: string, server: string | undefined): string {
   const url = server ?? audience(idToken);
-  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, '');
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return trimSlashes(url);
   throw new JobError(
     'The bot cannot be found',
     `"${url.slice(0, 100)}" is not an http(s) URL`,

@@ -5,6 +5,7 @@ import { firstMessage } from '../context/first-message.ts';
 import { runLoop } from '../engines/builtin/loop.ts';
 import { buildRoute } from '../engines/builtin/route.ts';
 import { commandEnv } from '../env.ts';
+import { trimSlashes } from '../slashes.ts';
 import { selectTools } from '../tools/all.ts';
 import { lineReader, Order, REPORT_FD, type Report } from './protocol.ts';
 
@@ -40,7 +41,7 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
   const startedAt = performance.now();
   let firstRequestMs: number | null = null;
   const { models, preload } = buildRoute(spec.models, {
-    gateway: order.gateway.replace(/\/+$/, ''),
+    gateway: trimSlashes(order.gateway),
     token: order.token,
     // performance.now() counts from the start of this process.
     onRequest: () => void (firstRequestMs ??= performance.now()),

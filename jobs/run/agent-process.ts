@@ -41,44 +41,14 @@ export function startAgent(options: AgentOptions): AgentProcess {
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
-  const state = { turn: 0, doing: 'starting', lines: 0, stderr: 0, end: null as EndReport | null };
-  const checks: CommandCheck[] = [];
-  const take = (value: unknown): void => {
-    if (state.end !== null || ++state.lines > REPORT_LINES) return;
-    const parsed = Report.safeParse(value);
-    if (!parsed.success) return options.log('agent: a report that does not fit was dropped');
-    apply(parsed.data);
-  };
-  const apply = (report: Report): void => {
-    switch (report.type) {
-      case 'turn':
-        state.turn = report.turn;
-        state.doing = `thinking (${report.model})`;
-        return options.log(`turn ${report.turn} · ${report.model}`);
-      case 'tool':
-        state.doing = `${report.name} ${report.about}`;
-        return options.log(toolLine(report));
-      case 'command':
-        checks.push(report.check);
-        if (checks.length > CHECKS) checks.shift();
-        return;
-      case 'note':
-        return options.log(`agent: ${report.text}`);
-      case 'end':
-        state.end = report;
-    }
-  };
+  const state = reportState(options.log);
   const reports = child.stdio[3] as Readable;
   reports.on(
     'data',
-    lineReader(take, (why) => options.log(`agent: ${why}`)),
+    lineReader(state.take, (why) => options.log(`agent: ${why}`)),
   );
   reports.on('error', () => undefined);
-  child.stderr?.on('data', (part: Buffer) => {
-    const room = STDERR_BYTES - state.stderr;
-    state.stderr += part.length;
-    if (room > 0) options.log(`agent error output: ${part.subarray(0, room).toString('utf8')}`);
-  });
+  child.stderr?.on('data', errorOutput(options.log));
   child.stdin?.on('error', () => undefined);
   const send = (order: Order): void => void child.stdin?.write(`${JSON.stringify(order)}\n`);
   send(options.start);
@@ -98,14 +68,64 @@ export function startAgent(options: AgentOptions): AgentProcess {
     });
   });
   return {
-    status: () => ({ turn: state.turn, doing: state.doing }),
+    status: state.status,
     tell: (text) => send({ type: 'message', text }),
-    checks: () => [...checks],
+    checks: state.checks,
     ended: ended.then(async (died) => {
       await kill();
-      return { end: state.end, died };
+      return { end: state.end(), died };
     }),
     kill,
+  };
+}
+
+/** Follows the reports; after the verdict nothing more is taken. */
+function reportState(log: (line: string) => void) {
+  let turn = 0;
+  let doing = 'starting';
+  let lines = 0;
+  let end: EndReport | null = null;
+  const checks: CommandCheck[] = [];
+  const apply = (report: Report): void => {
+    switch (report.type) {
+      case 'turn':
+        turn = report.turn;
+        doing = `thinking (${report.model})`;
+        return log(`turn ${report.turn} · ${report.model}`);
+      case 'tool':
+        doing = `${report.name} ${report.about}`;
+        return log(toolLine(report));
+      case 'command':
+        checks.push(report.check);
+        if (checks.length > CHECKS) checks.shift();
+        return;
+      case 'note':
+        return log(`agent: ${report.text}`);
+      case 'end':
+        end = report;
+    }
+  };
+  const take = (value: unknown): void => {
+    lines += 1;
+    if (end !== null || lines > REPORT_LINES) return;
+    const parsed = Report.safeParse(value);
+    if (parsed.success) apply(parsed.data);
+    else log('agent: a report that does not fit was dropped');
+  };
+  return {
+    take,
+    status: () => ({ turn, doing }),
+    checks: () => [...checks],
+    end: (): EndReport | null => end,
+  };
+}
+
+/** Passes on the first bytes of the agent's own error output. */
+function errorOutput(log: (line: string) => void): (part: Buffer) => void {
+  let room = STDERR_BYTES;
+  return (part) => {
+    if (room > 0) log(`agent error output: ${part.subarray(0, room).toString('utf8')}`);
+    room -= part.length;
   };
 }
 

@@ -83,14 +83,9 @@ async function work(input: RunInput, progress: Progress): Promise<Ending> {
   log.hide(claim.token);
   const { task, project } = claim.spec;
   log.line(`claimed attempt ${env.attempt}: ${task.agent}/${task.type} in ${project.path}`);
-  const workspace = await prepareWorkspace(env);
+  const workspace = await prepareWorkspace(env, claim.spec.baseSha);
   progress.workspace = workspace;
-  log.line(`workspace: ${workspace.files} files of ${workspace.baseSha.slice(0, 12)}`);
-  if (workspace.baseSha !== claim.spec.baseSha) {
-    log.line(
-      `note: the task was planned at ${claim.spec.baseSha.slice(0, 12)}; the checkout decides`,
-    );
-  }
+  log.line(`workspace: ${workspace.files} files of ${claim.spec.baseSha.slice(0, 12)}`);
   log.line(`credentials removed from ${workspace.stripped.length} git files`);
   if (input.stop.aborted) return { outcome: 'cancelled', cause: stopCause(input.stop), end: null };
   return supervise(input, progress, claim, workspace);
@@ -186,7 +181,7 @@ async function collectResult(
     cause: ending.cause,
     summary: ending.end?.summary,
     comment: ending.end?.comment,
-    baseSha: progress.workspace?.baseSha ?? progress.claim?.spec.baseSha,
+    baseSha: progress.claim?.spec.baseSha,
     checks,
     stats: ending.end?.stats ?? ownStats(progress),
   };
@@ -210,18 +205,26 @@ function ownStats(progress: Progress): JobStats {
   };
 }
 
+/** Delivers the result; one that the bot cannot read is replaced by the news of it. */
 async function deliver(input: RunInput, progress: Progress, result: JobResult): Promise<boolean> {
   const { server, claim } = progress;
   if (!server || !claim) {
     input.log.line('result: not delivered, because the attempt was never claimed');
     return false;
   }
-  try {
-    await post(`${server}/api/job/result`, {
+  const send = (body: JobResult): Promise<string> =>
+    post(`${server}/api/job/result`, {
       token: claim.token,
-      body: result,
+      body,
       ...(input.stop.aborted ? { budgetMs: LAST_WORDS_MS } : {}),
       onRetry: (reason, pause) => input.log.line(`result: ${reason}, trying again in ${pause} ms`),
+    });
+  try {
+    await send(result).catch((error: unknown) => {
+      if (!(error instanceof ApiRefusal) || ![400, 413, 422].includes(error.status)) throw error;
+      input.log.line(`result: refused (${error.status}: ${error.message}); saying so instead`);
+      const cause = `The bot refused the result (${error.status}): ${error.message}`;
+      return send({ ...result, outcome: 'crashed', cause, summary: '', changes: [], checks: [] });
     });
     input.log.line('result: delivered');
     return true;

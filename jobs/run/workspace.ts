@@ -8,7 +8,6 @@ import { exportWorkspace } from '../workspace/export.ts';
 import { stripCredentials } from '../workspace/strip-credentials.ts';
 
 export interface PreparedWorkspace {
-  baseSha: string;
   files: number;
   /** The agent's copy of the repository. */
   dir: string;
@@ -23,11 +22,11 @@ export interface PreparedWorkspace {
 }
 
 /**
- * Makes everything the agent may touch, below one new temporary folder, and takes the credentials
+ * Makes everything the agent may touch from commit `baseSha`, below one new temporary folder, and takes the credentials
  * out of the runner's checkout. The supervisor's own scratch folder lies beside it.
  */
-export async function prepareWorkspace(job: JobEnv): Promise<PreparedWorkspace> {
-  const { sha, tree } = await readBaseTree(job.path, job.projectDir);
+export async function prepareWorkspace(job: JobEnv, baseSha: string): Promise<PreparedWorkspace> {
+  const tree = await readBaseTree(job.path, job.projectDir, baseSha);
   const made = await mkdtemp(join(tmpdir(), 'autodev-'));
   const top = await realpath(made);
   const scratch = await realpath(await mkdtemp(join(tmpdir(), 'autodev-collect-')));
@@ -41,7 +40,7 @@ export async function prepareWorkspace(job: JobEnv): Promise<PreparedWorkspace> 
     const secrets = [job.jobToken, job.idToken].filter((value) => value !== undefined);
     const stripped = await stripCredentials(job.path, job.projectDir, secrets);
     const collect = (): Promise<CollectedChanges> => collectFrom(job.path, dir, tree, scratch);
-    return { baseSha: sha, files: tree.size, dir, home, tmp, stripped, collect, remove };
+    return { files: tree.size, dir, home, tmp, stripped, collect, remove };
   } catch (error) {
     await remove();
     throw error;

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { lstat, open, realpath, type FileHandle } from 'node:fs/promises';
 import { dirname, join, posix, relative } from 'node:path';
+import { trimSlashes } from '../slashes.ts';
 import { isGitName } from '../workspace/base-tree.ts';
 
 export type Located = { ok: true; path: string; relative: string } | { ok: false; why: string };
@@ -15,7 +16,7 @@ export async function locate(root: string, given: string): Promise<Located> {
   if (given.includes('\0')) return refuse(given, 'it contains a NUL character');
   if (given.startsWith('/'))
     return refuse(given, 'it is absolute; give it relative to the repository');
-  const normal = posix.normalize(given === '' ? '.' : given).replace(/\/+$/, '') || '.';
+  const normal = trimSlashes(posix.normalize(given === '' ? '.' : given)) || '.';
   const parts = normal.split('/');
   if (parts.includes('..')) return refuse(given, 'it leaves the repository');
   if (parts.some(isGitName))

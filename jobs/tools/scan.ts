@@ -54,7 +54,7 @@ function filesOf(request: ScanRequest): string[] {
   const { glob } = request;
   const fits = (name: string): boolean =>
     glob === null || matchesGlob(name, glob) || matchesGlob(name, `**/${glob}`);
-  return names.filter(fits).sort();
+  return names.filter(fits).toSorted();
 }
 
 function linesOf(path: string): string[] {

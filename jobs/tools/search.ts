@@ -45,15 +45,22 @@ async function withRipgrep(
   request: ScanRequest,
   context: ToolContext,
 ): Promise<ToolResult> {
+  const options = ['--hidden', '--glob=!.git', '--no-ignore-global', '--sort=path'];
+  if (request.glob !== null) options.push(`--glob=${request.glob}`);
+  if (request.literal) options.push('--fixed-strings');
   const args = [
-    ...['--no-config', '--line-number', '--with-filename', '--no-heading', '--color=never'],
-    ...['--hidden', '--glob=!.git', '--no-ignore-global', '--sort=path'],
+    '--no-config',
+    '--line-number',
+    '--with-filename',
+    '--no-heading',
+    '--color=never',
     `--max-count=${request.matchesPerFile}`,
-    ...[`--max-columns=${request.columns}`, '--max-columns-preview'],
-    ...(request.glob === null ? [] : [`--glob=${request.glob}`]),
-    ...(request.literal ? ['--fixed-strings'] : []),
+    `--max-columns=${request.columns}`,
+    '--max-columns-preview',
+    ...options,
     `--regexp=${request.pattern}`,
-    ...['--', `./${request.path}`],
+    '--',
+    `./${request.path}`,
   ];
   const result = await start(rg, args, '', context);
   if (result.exitCode === 2 && !request.literal && /regex parse error/.test(result.output)) {

@@ -1,3 +1,4 @@
+import { JobError } from '../errors.ts';
 import { git } from './git.ts';
 
 /** One entry of the commit that the agent's work is compared with. */
@@ -29,12 +30,19 @@ export function isGitName(name: string): boolean {
   return GIT_FOLDER.test(name.replace(/[\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, ''));
 }
 
-/** The commit's id and files. @throws JobError when there is no checkout, or a path in it is unsafe */
-export async function readBaseTree(
-  path: string,
-  dir: string,
-): Promise<{ sha: string; tree: BaseTree }> {
-  const sha = (await git(path, dir, ['rev-parse', '--verify', 'HEAD^{commit}'])).toString().trim();
+/**
+ * The files of the commit `sha`, which the checkout in `dir` must hold: the branch may have moved on
+ * since the task was made, and the bot takes changes against that commit only.
+ * @throws JobError when there is no checkout or it does not reach back to the commit
+ */
+export async function readBaseTree(path: string, dir: string, sha: string): Promise<BaseTree> {
+  await git(path, dir, ['rev-parse', '--verify', '--quiet', `${sha}^{commit}`]).catch(() => {
+    throw new JobError(
+      'The checkout does not fit the task',
+      `commit ${sha} is not in ${dir}`,
+      'Retry the task; if it stays, raise GIT_DEPTH and keep GIT_STRATEGY at clone or fetch',
+    );
+  });
   const listing = await git(path, dir, ['ls-tree', '-r', '-z', '-l', '--full-tree', sha]);
   const tree = new Map<string, BaseEntry>();
   for (const record of splitNul(listing)) {
@@ -45,7 +53,7 @@ export async function readBaseTree(
     if (name === null || !isSafePath(name) || !isMode(mode)) continue;
     tree.set(name, { mode, id: id ?? '', size: size === '-' ? 0 : Number(size) });
   }
-  return { sha, tree };
+  return tree;
 }
 
 function isMode(mode: string | undefined): mode is BaseEntry['mode'] {

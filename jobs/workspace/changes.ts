@@ -46,7 +46,7 @@ export async function collectChanges(
   const changes: FileChange[] = [];
   const parents = new ParentCheck(workspace);
   let total = 0;
-  for (const name of [...candidates].sort()) {
+  for (const name of [...candidates].toSorted()) {
     const seen = await inspect(workspace, name, base.get(name), parents);
     if (seen.kind === 'same') continue;
     if (seen.kind === 'refused') {
@@ -73,7 +73,10 @@ async function listFiles(path: string, workspace: string, scratch: string): Prom
   const args = [`--git-dir=${gitDir}`, `--work-tree=${workspace}`, '-c', 'core.bare=false'];
   const listing = await git(path, workspace, [
     ...args,
-    ...['ls-files', '-z', '--others', '--exclude-standard'],
+    'ls-files',
+    '-z',
+    '--others',
+    '--exclude-standard',
   ]);
   return splitNul(listing);
 }

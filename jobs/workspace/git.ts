@@ -7,13 +7,13 @@ import { JobError } from '../errors.ts';
 const OUTPUT_BYTES = 256 * 1024 * 1024;
 const ERROR_CHARS = 400;
 const SAFE = [
-  ...['core.hooksPath=/dev/null', 'core.fsmonitor=false', 'core.excludesFile=/dev/null'],
-  ...[
-    'core.attributesFile=/dev/null',
-    'core.pager=cat',
-    'protocol.allow=never',
-    'safe.directory=*',
-  ],
+  'core.hooksPath=/dev/null',
+  'core.fsmonitor=false',
+  'core.excludesFile=/dev/null',
+  'core.attributesFile=/dev/null',
+  'core.pager=cat',
+  'protocol.allow=never',
+  'safe.directory=*',
 ].flatMap((setting) => ['-c', setting]);
 
 /**

@@ -85,12 +85,25 @@ function includedFiles(text: string, gitDir: string): string[] {
   for (const line of joinContinued(text)) {
     const section = SECTION.exec(line);
     if (section) inside = /^include(if)?$/i.test(section[1] ?? '');
-    const value = inside ? /\bpath\s*=\s*"?([^"]+?)"?\s*$/i.exec(line)?.[1] : undefined;
+    const value = inside ? valueOf(line, 'path') : undefined;
     // `~/…` is the runner's own home and not made for this job.
     if (value && !value.startsWith('~'))
       found.push(isAbsolute(value) ? value : join(gitDir, value));
   }
   return found;
+}
+
+/** The value of `key = value`, with or without quotes and a section header before it. */
+function valueOf(line: string, key: string): string | undefined {
+  const equals = line.indexOf('=');
+  if (equals === -1 || line.slice(0, equals).split(']').at(-1)?.trim().toLowerCase() !== key)
+    return;
+  return (
+    line
+      .slice(equals + 1)
+      .trim()
+      .replaceAll('"', '') || undefined
+  );
 }
 
 async function smallFiles(gitDir: string): Promise<string[]> {

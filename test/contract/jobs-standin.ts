@@ -26,10 +26,20 @@ export interface Reply {
   hang?: boolean;
 }
 
+/** The fields of a model request that tests look at, of either provider. */
+export interface ModelBody {
+  instructions?: string;
+  system?: unknown;
+  tools?: { name: string; strict?: boolean; parameters?: { required: string[] } }[];
+  input?: Record<string, unknown>[];
+  messages?: Record<string, unknown>[];
+  [field: string]: unknown;
+}
+
 export interface Standin {
   url: string;
   /** Bodies of the model requests, in order, each with its headers. */
-  requests: { path: string; auth: string; body: any; at: number }[];
+  requests: { path: string; auth: string; body: ModelBody; at: number }[];
   results: JobResult[];
   heartbeats: { turn: number; doing: string }[];
   /** Answers of the next heartbeats. */
@@ -52,7 +62,7 @@ export function makeSpec(provider: Provider, more: Partial<TaskSpec['limits']> =
     baseSha: '0'.repeat(40),
     instructions: 'You are the builder.',
     input: 'Add a farewell to greet.js.',
-    models: [{ provider, model: provider === 'openai' ? 'gpt-4.1' : 'claude-sonnet-4-5' }],
+    models: [{ provider, model: provider === 'openai' ? 'gpt-test' : 'claude-test' }],
     tools: ['read_file', 'list', 'search', 'edit_file', 'run_command', 'finish'],
     limits: {
       turns: 20,
@@ -67,7 +77,7 @@ export function makeSpec(provider: Provider, more: Partial<TaskSpec['limits']> =
 
 export async function startStandin(
   spec: TaskSpec,
-  script: (n: number, body: any) => Reply,
+  script: (n: number, body: ModelBody) => Reply,
 ): Promise<Standin> {
   const state = {
     requests: [],
@@ -257,6 +267,7 @@ export function makeRepository(files: Record<string, string>, jobToken: string):
   const git = (...args: string[]): string =>
     execFileSync('git', args, {
       cwd: dir,
+      stdio: ['ignore', 'pipe', 'ignore'],
       encoding: 'utf8',
       env: { PATH: process.env['PATH'] ?? '', HOME: dir, GIT_CONFIG_GLOBAL: '/dev/null' },
     });
@@ -277,6 +288,10 @@ export function makeRepository(files: Record<string, string>, jobToken: string):
   );
   git('config', 'http.https://gitlab.example.com.extraheader', `AUTHORIZATION: basic ${jobToken}`);
   return dir;
+}
+
+export function headOf(repo: string): string {
+  return execFileSync('git', ['rev-parse', 'HEAD'], { cwd: repo, encoding: 'utf8' }).trim();
 }
 
 export function removeTree(dir: string): void {

@@ -2,7 +2,7 @@
 import type { EndReport } from '../../agent/protocol.ts';
 import { toFailure } from '../failures.ts';
 import type { AssistantTurn, Step, ToolSpec } from '../model.ts';
-import type { LoopInput } from './loop.ts';
+import type { LoopInput } from './loop-input.ts';
 
 /** Further tries of one turn with the same transcript after its stream was cut. */
 export const CUT_RETRIES = 2;

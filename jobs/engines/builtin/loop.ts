@@ -1,9 +1,8 @@
 /** The tool loop: asks a model for turns and runs its calls until it finishes or a bound is reached. */
-import type { TaskSpec } from '../../../schema/wire/job-api.ts';
-import type { EndReport } from '../../agent/protocol.ts';
-import { checkCall, clipBytes, toolSpec, type Tool, type ToolContext } from '../../tools/tool.ts';
-import type { AssistantTurn, Model, Step, ToolCall, ToolSpec } from '../model.ts';
+import { checkCall, clipBytes, toolSpec } from '../../tools/tool.ts';
+import type { AssistantTurn, Step, ToolCall, ToolSpec } from '../model.ts';
 import { ask } from './ask.ts';
+import type { LoopInput, LoopResult, Verdict } from './loop-input.ts';
 import { repeatGuard } from './repeat-guard.ts';
 
 /** Malformed calls in a row after which the model is given up. */
@@ -14,28 +13,6 @@ export const NUDGES = 2;
 export const CALLS_PER_TURN = 32;
 /** Part of the turns or the time after which the model is told to come to an end. */
 export const STEER_AT = 0.8;
-
-export type Verdict = Pick<EndReport, 'outcome' | 'cause' | 'summary' | 'comment'>;
-
-export interface LoopEvents {
-  turn(turn: number, model: string): void;
-  tool(call: { name: string; about: string; ok: boolean | null; ms: number }): void;
-  note(text: string): void;
-}
-
-export interface LoopInput {
-  spec: TaskSpec;
-  /** Text of the first user message. */
-  opening: string;
-  /** The route: the first model, then those that continue its work when it fails. */
-  models: readonly Model[];
-  tools: readonly Tool[];
-  context: ToolContext;
-  /** Takes the comments by people that arrived since the last call. */
-  takeMessages: () => string[];
-  events: LoopEvents;
-  now: () => number;
-}
 
 interface State {
   readonly input: LoopInput;
@@ -52,12 +29,6 @@ interface State {
   circled: boolean;
   steered: boolean;
   lastText: string;
-}
-
-export interface LoopResult extends Verdict {
-  turns: number;
-  toolCalls: number;
-  model: string | null;
 }
 
 /** Runs the task to its verdict. Never throws for what a model, a tool or the gateway does. */
