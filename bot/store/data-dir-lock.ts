@@ -143,7 +143,7 @@ function parseHolder(text: string): Holder | null {
 }
 
 function errorCode(error: unknown): string | null {
-  return error instanceof Error && 'code' in error ? String(error.code) : null;
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : null;
 }
 
 function lockedError(dataDir: string, file: string, holder: Holder | null): StoreError {

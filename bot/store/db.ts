@@ -184,6 +184,7 @@ function isConflict(error: unknown): boolean {
   return state === '40001' || state === '40P01';
 }
 
+const CONNECTION_LOST = /^Connection terminated|^Client has encountered a connection error/;
 const SOCKET_ERRORS = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ENOENT', 'ETIMEDOUT']);
 
 /**
@@ -192,8 +193,8 @@ const SOCKET_ERRORS = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ENOENT', 
 function isConnectionLoss(error: unknown): boolean {
   const state = sqlState(error);
   if (state !== null && (state.startsWith('08') || /^57P0[123]$/.test(state))) return true;
-  if (!(error instanceof Error)) return false;
+  if (typeof error !== 'object' || error === null) return false;
   if ('code' in error && SOCKET_ERRORS.has(String(error.code))) return true;
   // pg has no code for this one.
-  return /^Connection terminated|^Client has encountered a connection error/.test(error.message);
+  return 'message' in error && CONNECTION_LOST.test(String(error.message));
 }

@@ -2,7 +2,7 @@
 import type { Verdict, RunState } from '../domain/outcomes.ts';
 import type { RunContext, RunRole, Stage, TargetType } from '../domain/runs.ts';
 import { type AttemptSummary, attemptsOfRun } from './attempts.ts';
-import type { Db } from './db.ts';
+import { requireTransaction, type Db } from './db.ts';
 import { type TaskRow, tasksOfRun } from './tasks.ts';
 import { type ModelUsage, usageOfRun } from './usage.ts';
 
@@ -233,6 +233,19 @@ export async function staleStatusRuns(
     [seconds, limit],
     'runs_stale_status',
   );
+}
+
+/**
+ * Writes facts that are true for every decision (ids, links), whatever the run's version; inside a
+ * transaction only. Nothing happens when there is no such run.
+ */
+export async function patchRun(db: Db, id: number, patch: RunPatch): Promise<void> {
+  requireTransaction(db, 'patchRun');
+  const [run] = await db.query<{ version: number }>(
+    'select version from runs where id = $1 for update',
+    [id],
+  );
+  if (run) await updateRun(db, id, run.version, patch);
 }
 
 /** Writes a patch over the version it was computed from; false when the run moved on meanwhile. */

@@ -68,8 +68,13 @@ function redisBin(): string | null {
 
 /** The folder with initdb and postgres. */
 function postgresBin(): string | null {
-  const found = [onPath('initdb'), ...globSync('/usr/lib/postgresql/*/bin/initdb').toSorted().reverse()];
-  const initdb = found.find((file) => file !== null && existsSync(path.join(path.dirname(file), 'postgres')));
+  const found = [
+    onPath('initdb'),
+    ...globSync('/usr/lib/postgresql/*/bin/initdb').toSorted().reverse(),
+  ];
+  const initdb = found.find(
+    (file) => file !== null && existsSync(path.join(path.dirname(file), 'postgres')),
+  );
   return initdb === undefined || initdb === null ? null : path.dirname(initdb);
 }
 
@@ -78,7 +83,8 @@ function unprivileged(): { uid: number; gid: number } | null {
   if (process.getuid?.() !== 0) return null;
   for (const name of ['postgres', 'nobody']) {
     try {
-      const id = (flag: string): number => Number(execFileSync('id', [flag, name], { stdio: 'pipe' }));
+      const id = (flag: string): number =>
+        Number(execFileSync('id', [flag, name], { stdio: 'pipe' }));
       return { uid: id('-u'), gid: id('-g') };
     } catch {
       // This account does not exist here.
