@@ -127,6 +127,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       providers: config.providers,
       prices: settings.prices,
       log,
+      now: Date.now,
     }),
   });
   const server = createHttpServer(app).listen(config.port, config.host);

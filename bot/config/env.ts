@@ -119,7 +119,7 @@ function reader(env: Env, problems: ConfigProblem[]): Reader {
       wrong(name, 'is not a URL the bot can use', `write it as ${kinds}`);
       return null;
     }
-    return value.replace(/\/+$/, '');
+    return value.replace(/(?<!\/)\/+$/, '');
   };
   return {
     optional,

@@ -3,10 +3,10 @@
  */
 import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
-import type { Actor } from '../domain/events.ts';
+import type { Actor, Issue } from '../domain/events.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { AttemptSpec, Run, RunContext, RunRole, Stage, Target } from '../domain/runs.ts';
-import type { Snapshot, Write } from '../domain/snapshot.ts';
+import type { NewRun, Snapshot, Write } from '../domain/snapshot.ts';
 import { taskInput } from './task-input.ts';
 
 /** Which agent does what, and as which kind of run, for each command that starts work. */
@@ -35,38 +35,10 @@ export type Started =
 export function startRun(request: StartRequest, snapshot: Snapshot): Started {
   const work = WORK[request.command];
   if (!work) throw new Error(`no work is defined for command ${request.command}`);
-  const issue = snapshot.issue;
-  if (!issue) {
-    return {
-      ok: false,
-      problem: 'The issue could not be read.',
-      next: 'Check that it still exists and that the bot may read it, then ask again.',
-    };
-  }
-  if (snapshot.headSha === null) {
-    return {
-      ok: false,
-      problem: `The repository has no branch \`${snapshot.project.defaultBranch}\` yet.`,
-      next: 'Push a first commit, then ask again.',
-    };
-  }
-  const agent = snapshot.agents[work.agent];
-  if (!agent) {
-    return {
-      ok: false,
-      problem: `The agent \`${work.agent}\` is not set up.`,
-      next: `Add \`config/agents/${work.agent}.md\` to the bot and restart it.`,
-    };
-  }
-  const models = usableModels(agent, snapshot);
-  if (models.length === 0) {
-    return {
-      ok: false,
-      problem: 'No model provider is set up for this agent.',
-      next: 'Set OPENAI_API_KEY or ANTHROPIC_API_KEY for the bot and restart it.',
-    };
-  }
-  const context = freezeContext(issue.title, issue.description, issue.url, agent, snapshot);
+  const ready = prerequisites(work.agent, snapshot);
+  if ('problem' in ready) return { ok: false, ...ready };
+  const { issue, headSha, agent, models } = ready;
+  const context = freezeContext(issue, agent, snapshot);
   const spec: AttemptSpec = {
     taskType: work.type,
     agent: work.agent,
@@ -84,17 +56,20 @@ export function startRun(request: StartRequest, snapshot: Snapshot): Started {
     image: context.image,
     tags: context.tags,
   };
-  const effects: Effect[] = [];
-  if (request.noteId !== null) {
-    effects.push({ kind: 'react', target: request.target, noteId: request.noteId, emoji: 'eyes' });
-  }
-  if (work.role === 'main') effects.push({ kind: 'status_comment', run: 'new' });
-  effects.push({
-    kind: 'create_pipeline',
-    run: 'new',
-    attempt: 'new',
-    ref: snapshot.project.defaultBranch,
-  });
+  const run: NewRun = {
+    target: request.target,
+    role: work.role,
+    command: request.command,
+    args: request.args,
+    requester: request.requester,
+    triggerNoteId: request.noteId,
+    triggerDiscussionId: request.discussionId,
+    stage: work.stage,
+    context,
+    statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
+    task: { type: work.type, agent: work.agent, capMicrousd: context.taskCapMicrousd },
+    attempt: { spec, ref: snapshot.project.defaultBranch, sha: headSha },
+  };
   return {
     ok: true,
     reasons: [
@@ -102,31 +77,57 @@ export function startRun(request: StartRequest, snapshot: Snapshot): Started {
         `access ${snapshot.actorAccess})`,
       `agent ${work.agent}, models ${models.map((m) => `${m.provider}/${m.model}`).join(', ')}`,
     ],
-    effects,
-    writes: [
-      {
-        op: 'create_run',
-        run: {
-          target: request.target,
-          role: work.role,
-          command: request.command,
-          args: request.args,
-          requester: request.requester,
-          triggerNoteId: request.noteId,
-          triggerDiscussionId: request.discussionId,
-          stage: work.stage,
-          context,
-          statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
-          task: {
-            type: work.type,
-            agent: work.agent,
-            capMicrousd: context.taskCapMicrousd,
-          },
-          attempt: { spec, ref: snapshot.project.defaultBranch, sha: snapshot.headSha },
-        },
-      },
-    ],
+    effects: startEffects(request, work.role, snapshot),
+    writes: [{ op: 'create_run', run }],
   };
+}
+
+function startEffects(request: StartRequest, role: RunRole, snapshot: Snapshot): Effect[] {
+  const { target, noteId } = request;
+  const ref = snapshot.project.defaultBranch;
+  const effects: Effect[] = [{ kind: 'create_pipeline', run: 'new', attempt: 'new', ref }];
+  if (role === 'main') effects.unshift({ kind: 'status_comment', run: 'new' });
+  if (noteId !== null) effects.unshift({ kind: 'react', target, noteId, emoji: 'eyes' });
+  return effects;
+}
+
+/** What a run cannot start without. */
+function prerequisites(
+  role: AgentRole,
+  snapshot: Snapshot,
+):
+  | { issue: Issue; headSha: string; agent: Agent; models: ModelRoute[] }
+  | { problem: string; next: string } {
+  const { issue, headSha } = snapshot;
+  if (!issue) {
+    return {
+      problem: 'The issue could not be read.',
+      next: 'Check that it still exists and that the bot may read it, then ask again.',
+    };
+  }
+  if (headSha === null) {
+    return {
+      problem: `The repository has no branch \`${snapshot.project.defaultBranch}\` yet.`,
+      next: 'Push a first commit, then ask again.',
+    };
+  }
+  const agent = snapshot.agents[role];
+  if (!agent) {
+    return {
+      problem: `The agent \`${role}\` is not set up.`,
+      next: `Add \`config/agents/${role}.md\` to the bot and restart it.`,
+    };
+  }
+  const models = agent.settings.models.filter((route) =>
+    snapshot.providers.includes(route.provider),
+  );
+  if (models.length === 0) {
+    return {
+      problem: 'No model provider is set up for this agent.',
+      next: 'Set OPENAI_API_KEY or ANTHROPIC_API_KEY for the bot and restart it.',
+    };
+  }
+  return { issue, headSha, agent, models };
 }
 
 /** A further attempt at the run's task, from the same frozen spec, on today's head. */
@@ -161,22 +162,12 @@ export function statusOf(run: Run): Effect[] {
   return run.role === 'main' ? [{ kind: 'status_comment', run: run.id }] : [];
 }
 
-function usableModels(agent: Agent, snapshot: Snapshot): ModelRoute[] {
-  return agent.settings.models.filter((route) => snapshot.providers.includes(route.provider));
-}
-
 function jobLimits(agent: Agent): AttemptSpec['limits'] {
   const { maxCostUsd: _inTheCap, ...limits } = agent.settings.limits;
   return limits;
 }
 
-function freezeContext(
-  title: string,
-  text: string,
-  issueUrl: string,
-  agent: Agent,
-  snapshot: Snapshot,
-): RunContext {
+function freezeContext(issue: Issue, agent: Agent, snapshot: Snapshot): RunContext {
   const { settings, repoConfig } = snapshot;
   const own = repoConfig.config;
   const capUsd = Math.min(
@@ -185,9 +176,9 @@ function freezeContext(
     own.budget.task_usd ?? Number.POSITIVE_INFINITY,
   );
   return {
-    title,
-    text,
-    issueUrl,
+    title: issue.title,
+    text: issue.description,
+    issueUrl: issue.url,
     defaultBranch: snapshot.project.defaultBranch,
     taskCapMicrousd: Math.floor(capUsd * 1_000_000),
     protectedPaths: [...settings.protectedPaths, ...own.protected_paths],

@@ -4,12 +4,7 @@
  * Commands count from created notes of people only (gitlab-facts §2.2: an edit names the author, not
  * the editor). A label counts for the actor of the label event, not for the issue's author.
  */
-import {
-  commandOfLabel,
-  nearestCommand,
-  parseCommands,
-  type ParsedCommand,
-} from '../domain/commands.ts';
+import { commandOfLabel, nearestCommand, parseCommands } from '../domain/commands.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive } from '../domain/outcomes.ts';
 import type { Target } from '../domain/runs.ts';
@@ -34,8 +29,10 @@ export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
     return ignored(`a note on ${event.on.type === 'other' ? event.on.name : event.on.type}`);
   if (event.note.system) return ignored('a system note');
   const commands = parseCommands(event.note.body);
-  const first = commands[0];
-  if (!first) return ignored('no command in the note');
+  const [found, ...further] = commands;
+  if (!found) return ignored('no command in the note');
+  // A bare `/autodev` asks what there is.
+  const first = found.name === '' && !found.confusable ? { ...found, name: 'help' } : found;
   const permission = permissionFor(first.name, event.actor, event.note.byBot, snapshot);
   if (!permission.allowed && permission.silent) return ignored(permission.reason);
   const ask: Ask = {
@@ -64,7 +61,7 @@ export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
     const { has, needs, reason } = permission;
     return refuse(ask, text.forbidden(first.name, event.actor.username, has, needs), reason);
   }
-  return withFurther(decideAsk(ask, snapshot), ask, commands);
+  return withFurther(decideAsk(ask, snapshot), ask, further.length);
 }
 
 /** Labels that were added, or that a new issue came with. */
@@ -121,10 +118,10 @@ export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
   }
 }
 
-function withFurther(decision: Decision, ask: Ask, commands: ParsedCommand[]): Decision {
-  if (commands.length < 2) return decision;
+function withFurther(decision: Decision, ask: Ask, count: number): Decision {
+  if (count === 0) return decision;
   const about = `${ask.about}-further`;
-  const further = replyTo({ ...ask, about }, text.ignoredFurther(commands.length - 1));
+  const further = replyTo({ ...ask, about }, text.ignoredFurther(count));
   return { ...decision, effects: [...decision.effects, further] };
 }
 

@@ -17,6 +17,7 @@ import {
 import { repoById, type RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
 import { commitChanges, openChange } from './effects/changes.ts';
+import { LeaseLost, type EffectContext } from './effects/context.ts';
 import { react, reply, statusComment } from './effects/notes.ts';
 import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
 import { applyReceipt } from './effects/receipts.ts';
@@ -27,17 +28,6 @@ const AMBIGUOUS_SECONDS = 5;
 const MAX_DELAY_SECONDS = 120;
 /** Tries before an effect counts as failed; with the longest wait that is over half an hour. */
 const MAX_TRIES = 24;
-
-/** What a handler is given. `again` is true when an earlier try may have reached the forge. */
-export interface EffectContext<K extends EffectKind = EffectKind> {
-  effect: Extract<Effect, { kind: K }>;
-  row: EffectRow;
-  repo: RepoRow;
-  again: boolean;
-  /** Call right before the first write; throws LeaseLost when another process took over. */
-  begin: () => Promise<void>;
-  deps: WorkerDeps;
-}
 
 type Handlers = {
   [K in EffectKind]: (context: EffectContext<K>) => Promise<Receipt>;
@@ -59,14 +49,6 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
   'commit_changes',
   'open_change',
 ]);
-
-/** Another process holds the effect now; this one must not write. */
-export class LeaseLost extends Error {
-  constructor() {
-    super('the lease of the effect was lost');
-    this.name = 'LeaseLost';
-  }
-}
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */
 export async function applyEffect(id: number, deps: WorkerDeps): Promise<void> {

@@ -7,6 +7,7 @@ import { decide } from '../decide/decide.ts';
 import { interestOf } from '../decide/interest.ts';
 import type { Event, InternalEvent } from '../domain/events.ts';
 import { ForgeError } from '../forge/errors.ts';
+import { parseJsonBody } from '../forge/payload.ts';
 import { attemptById } from '../store/attempts.ts';
 import {
   claimDelivery,
@@ -75,19 +76,15 @@ async function readEvent(
   delivery: DeliveryRow,
   deps: WorkerDeps,
 ): Promise<Event | { unreadable: string }> {
-  let body: unknown;
-  try {
-    body = JSON.parse(delivery.body);
-  } catch {
-    return { unreadable: 'the body is not JSON' };
-  }
   switch (delivery.source) {
-    case 'gitlab':
-      return deps.forge.webhooks.normalise(delivery.headers, body);
+    case 'gitlab': {
+      const body = parseJsonBody(Buffer.from(delivery.body));
+      return deps.forge.webhooks.normalise(delivery.headers, body.ok ? body.value : undefined);
+    }
     case 'github':
       return { unreadable: 'events of GitHub are stored, but not acted on yet' };
     case 'autodev':
-      return ownEvent(body as InternalEvent, deps);
+      return ownEvent(JSON.parse(delivery.body) as InternalEvent, deps);
   }
 }
 

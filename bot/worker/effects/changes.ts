@@ -2,7 +2,7 @@
 import type { Receipt } from '../../domain/effects.ts';
 import { latestAttempt, type Attempt, type Run } from '../../domain/runs.ts';
 import { ForgeError } from '../../forge/errors.ts';
-import type { EffectContext } from '../apply-effects.ts';
+import type { EffectContext } from './context.ts';
 import { loadRun } from '../load-run.ts';
 import {
   attemptTrailer,

@@ -5,7 +5,7 @@ import { latestAttempt, type Run } from '../../domain/runs.ts';
 import { statusComment as render, STATUS_MARKER } from '../../decide/status-comment.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { latestRun } from '../../store/runs.ts';
-import type { EffectContext } from '../apply-effects.ts';
+import type { EffectContext } from './context.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { loadRun } from '../load-run.ts';
 import { neutralise } from '../publish/neutralise.ts';

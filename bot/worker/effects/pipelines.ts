@@ -7,7 +7,7 @@ import type { Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { attemptById, boundPipelineIds } from '../../store/attempts.ts';
-import type { EffectContext } from '../apply-effects.ts';
+import type { EffectContext } from './context.ts';
 
 /** Clock difference to the forge that is allowed for when looking for a lost pipeline. */
 const SKEW_MS = 2 * 60_000;

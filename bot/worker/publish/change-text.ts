@@ -14,7 +14,8 @@ export function branchName(run: Run): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .slice(0, SLUG_CHARS)
-    .replaceAll(/^-+|-+$/g, '');
+    .replace(/^-/, '')
+    .replace(/-$/, '');
   return `autodev/${run.target.iid}-${slug === '' ? 'change' : slug}-${run.id}`;
 }
 

@@ -52,7 +52,7 @@ function malformed(path: string): string | null {
   if (CONTROL.test(path) || IGNORABLE.test(path)) return 'holds invisible characters';
   for (const part of path.split('/')) {
     if (part === '' || part === '.' || part === '..') return 'is not in its shortest form';
-    const plain = part.toLowerCase().replace(/[. ]+$/, '');
+    const plain = part.toLowerCase().replace(/(?<![. ])[. ]+$/, '');
     if (plain === '.git' || plain === '' || /^git~\d+$/.test(plain)) return 'reaches into .git';
     if (part.length > 255) return 'has a name that is too long';
   }

@@ -6,7 +6,7 @@ import type { ForgeEvent } from '../../../bot/domain/events.ts';
 import type { Headers } from '../../../bot/forge/forge.ts';
 import { normaliseGitHub } from '../../../bot/forge/github/events/normalise.ts';
 import { createGitHubWebhooks } from '../../../bot/forge/github/webhooks.ts';
-import { expectGolden } from './goldens.ts';
+import { expectGolden } from '../../support/goldens.ts';
 
 const require = createRequire(import.meta.url);
 const examples = require('@octokit/webhooks-examples') as { name: string; examples: unknown[] }[];

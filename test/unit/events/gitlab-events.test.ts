@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { ForgeEvent } from '../../../bot/domain/events.ts';
 import { normaliseGitLab } from '../../../bot/forge/gitlab/events/normalise.ts';
-import { expectGolden, OWN_PAYLOADS, payloadsIn, SHARED_PAYLOADS } from './goldens.ts';
+import { expectGolden } from '../../support/goldens.ts';
+import { OWN_PAYLOADS, payloadsIn, SHARED_PAYLOADS } from './payloads.ts';
 
 const own = payloadsIn(OWN_PAYLOADS) ?? new Map<string, unknown>();
 const shared = payloadsIn(SHARED_PAYLOADS);
