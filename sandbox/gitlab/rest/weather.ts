@@ -1,0 +1,140 @@
+/** Bad weather on demand: what a network and a busy GitLab do to calls and to hooks. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface CallMatch {
+  /** Upper case, e.g. `POST`; absent: every method. */
+  method?: string;
+  /** Tested against the path and query after `/api/v4`, percent-encoding kept. */
+  path?: RegExp;
+}
+
+export type CallTrouble =
+  | { kind: 'latency'; ms: number }
+  /** The call is not carried out; 429 sends `Retry-After` in seconds. */
+  | { kind: 'status'; status: number; retryAfter?: number; body?: unknown }
+  /** The call is carried out, then the connection breaks before the answer. */
+  | { kind: 'drop_reply' }
+  /** The connection breaks before the call is carried out. */
+  | { kind: 'drop_before' };
+
+export type HookTrouble =
+  | { kind: 'duplicate'; copies: number }
+  /** Later hooks overtake a delayed one. */
+  | { kind: 'delay'; ms: number }
+  /** Kept back until `release()`. */
+  | { kind: 'hold' }
+  | { kind: 'drop' };
+
+interface Rule<Match, Trouble> {
+  match: Match;
+  trouble: Trouble;
+  /** How many matching ones it hits. */
+  left: number;
+  /** How many matching ones it lets pass first. */
+  skip: number;
+}
+
+export interface HookMatch {
+  hookId?: number;
+  /** Tested against `X-Gitlab-Event`. */
+  event?: RegExp;
+}
+
+export interface HookPlan {
+  copies: number;
+  /** One key for all copies: a duplicate is the same delivery. */
+  key: string;
+  /** Calls `go` now, or when held hooks are released. */
+  start(go: () => void): void;
+  wait(): Promise<void>;
+}
+
+export interface HookWeather {
+  forHook(hookId: number, event: string): HookPlan;
+}
+
+export interface Weather extends HookWeather {
+  /** Troubles the next `times` (1) matching calls after `skip` (0) others. */
+  calls(match: CallMatch, trouble: CallTrouble, options?: { times?: number; skip?: number }): void;
+  hooks(match: HookMatch, trouble: HookTrouble, options?: { times?: number; skip?: number }): void;
+  /** Lets held hooks go. */
+  release(): void;
+  /** Good weather again; held hooks go. */
+  clear(): void;
+  forCall(method: string, path: string): CallTrouble[];
+  /** Rules that have not hit as often as they should; a proof checks that none are left. */
+  pending(): number;
+}
+
+export function createWeather(): Weather {
+  let callRules: Rule<CallMatch, CallTrouble>[] = [];
+  let hookRules: Rule<HookMatch, HookTrouble>[] = [];
+  let held: (() => void)[] = [];
+
+  const hit = <M, T>(rules: Rule<M, T>[], matches: (match: M) => boolean): T[] =>
+    rules
+      .filter((rule) => rule.left > 0 && matches(rule.match))
+      .filter((rule) => {
+        if (rule.skip > 0) {
+          rule.skip -= 1;
+          return false;
+        }
+        rule.left -= 1;
+        return true;
+      })
+      .map((rule) => rule.trouble);
+
+  const release = (): void => {
+    const going = held;
+    held = [];
+    for (const go of going) go();
+  };
+
+  return {
+    calls(match, trouble, { times = 1, skip = 0 } = {}) {
+      callRules.push({ match, trouble, left: times, skip });
+    },
+    hooks(match, trouble, { times = 1, skip = 0 } = {}) {
+      hookRules.push({ match, trouble, left: times, skip });
+    },
+    release,
+    clear() {
+      callRules = [];
+      hookRules = [];
+      release();
+    },
+    pending: () => [...callRules, ...hookRules].filter((rule) => rule.left > 0).length,
+    forCall: (method, path) =>
+      hit(
+        callRules,
+        (match) => (match.method ?? method) === method && (match.path?.test(path) ?? true),
+      ),
+    forHook(hookId, event) {
+      const troubles = hit(
+        hookRules,
+        (match) => (match.hookId ?? hookId) === hookId && (match.event?.test(event) ?? true),
+      );
+      let copies = 1;
+      let hold = false;
+      const waits: (() => Promise<unknown>)[] = [];
+      for (const trouble of troubles) {
+        if (trouble.kind === 'duplicate') copies = trouble.copies;
+        if (trouble.kind === 'drop') copies = 0;
+        if (trouble.kind === 'delay') waits.push(() => sleep(trouble.ms));
+        if (trouble.kind === 'hold') hold = true;
+      }
+      return {
+        copies,
+        key: randomUUID(),
+        start: (go) => {
+          if (hold) held.push(go);
+          else go();
+        },
+        wait: async () => {
+          for (const one of waits) await one();
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,230 @@
+/** Notes and discussions of issues and merge requests. */
+import { createNote, deleteNote, resolveDiscussion, updateNote } from '../services/notes.ts';
+import type { NewNote } from '../services/note-records.ts';
+import { needNoteable, needUser, page, visibleNotes, type Call, type Route } from '../rest/call.ts';
+import {
+  accepted,
+  badParameter,
+  badRequest,
+  created,
+  noContent,
+  notFound,
+  ok,
+  type Reply,
+} from '../rest/reply.ts';
+import { discussionEntity, noteEntity } from '../present/issuables.ts';
+import { headSha } from '../state/state.ts';
+import type { Note, Noteable, Position, Project } from '../state/types.ts';
+
+interface Found {
+  project: Project;
+  item: Noteable;
+  note: Note;
+}
+
+export function needNote(call: Call, kind: Noteable['kind']): Found {
+  const { project, item } = needNoteable(call, kind);
+  const id = Number(call.params['note_id']);
+  const note = visibleNotes(call, project, item).find((one) => one.id === id);
+  if (!note) throw notFound('Note');
+  return { project, item, note };
+}
+
+async function post(call: Call, project: Project, item: Noteable, note: NewNote): Promise<Reply> {
+  const outcome = await createNote(call.gl, project, item, needUser(call), note, {
+    headSha: call.input.str('merge_request_diff_head_sha'),
+  });
+  if (outcome.kind === 'commands') {
+    return accepted({ commands_changes: outcome.changes, summary: outcome.summary });
+  }
+  return created(noteEntity(call.gl, project, item, outcome.note, outcome.changes));
+}
+
+function noteRoutes(kind: Noteable['kind'], base: string): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: `${base}/notes`,
+      jobToken: kind === 'merge_request',
+      handler: (call) => {
+        const { project, item } = needNoteable(call, kind);
+        const sign = call.input.str('sort') === 'asc' ? 1 : -1;
+        const by = call.input.str('order_by') === 'updated_at' ? 'updatedAt' : 'createdAt';
+        const rows = [...visibleNotes(call, project, item)].sort(
+          (a, b) => sign * (a[by].localeCompare(b[by]) || a.id - b.id),
+        );
+        return page(call, rows, (note) => noteEntity(call.gl, project, item, note));
+      },
+    },
+    {
+      method: 'GET',
+      path: `${base}/notes/:note_id`,
+      jobToken: kind === 'merge_request',
+      handler: (call) => {
+        const { project, item, note } = needNote(call, kind);
+        return ok(noteEntity(call.gl, project, item, note));
+      },
+    },
+    {
+      method: 'POST',
+      path: `${base}/notes`,
+      handler: (call) => {
+        const { project, item } = needNoteable(call, kind);
+        const internal = call.input.bool('internal') ?? call.input.bool('confidential') ?? false;
+        return post(call, project, item, { body: call.input.need('body'), internal });
+      },
+    },
+    {
+      method: 'PUT',
+      path: `${base}/notes/:note_id`,
+      handler: async (call) => {
+        const { project, item, note } = needNote(call, kind);
+        const body = call.input.need('body');
+        await updateNote(call.gl, project, item, note, needUser(call), body);
+        return ok(noteEntity(call.gl, project, item, note));
+      },
+    },
+    {
+      method: 'DELETE',
+      path: `${base}/notes/:note_id`,
+      handler: (call) => {
+        const { project, item, note } = needNote(call, kind);
+        deleteNote(call.gl, project, item, note, needUser(call));
+        return noContent();
+      },
+    },
+  ];
+}
+
+function discussion(call: Call, kind: Noteable['kind']) {
+  const { project, item } = needNoteable(call, kind);
+  const notes = visibleNotes(call, project, item).filter(
+    (note) => note.discussionId === call.params['discussion_id'],
+  );
+  if (notes.length === 0) throw notFound('Discussion');
+  return { project, item, notes };
+}
+
+/** Position of an inline thread; the SHAs must be those of the newest version (gitlab-facts §3.4). */
+function positionOf(call: Call, item: Noteable): Position | null {
+  const raw = call.input.raw('position');
+  if (raw === undefined || raw === null) return null;
+  const given = raw as Record<string, unknown>;
+  const text = (name: string): string => {
+    const value = given[name];
+    if (typeof value !== 'string') throw badParameter(`position[${name}] is missing`);
+    return value;
+  };
+  const line = (name: string): number | null =>
+    given[name] === undefined || given[name] === null ? null : Number(given[name]);
+  const position: Position = {
+    base_sha: text('base_sha'),
+    start_sha: text('start_sha'),
+    head_sha: text('head_sha'),
+    position_type: text('position_type'),
+    old_path: typeof given['old_path'] === 'string' ? given['old_path'] : text('new_path'),
+    new_path: typeof given['new_path'] === 'string' ? given['new_path'] : text('old_path'),
+    old_line: line('old_line'),
+    new_line: line('new_line'),
+    ...(given['line_range'] === undefined ? {} : { line_range: given['line_range'] }),
+  };
+  const noLine = position.old_line === null && position.new_line === null;
+  const stale = item.kind !== 'merge_request' || position.head_sha !== headSha(item);
+  if (stale || (position.position_type === 'text' && noLine)) {
+    throw badRequest(
+      '400 Bad request - Note {:line_code=>["can\'t be blank", "must be a valid line code"]}',
+    );
+  }
+  return position;
+}
+
+function discussionRoutes(kind: Noteable['kind'], base: string): Route[] {
+  const show = (call: Call, project: Project, item: Noteable, id: string) =>
+    discussionEntity(
+      call.gl,
+      project,
+      item,
+      item.notes.filter((note) => note.discussionId === id),
+    );
+  return [
+    {
+      method: 'GET',
+      path: `${base}/discussions`,
+      handler: (call) => {
+        const { project, item } = needNoteable(call, kind);
+        const ids = [...new Set(visibleNotes(call, project, item).map((n) => n.discussionId))];
+        return page(call, ids, (id) => show(call, project, item, id));
+      },
+    },
+    {
+      method: 'GET',
+      path: `${base}/discussions/:discussion_id`,
+      handler: (call) => {
+        const { project, item, notes } = discussion(call, kind);
+        return ok(discussionEntity(call.gl, project, item, notes));
+      },
+    },
+    {
+      method: 'POST',
+      path: `${base}/discussions`,
+      handler: async (call) => {
+        const { project, item } = needNoteable(call, kind);
+        const position = positionOf(call, item);
+        const outcome = await createNote(
+          call.gl,
+          project,
+          item,
+          needUser(call),
+          {
+            body: call.input.need('body'),
+            internal: call.input.bool('internal') ?? false,
+            type: position ? 'DiffNote' : 'DiscussionNote',
+            resolvable: kind === 'merge_request',
+            ...(position ? { position } : {}),
+          },
+          { headSha: undefined },
+        );
+        if (outcome.kind === 'commands')
+          throw badRequest('400 Bad request - Note is only commands');
+        return created(show(call, project, item, outcome.note.discussionId));
+      },
+    },
+    {
+      method: 'POST',
+      path: `${base}/discussions/:discussion_id/notes`,
+      handler: (call) => {
+        const { project, item, notes } = discussion(call, kind);
+        const first = notes[0] as Note;
+        // An individual note becomes a thread with its first reply.
+        if (first.type === null) first.type = 'DiscussionNote';
+        return post(call, project, item, {
+          body: call.input.need('body'),
+          discussionId: first.discussionId,
+          internal: first.internal,
+          type: first.type,
+          resolvable: first.resolvable,
+          ...(first.position ? { position: first.position } : {}),
+        });
+      },
+    },
+    {
+      method: 'PUT',
+      path: `${base}/discussions/:discussion_id`,
+      handler: (call) => {
+        const { project, item, notes } = discussion(call, kind);
+        const resolved = call.input.bool('resolved');
+        if (resolved === undefined) throw badParameter('resolved is missing');
+        resolveDiscussion(call.gl, project, item, notes, needUser(call), resolved);
+        return ok(discussionEntity(call.gl, project, item, notes));
+      },
+    },
+  ];
+}
+
+function allOf(kind: Noteable['kind']): Route[] {
+  const folder = kind === 'issue' ? 'issues' : 'merge_requests';
+  const base = `/projects/:id/${folder}/:noteable_id`;
+  return [...noteRoutes(kind, base), ...discussionRoutes(kind, base)];
+}
+
+export const noteableRoutes: Route[] = [...allOf('issue'), ...allOf('merge_request')];

@@ -1,0 +1,174 @@
+/** Commit statuses; without a pipeline to join, one makes an `external` pipeline (gitlab-facts §3.6). */
+import type { CiStatus, PipelineRecord } from '../../ci/contract.ts';
+import { pipelinePayload } from '../hooks/ci-payloads.ts';
+import { branches, isAncestor, resolveCommit } from '../git/read.ts';
+import { tryAutoMerge } from '../services/merge.ts';
+import {
+  belongsTo,
+  effectiveStatus,
+  findPipeline,
+  pipelinesOf,
+} from '../services/pipeline-list.ts';
+import { refreshHeadPipelines } from '../services/pipelines.ts';
+import { needCode, needProject, needUser, page, type Call, type Route } from '../rest/call.ts';
+import { badParameter, badRequest, created, notFound } from '../rest/reply.ts';
+import { statusEntity } from '../present/ci.ts';
+import { ACCESS } from '../state/access-levels.ts';
+import type { CommitStatus, Project, User } from '../state/types.ts';
+
+const STATES = ['pending', 'running', 'success', 'failed', 'canceled', 'skipped'] as const;
+const ENDED: readonly string[] = ['success', 'failed', 'canceled', 'skipped'];
+/** GitLab's limit of names, contexts and descriptions. */
+const MAX_TEXT = 255;
+/** State machine events in GitLab's words, for the 400 of a repeated state. */
+const EVENT: Record<string, string> = {
+  pending: 'enqueue',
+  running: 'run',
+  success: 'success',
+  failed: 'drop',
+  canceled: 'cancel',
+  skipped: 'skip',
+};
+
+async function refOf(call: Call, project: Project, sha: string): Promise<string> {
+  const given = call.input.str('ref');
+  if (given !== undefined) return given.replace(/^refs\/heads\//, '');
+  for (const branch of await branches(project.gitDir)) {
+    if (branch.sha === sha || (await isAncestor(project.gitDir, sha, branch.sha))) {
+      return branch.name;
+    }
+  }
+  throw notFound('References for commit');
+}
+
+function externalPipeline(call: Call, project: Project, user: User, ref: string, sha: string) {
+  const now = call.gl.now();
+  const { id, path, defaultBranch, gitDir } = project;
+  const pipeline: PipelineRecord = {
+    id: call.gl.state.nextId('pipeline'),
+    spec: {
+      project: { id, path, defaultBranch, gitDir },
+      ref,
+      sha,
+      source: 'external',
+      user: { id: user.id, username: user.username, name: user.name },
+      variables: {},
+      inputs: {},
+    },
+    status: 'pending',
+    createdAt: now,
+    startedAt: now,
+    finishedAt: null,
+    jobs: [],
+  };
+  project.externalPipelines.push(pipeline);
+  return pipeline;
+}
+
+function pipelineFor(call: Call, project: Project, user: User, ref: string, sha: string) {
+  const id = call.input.int('pipeline_id');
+  if (id !== undefined) {
+    const named = findPipeline(call.gl, project, id);
+    if (!named || named.spec.sha !== sha) throw notFound('Pipeline for pipeline_id, sha and ref');
+    return named;
+  }
+  const rows = pipelinesOf(call.gl, project).filter(
+    ({ spec }) => spec.sha === sha && spec.source !== 'parent_pipeline',
+  );
+  const branch = rows.find(({ spec }) => spec.ref === ref && !spec.mergeRequest);
+  const byMr = rows.find((row) =>
+    project.mergeRequests.some((mr) => mr.sourceBranch === ref && belongsTo(mr, row)),
+  );
+  return branch ?? byMr ?? externalPipeline(call, project, user, ref, sha);
+}
+
+async function post(call: Call): Promise<CommitStatus> {
+  const project = needProject(call, ACCESS.developer);
+  const user = needUser(call);
+  const { input } = call;
+  const wanted = input.need('state');
+  const state = STATES.find((name) => name === wanted);
+  if (!state) throw badParameter('state does not have a valid value');
+  const name = input.str('name') ?? input.str('context') ?? 'default';
+  const description = input.str('description') ?? null;
+  if (name.length > MAX_TEXT || (description?.length ?? 0) > MAX_TEXT) {
+    throw badRequest({ description: [`is too long (maximum is ${MAX_TEXT} characters)`] });
+  }
+  const sha = await resolveCommit(project.gitDir, call.params['sha'] ?? '');
+  if (!sha) throw notFound('Commit');
+  const ref = await refOf(call, project, sha);
+  const pipeline = pipelineFor(call, project, user, ref, sha);
+  const last = project.statuses.findLast(
+    (one) => one.pipelineId === pipeline.id && one.name === name,
+  );
+  if (last?.status === state) {
+    throw badRequest(`Cannot transition status via :${EVENT[state]} from :${state}`);
+  }
+  const now = call.gl.now();
+  const ended = ENDED.includes(state);
+  const status: CommitStatus = {
+    id: last && !ENDED.includes(last.status) ? last.id : call.gl.state.nextId('status'),
+    sha,
+    ref,
+    name,
+    status: state,
+    targetUrl: input.str('target_url') ?? null,
+    description,
+    coverage: input.str('coverage') === undefined ? null : Number(input.str('coverage')),
+    pipelineId: pipeline.id,
+    authorId: user.id,
+    createdAt: last?.createdAt ?? now,
+    startedAt: state === 'pending' ? null : now,
+    finishedAt: ended ? now : null,
+  };
+  const before = effectiveStatus(project, pipeline);
+  project.statuses = [...project.statuses.filter((one) => one.id !== status.id), status];
+  follow(call, project, pipeline, before);
+  return status;
+}
+
+/** A status may change its pipeline's status: hook, head pipelines, auto-merge. */
+function follow(call: Call, project: Project, pipeline: PipelineRecord, before: CiStatus): void {
+  const { gl } = call;
+  const after = effectiveStatus(project, pipeline);
+  if (pipeline.spec.source === 'external') {
+    pipeline.status = after;
+    pipeline.finishedAt = ENDED.includes(after) ? gl.now() : null;
+  }
+  gl.background.run('commit status', async () => {
+    if (after !== before || pipeline.spec.source === 'external') {
+      gl.hooks.fire(project, {
+        event: 'pipeline_events',
+        header: 'Pipeline Hook',
+        body: await pipelinePayload(gl, project, pipeline),
+      });
+    }
+    await refreshHeadPipelines(gl, project);
+    await tryAutoMerge(gl, project);
+  });
+}
+
+export const statusRoutes: Route[] = [
+  {
+    method: 'POST',
+    path: '/projects/:id/statuses/:sha',
+    handler: async (call) => created(statusEntity(call.gl, await post(call))),
+  },
+  {
+    method: 'GET',
+    path: '/projects/:id/repository/commits/:sha/statuses',
+    handler: async (call) => {
+      const project = needCode(call);
+      const sha = await resolveCommit(project.gitDir, call.params['sha'] ?? '');
+      const name = call.input.str('name');
+      const pipeline = call.input.int('pipeline_id');
+      const rows = project.statuses.filter(
+        (one) =>
+          one.sha === sha &&
+          (name === undefined || one.name === name) &&
+          (pipeline === undefined || one.pipelineId === pipeline),
+      );
+      return page(call, rows, (one) => statusEntity(call.gl, one));
+    },
+  },
+];
