@@ -1,0 +1,140 @@
+/** A gateway over the scripted model server, with a ledger in memory. */
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createGateway } from '../../bot/gateway/gateway.ts';
+import type { GatewayDeps, Grant, Ledger, UsageRow } from '../../bot/gateway/types.ts';
+import { PriceTable } from '../../schema/wire/prices.ts';
+import type { Script } from '../../sandbox/model/types.ts';
+import { startModelServer } from '../../sandbox/model/server.ts';
+import type { ModelServer } from '../../sandbox/model/server.ts';
+
+/** Whole dollars per million tokens, so that costs can be counted by hand. */
+export const PRICES: PriceTable = PriceTable.parse({
+  openai: {
+    scripted: { input: 4, cachedInput: 1, cacheWrite: 5, cacheWriteLong: 8, output: 20 },
+    unlisted: { input: 1, cachedInput: 1, cacheWrite: 1, cacheWriteLong: 1, output: 1 },
+  },
+  anthropic: {
+    scripted: { input: 4, cachedInput: 1, cacheWrite: 5, cacheWriteLong: 8, output: 20 },
+  },
+});
+
+export const TOKEN = 'adt_0123456789abcdefghij';
+export const GRANT: Grant = {
+  attemptId: 1,
+  taskId: 7,
+  runId: 3,
+  repoId: 2,
+  models: [
+    { provider: 'openai', model: 'scripted' },
+    { provider: 'openai', model: 'unpriced' },
+    { provider: 'anthropic', model: 'scripted' },
+  ],
+};
+
+export class MemoryLedger implements Ledger {
+  readonly grants = new Map<string, Grant>();
+  capMicrousd = 10_000_000;
+  spentMicrousd = 0;
+  reservedMicrousd = 0;
+  /** Most that was ever spent and held together. */
+  peakMicrousd = 0;
+  readonly rows: UsageRow[] = [];
+  readonly reservations: number[] = [];
+  readonly settled: { reserved: number; spent: number }[] = [];
+  lookups = 0;
+
+  constructor() {
+    this.grant(TOKEN, GRANT);
+  }
+
+  grant(token: string, grant: Grant): void {
+    this.grants.set(createHash('sha256').update(token).digest('hex'), grant);
+  }
+
+  async authorize(tokenHash: Buffer): Promise<Grant | null> {
+    this.lookups++;
+    return this.grants.get(tokenHash.toString('hex')) ?? null;
+  }
+
+  async reserve(_taskId: number, microusd: number): ReturnType<Ledger['reserve']> {
+    const { capMicrousd, spentMicrousd } = this;
+    if (spentMicrousd + this.reservedMicrousd + microusd > capMicrousd) {
+      return { ok: false, capMicrousd, spentMicrousd };
+    }
+    this.reservations.push(microusd);
+    this.reservedMicrousd += microusd;
+    this.peakMicrousd = Math.max(this.peakMicrousd, spentMicrousd + this.reservedMicrousd);
+    return { ok: true };
+  }
+
+  async settle(_taskId: number, call: { reserved: number; spent: number }): Promise<void> {
+    this.reservedMicrousd -= call.reserved;
+    this.spentMicrousd += call.spent;
+    this.settled.push(call);
+  }
+
+  async record(row: UsageRow): Promise<void> {
+    this.rows.push(row);
+  }
+}
+
+export interface GatewayWorld {
+  /** `<gateway>` of the SDK base URLs. */
+  url: string;
+  model: ModelServer;
+  ledger: MemoryLedger;
+  /** Everything that was logged, as JSON. */
+  logged: string[];
+  close(): Promise<void>;
+}
+
+export async function startGatewayWorld(options: {
+  scripts: Script[];
+  keys?: { openai: string; anthropic: string };
+  deps?: Partial<GatewayDeps>;
+}): Promise<GatewayWorld> {
+  const { scripts, keys } = options;
+  const model = await startModelServer({ scripts, ...(keys === undefined ? {} : { keys }) });
+  const ledger = new MemoryLedger();
+  const logged: string[] = [];
+  const log = (fields: object, message: string): void => {
+    logged.push(JSON.stringify({ ...fields, message }));
+  };
+  const gateway = createGateway({
+    ledger,
+    providers: {
+      openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
+      anthropic: { baseUrl: model.url, apiKey: model.keys.anthropic },
+    },
+    prices: PRICES,
+    log: { info: log, warn: log, error: log },
+    now: () => performance.now(),
+    ...options.deps,
+  });
+  const server = createServer(gateway);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    model,
+    ledger,
+    logged,
+    async close() {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      await model.close();
+    },
+  };
+}
+
+/** Waits for a condition, and fails after five seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const end = Date.now() + 5_000;
+  while (!condition()) {
+    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
