@@ -106,7 +106,7 @@ class Engine implements CiEngine {
         await this.#running.get(job.id)?.cancel();
       }),
     );
-    this.#advance(live);
+    this.#advanceAll(live);
   }
 
   async retry(pipelineId: number): Promise<void> {
@@ -245,16 +245,13 @@ class Engine implements CiEngine {
       live.retries.set(job.name, used + 1);
       this.#replace(live, job);
     }
-    this.#advance(live);
-    this.#advanceWaiters(live);
+    this.#advanceAll(live);
   }
 
-  /** A freed resource group may let a job of another pipeline go on. */
-  #advanceWaiters(live: Live): void {
-    const others = [...this.#live.values()].filter(
-      (other) => other !== live && !isFinished(other.record.status),
-    );
-    for (const other of others) this.#advance(other);
+  /** Moves a pipeline on, then those that may have waited for a resource group it freed. */
+  #advanceAll(first: Live): void {
+    const others = [...this.#live.values()].filter((live) => !isFinished(live.record.status));
+    for (const live of new Set([first, ...others])) this.#advance(live);
   }
 
   /** Puts a new job in the place of one that is run again. */

@@ -71,9 +71,9 @@ export async function askGitlabCiLocal(question: Question): Promise<Answer> {
   const args = [
     CLI,
     '--list-json',
-    ...['--file', question.file],
-    ...['--home', path.join(checkout, '.git', 'sandbox-home')],
-    ...['--ignore-predefined-vars', Object.keys(variables).join(',')],
+    `--file=${question.file}`,
+    `--home=${path.join(checkout, '.git', 'sandbox-home')}`,
+    `--ignore-predefined-vars=${Object.keys(variables).join(',')}`,
     ...Object.entries(variables).flatMap(([key, value]) => ['--variable', `${key}=${value}`]),
     ...question.unset.flatMap((key) => ['--unset-variable', key]),
     ...Object.entries(question.inputs).flatMap(([key, value]) => ['--input', `${key}=${value}`]),

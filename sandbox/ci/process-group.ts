@@ -1,6 +1,7 @@
 /** Runs a script in a process group of its own, so that all of it can be ended. */
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Time between the polite and the final signal. */
 const GRACE_MS = 2_000;
@@ -43,17 +44,20 @@ export function startScript(
 async function killTree(pid: number, ended: Promise<unknown>): Promise<void> {
   const family = await descendants(pid);
   signal(-pid, 'SIGTERM');
-  const deadline = Date.now() + GRACE_MS;
-  let leaderGone = false;
-  void ended.then(() => (leaderGone = true));
-  while (Date.now() < deadline && !(leaderGone && (await noneAlive(family)))) {
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
+  await Promise.race([Promise.all([ended, gone(family, GRACE_MS)]), delay(GRACE_MS)]);
   signal(-pid, 'SIGKILL');
   for (const [member, start] of family) {
-    if ((await startTime(member)) === start) signal(member, 'SIGKILL');
+    if ((await statFields(member))[19] === start) signal(member, 'SIGKILL');
   }
-  await ended;
+  await Promise.all([ended, gone(family, GRACE_MS)]);
+}
+
+/** Waits until none of these processes is left, at most for some milliseconds. */
+async function gone(family: Map<number, string>, atMost: number): Promise<void> {
+  const deadline = Date.now() + atMost;
+  while (Date.now() < deadline && (await someAlive(family))) {
+    await delay(POLL_MS);
+  }
 }
 
 function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
@@ -65,8 +69,8 @@ function signal(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
 }
 
 /**
- * Processes started by `pid`, also those that went into a session of their own, with their start
- * times (a number is reused, a pair is not). Empty where there is no /proc.
+ * `pid` and the processes it started, also those that went into a session of their own, with their
+ * start times (a number is reused, a pair is not). Empty where there is no /proc.
  */
 async function descendants(pid: number): Promise<Map<number, string>> {
   const entries = await readdir('/proc').catch(() => []);
@@ -76,7 +80,8 @@ async function descendants(pid: number): Promise<Map<number, string>> {
     const [, parent = '0'] = fields;
     parents.set(Number(entry), { parent: Number(parent), start: fields[19] ?? '' });
   }
-  const found = new Map<number, string>();
+  const leader = parents.get(pid);
+  const found = new Map<number, string>(leader ? [[pid, leader.start]] : []);
   const queue = [pid];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     for (const [member, { parent, start }] of parents) {
@@ -94,14 +99,10 @@ async function statFields(pid: number): Promise<string[]> {
   return text.slice(text.lastIndexOf(')') + 2).split(' ');
 }
 
-async function startTime(pid: number): Promise<string | undefined> {
-  return (await statFields(pid))[19];
-}
-
-async function noneAlive(family: Map<number, string>): Promise<boolean> {
+async function someAlive(family: Map<number, string>): Promise<boolean> {
   for (const [pid, start] of family) {
     const fields = await statFields(pid);
-    if (fields[19] === start && fields[0] !== 'Z') return false;
+    if (fields[19] === start && fields[0] !== 'Z') return true;
   }
-  return true;
+  return false;
 }

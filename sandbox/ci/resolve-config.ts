@@ -75,7 +75,7 @@ async function prepare(
   const tracked = await git(checkout, ['ls-files'], env);
   if (spec.yaml === undefined && !tracked.split('\n').includes(CONFIG_FILE)) return null;
   // The tool's own files in a repository mean nothing to GitLab.
-  for (const name of tracked.split('\n').filter((file) => /^\.gitlab-ci-local/.test(file))) {
+  for (const name of tracked.split('\n').filter((file) => file.startsWith('.gitlab-ci-local'))) {
     await rm(path.join(checkout, name), { force: true });
   }
   await git(checkout, ['config', 'user.name', 'sandbox'], env);
@@ -192,6 +192,9 @@ function topVariables(expanded: Record<string, unknown>): Variables {
 }
 
 function jobConfig(listed: ListedJob, job: ExpandedJob, rule: Variables): JobConfig {
+  // A manual job is optional unless it says otherwise; one made manual by a rule is not.
+  const optional =
+    listed.when === 'manual' && job.rules === undefined && job['allow_failure'] === undefined;
   const codes = typeof listed.allow_failure === 'object' ? listed.allow_failure.exit_codes : null;
   return {
     ...job,
@@ -199,7 +202,11 @@ function jobConfig(listed: ListedJob, job: ExpandedJob, rule: Variables): JobCon
     stage: listed.stage,
     when: listed.when === 'never' ? 'on_success' : listed.when,
     allowFailure:
-      codes === null ? listed.allow_failure === true : Array.isArray(codes) ? codes : [codes],
+      codes === null
+        ? listed.allow_failure === true || optional
+        : Array.isArray(codes)
+          ? codes
+          : [codes],
     needs: listed.needs ?? null,
     variables: { ...job.variables, ...rule },
   };
@@ -239,7 +246,8 @@ async function probeRules(
 ): Promise<{ workflow: boolean; rules: Map<string, Variables> }> {
   const script = ['true'];
   const probes: Record<string, unknown> = {};
-  if (workflowRules !== undefined) {
+  const admitsAll = workflowRules === undefined || alwaysAdmits(workflowRules[0]);
+  if (!admitsAll) {
     const rules = workflowRules.map(({ if: condition, exists, changes, when }) => ({
       if: condition,
       exists,
@@ -278,5 +286,11 @@ async function probeRules(
     const Values = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
     rules.set(job.name, strings(Values.parse(job.rules[hit]?.['variables'] ?? {})));
   }
-  return { workflow: workflowRules === undefined || admitted.has('workflow-probe'), rules };
+  return { workflow: admitsAll || admitted.has('workflow-probe'), rules };
+}
+
+/** A first rule without conditions settles the matter without a question. */
+function alwaysAdmits(rule: Record<string, unknown> | undefined): boolean {
+  if (rule === undefined || rule['when'] === 'never') return false;
+  return ['if', 'exists', 'changes'].every((condition) => rule[condition] === undefined);
 }

@@ -249,6 +249,15 @@ b: {resource_group: one-main, script: ['sleep 0.2']}
   expect(most).toBe(1);
 });
 
+test('a cancelled job gives its resource group back', async () => {
+  const ci = open(`a: {resource_group: one, script: ['sleep 600']}`);
+  const [first, second] = [await ci.create(), await ci.create()];
+  await ci.until(() => job(first, 'a').status === 'running');
+  expect(job(second, 'a').status).toBe('created');
+  await ci.engine.cancel(first.id);
+  await ci.until(() => job(second, 'a').status === 'running');
+});
+
 test('a newer commit cancels only pipelines whose started jobs are interruptible', async () => {
   const ci = open(`
 a: {tags: [$TAG], interruptible: true, script: ['sleep 60']}
