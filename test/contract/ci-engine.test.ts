@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { CiEngineOptions } from '../../sandbox/ci/contract.ts';
 import type { CiSandbox, Files } from '../support/ci-sandbox.ts';
@@ -205,7 +206,7 @@ test('untagged jobs need a runner that takes them', async () => {
 });
 
 test('retry gives a failing job new ids up to its number; by hand it runs what failed', async () => {
-  const flag = path.join('/tmp', `autodev-flag-${process.pid}`);
+  const flag = path.join(tmpdir(), `autodev-flag-${process.pid}`);
   const ci = open(`
 default: {retry: {max: 1, when: script_failure}}
 flaky: {script: ['test -e ${flag}']}
