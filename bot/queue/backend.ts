@@ -22,6 +22,8 @@ const POOL_SIZE = 6;
 const ADD_TIMEOUT_MS = 2_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT_MS = 500;
+/** A socket that Redis does not close by itself is destroyed after this long. */
+const DISCONNECT_MS = 100;
 
 /** Locks show that a process lives; who may write is decided by the leases of the rows. */
 const WORKER_OPTIONS = {
@@ -117,6 +119,7 @@ export async function openRedisBackend(redisUrl: string, name: string): Promise<
       const connection = new Redis(redisUrl, {
         maxRetriesPerRequest: null,
         retryStrategy: () => RECONNECT_MS,
+        disconnectTimeout: DISCONNECT_MS,
       });
       connection.on('error', () => undefined);
       working.push(connection);

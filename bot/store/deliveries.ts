@@ -143,6 +143,56 @@ export async function deliveryById(db: Db, id: string): Promise<DeliveryRow | nu
   return rows[0] ?? null;
 }
 
+/**
+ * Stores a copy of a settled delivery as a new one, due at once, under a key of its own:
+ * `replay:<id>:<n>`. Null when there is no such delivery; `waiting` when it is not settled yet.
+ */
+export async function replayDelivery(
+  db: Db,
+  id: string,
+): Promise<{ id: string; number: number } | 'waiting' | null> {
+  return db.tx(async (tx) => {
+    const [original] = await tx.query<{ state: DeliveryState }>(
+      'select state from deliveries where id = $1 for update',
+      [id],
+    );
+    if (original === undefined) return null;
+    if (original.state === 'new') return 'waiting';
+    const [copies] = await tx.query<{ count: number }>(
+      'select count(*) as count from deliveries where starts_with(dedupe_key, $1)',
+      [`replay:${id}:`],
+    );
+    const number = (copies?.count ?? 0) + 1;
+    const [copy] = await tx.query<{ id: string }>(
+      `insert into deliveries (source, dedupe_key, event_name, headers, body)
+       select source, $2, event_name, headers, body from deliveries where id = $1 returning id`,
+      [id, `replay:${id}:${number}`],
+    );
+    return { id: (copy as { id: string }).id, number };
+  });
+}
+
+/** Bodies larger than this many characters are not searched. */
+const SEARCHED_BODY = 1_000_000;
+
+/**
+ * Deliveries of forges whose body holds a text, newest first, looked for among the newest `among`.
+ */
+export async function recentDeliveriesWith(
+  db: Db,
+  search: { text: string; among: number; limit: number },
+): Promise<DeliveryRow[]> {
+  return db.query<DeliveryRow>(
+    `select ${SUMMARY}, body from (
+       select * from deliveries where source in ('gitlab', 'github')
+       order by received_at desc limit $2
+     ) as newest
+     where length(body) <= $4 and position($1 in body) > 0
+     order by received_at desc limit $3`,
+    [search.text, search.among, search.limit, SEARCHED_BODY],
+  );
+}
+
 /** The newest deliveries, newest first, without their bodies. */
 export async function recentDeliveries(
   db: Db,

@@ -21,6 +21,8 @@ interface Migration {
   checksum: string;
 }
 
+type AppliedMigration = Pick<Migration, 'version' | 'name' | 'checksum'>;
+
 /**
  * Brings the database to the newest schema and returns the versions it applied.
  * Throws StoreError `migration_changed` when an applied file has another text now, `database_newer`
@@ -36,6 +38,25 @@ export async function migrate(db: Db, dir: string = MIGRATIONS_DIR): Promise<num
   }
 }
 
+/**
+ * Versions that the database does not have yet; changes nothing.
+ * Throws StoreError as `migrate` does.
+ */
+export async function pendingMigrations(db: Db, dir: string = MIGRATIONS_DIR): Promise<number[]> {
+  const migrations = await readMigrations(dir);
+  const [table] = await db.query<{ there: boolean }>(
+    "select to_regclass('public.schema_migrations') is not null as there",
+  );
+  const done =
+    table?.there === true
+      ? await db.query<AppliedMigration>(
+          'select version, name, checksum from schema_migrations order by version',
+        )
+      : [];
+  for (const row of done) checkApplied(row, migrations);
+  return migrations.slice(done.length).map(({ version }) => version);
+}
+
 /** Applies the first migration that is missing; null when there is none. */
 async function applyNext(db: Db, migrations: Migration[]): Promise<number | null> {
   await db.query('select pg_advisory_xact_lock($1)', [ADVISORY_LOCK]);
@@ -44,7 +65,7 @@ async function applyNext(db: Db, migrations: Migration[]): Promise<number | null
     name text not null,
     checksum text not null,
     applied_at timestamptz not null default now())`);
-  const done = await db.query<{ version: number; name: string; checksum: string }>(
+  const done = await db.query<AppliedMigration>(
     'select version, name, checksum from schema_migrations order by version',
   );
   for (const row of done) checkApplied(row, migrations);
@@ -59,10 +80,7 @@ async function applyNext(db: Db, migrations: Migration[]): Promise<number | null
   return next.version;
 }
 
-function checkApplied(
-  row: { version: number; name: string; checksum: string },
-  migrations: Migration[],
-): void {
+function checkApplied(row: AppliedMigration, migrations: Migration[]): void {
   const known = migrations[row.version - 1];
   if (known === undefined) {
     throw new StoreError(

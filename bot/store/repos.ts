@@ -60,6 +60,24 @@ export async function repoByProject(
   return rows[0] ?? null;
 }
 
+/** Looks a project up by its path, as GitLab does without regard to case. */
+export async function repoByPath(db: Db, forge: ForgeName, path: string): Promise<RepoRow | null> {
+  const rows = await db.query<RepoRow>(
+    `select ${COLUMNS} from repos where forge = $1 and lower(path) = lower($2)
+     order by updated_at desc limit 1`,
+    [forge, path],
+  );
+  return rows[0] ?? null;
+}
+
+/** Every project of a forge the bot has worked for or was connected to, by path. */
+export async function allRepos(db: Db, forge: ForgeName, limit: number): Promise<RepoRow[]> {
+  return db.query<RepoRow>(
+    `select ${COLUMNS} from repos where forge = $1 order by path limit $2`,
+    [forge, limit],
+  );
+}
+
 /** Notes the project's webhook. A hook known to sign never falls back to the weaker secret. */
 export async function setHook(
   db: Db,

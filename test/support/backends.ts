@@ -28,8 +28,8 @@ export interface PostgresServer {
 /** A Redis server of the test. */
 export interface RedisServer {
   url: string;
-  /** Kills the server with -9 and starts an empty one in its place; null for a server that is not ours. */
-  restart: (() => Promise<void>) | null;
+  /** Kills the server with -9, and starts an empty one in its place; null for one that is not ours. */
+  outage: { begin(): Promise<void>; end(): Promise<void> } | null;
   stop(): Promise<void>;
 }
 
@@ -70,7 +70,7 @@ function redisBin(): string | null {
 function postgresBin(): string | null {
   const found = [
     onPath('initdb'),
-    ...globSync('/usr/lib/postgresql/*/bin/initdb').toSorted().reverse(),
+    ...globSync('/usr/lib/postgresql/*/bin/initdb').toSorted().toReversed(),
   ];
   const initdb = found.find(
     (file) => file !== null && existsSync(path.join(path.dirname(file), 'postgres')),
@@ -158,7 +158,7 @@ async function answers(url: string): Promise<boolean> {
 /** Starts (or reaches) Redis. */
 export async function startRedis(): Promise<RedisServer> {
   const given = process.env.AUTODEV_TEST_REDIS_URL;
-  if (given !== undefined) return { url: given, restart: null, stop: async () => undefined };
+  if (given !== undefined) return { url: given, outage: null, stop: async () => undefined };
   const bin = redisBin();
   if (bin === null) throw new Error('No Redis here.');
   const dir = await mkdtemp(path.join(tmpdir(), 'autodev-redis-'));
@@ -172,9 +172,11 @@ export async function startRedis(): Promise<RedisServer> {
   let child = await start();
   return {
     url: socket,
-    restart: async () => {
-      await stopChild(child, 'SIGKILL');
-      child = await start();
+    outage: {
+      begin: () => stopChild(child, 'SIGKILL'),
+      end: async () => {
+        child = await start();
+      },
     },
     stop: async () => {
       await stopChild(child, 'SIGTERM');

@@ -1,8 +1,11 @@
 /** Rows for tests of the store: the smallest that the tables accept, with what a test cares about on top. */
-import { randomInt } from 'node:crypto';
+import { createHash, randomInt, randomUUID } from 'node:crypto';
+import { expect } from '@jest/globals';
 import type { AttemptSpec, RunContext } from '../../bot/domain/runs.ts';
 import { type AttemptRow, insertAttempt } from '../../bot/store/attempts.ts';
 import type { Db } from '../../bot/store/db.ts';
+import type { NewDelivery } from '../../bot/store/deliveries.ts';
+import type { NewEffect } from '../../bot/store/effects.ts';
 import { type RepoRow, upsertRepo } from '../../bot/store/repos.ts';
 import { type NewRun, type RunRow, insertRun } from '../../bot/store/runs.ts';
 import { type TaskRow, insertTask } from '../../bot/store/tasks.ts';
@@ -87,5 +90,54 @@ export function nextAttempt(db: Db, work: Omit<Work, 'attempt'>): Promise<Attemp
     spec: SPEC,
     ref: 'main',
     sha: 'a'.repeat(40),
+  });
+}
+
+export const A_DATE: unknown = expect.any(Date);
+/** Shortest lease that a test can wait for and that a slow machine does not lose at once. */
+export const SHORT_LEASE = 0.3;
+export const LONG_LEASE = 60;
+
+export const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Runs `fn` `count` times at once. */
+export const times = <T>(count: number, fn: (index: number) => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: count }, (_, index) => fn(index)));
+
+export function delivery(fields: Partial<NewDelivery> = {}): NewDelivery {
+  return {
+    source: 'gitlab',
+    dedupeKey: randomUUID(),
+    eventName: 'Note Hook',
+    headers: { 'x-gitlab-event': 'Note Hook' },
+    body: '{}',
+    ...fields,
+  };
+}
+
+export function reply(work: Work, fields: Partial<NewEffect> = {}): NewEffect {
+  return {
+    repoId: work.repo.id,
+    runId: work.run.id,
+    kind: 'reply',
+    key: randomUUID(),
+    payload: {
+      kind: 'reply',
+      target: { type: 'issue', iid: 1 },
+      discussionId: null,
+      internal: false,
+      body: 'Hello',
+      about: 'note/1',
+    },
+    ...fields,
+  };
+}
+
+export function statusComment(work: Work, run: number, fields: Partial<NewEffect> = {}): NewEffect {
+  return reply(work, {
+    kind: 'status_comment',
+    key: `status_comment/${work.run.id}`,
+    payload: { kind: 'status_comment', run },
+    ...fields,
   });
 }

@@ -1,0 +1,306 @@
+/** The part of the store contract about projects, deliveries, runs and money. */
+import { expect, jest, test } from '@jest/globals';
+import { finishAttempt } from '../../bot/store/attempts.ts';
+import {
+  claimDelivery,
+  deliveryById,
+  dueDeliveries,
+  insertDelivery,
+  recentDeliveries,
+  retryDelivery,
+  settleDelivery,
+} from '../../bot/store/deliveries.ts';
+import { freeLeasesOfTheDead, newLeaseOwner } from '../../bot/store/leases.ts';
+import { databaseNow } from '../../bot/store/locks.ts';
+import {
+  repoById,
+  repoByProject,
+  setHook,
+  signingProjectIds,
+  upsertRepo,
+} from '../../bot/store/repos.ts';
+import {
+  activeRun,
+  insertRun,
+  latestRun,
+  runByChange,
+  runById,
+  runView,
+  updateRun,
+} from '../../bot/store/runs.ts';
+import type { Store } from '../../bot/store/store.ts';
+import { reserve, setCap, setTaskState, settle, taskById } from '../../bot/store/tasks.ts';
+import { recordUsage } from '../../bot/store/usage.ts';
+import {
+  A_DATE,
+  LONG_LEASE,
+  SHORT_LEASE,
+  delivery,
+  newRepo,
+  newWork,
+  nextAttempt,
+  runFor,
+  times,
+} from '../support/store-rows.ts';
+import { until } from '../support/until.ts';
+
+export function repos(db: () => Store): void {
+  test('a project is one row that follows its path and branch', async () => {
+    const repo = await newRepo(db());
+    const moved = { ...repo, path: 'other/name', defaultBranch: 'trunk', webUrl: 'http://x' };
+    await expect(upsertRepo(db(), repo)).resolves.toEqual(repo);
+    await expect(upsertRepo(db(), moved)).resolves.toEqual(moved);
+    await expect(repoByProject(db(), 'gitlab', repo.projectId)).resolves.toEqual(moved);
+    await expect(repoByProject(db(), 'github', repo.projectId)).resolves.toBeNull();
+    await expect(repoById(db(), repo.id)).resolves.toEqual(moved);
+  });
+
+  test('a signing hook is remembered, and a later upsert does not forget it', async () => {
+    const repo = await newRepo(db());
+    expect(await signingProjectIds(db())).not.toContain(repo.projectId);
+    await setHook(db(), repo.id, { hookId: 12, hookSigns: true });
+    await upsertRepo(db(), { ...repo, path: 'moved/again' });
+    expect(await signingProjectIds(db())).toContain(repo.projectId);
+    expect(await repoById(db(), repo.id)).toMatchObject({ hookId: 12, hookSigns: true });
+  });
+}
+
+export function deliveries(db: () => Store): void {
+  test('100 copies at once are one row', async () => {
+    const one = delivery();
+    const results = await times(100, () => insertDelivery(db(), one));
+    expect(results.filter((result) => result.inserted)).toHaveLength(1);
+    expect(new Set(results.map((result) => result.id)).size).toBe(1);
+    const other = await insertDelivery(db(), { ...one, source: 'github' });
+    expect(other.inserted).toBe(true);
+  });
+
+  test('of 20 claimers one gets it, whole', async () => {
+    const sent = delivery({ body: `{"text":"ü ${'y'.repeat(100_000)} \\u0000"}` });
+    const { id } = await insertDelivery(db(), sent);
+    const claims = await times(20, () => claimDelivery(db(), id, newLeaseOwner(), LONG_LEASE));
+    const won = claims.filter((claim) => claim !== null);
+    expect(won).toHaveLength(1);
+    expect(won[0]).toMatchObject({ ...sent, id, attempts: 1, state: 'new' });
+  });
+
+  test('a lease runs out by the clock of the database, not of a process', async () => {
+    const { id } = await insertDelivery(db(), delivery());
+    await claimDelivery(db(), id, 'slow', SHORT_LEASE);
+    // The embedded database lives in this process and has no other clock.
+    const ahead = Date.now() + (db().kind === 'pglite' ? 0 : 3_600_000);
+    const wrong = jest.spyOn(Date, 'now').mockReturnValue(ahead);
+    const early = await claimDelivery(db(), id, 'quick', LONG_LEASE);
+    wrong.mockRestore();
+    expect(early).toBeNull();
+    await until(
+      async () => (await claimDelivery(db(), id, 'quick', LONG_LEASE)) !== null,
+      3_000,
+      'the lease to run out',
+    );
+
+    // The first owner wakes up: nothing it writes counts any more.
+    const late = { state: 'done', reason: 'late' } as const;
+    expect(await settleDelivery(db(), id, 'slow', late)).toBe(false);
+    expect(await retryDelivery(db(), id, 'slow', { delaySeconds: 0, reason: 'late' })).toBe(false);
+    expect(await deliveryById(db(), id)).toMatchObject({ state: 'new', attempts: 2 });
+    const done = { state: 'done', reason: 'started run 1' } as const;
+    expect(await settleDelivery(db(), id, 'quick', done)).toBe(true);
+    expect(await settleDelivery(db(), id, 'quick', done)).toBe(false);
+    expect(await claimDelivery(db(), id, 'quick', LONG_LEASE)).toBeNull();
+    expect(await deliveryById(db(), id)).toMatchObject({
+      ...done,
+      leaseOwner: null,
+      processedAt: A_DATE,
+    });
+  });
+
+  test('due are the new ones without a lease whose time has come', async () => {
+    const now = await databaseNow(db());
+    const { id: waiting } = await insertDelivery(db(), delivery());
+    const { id: held } = await insertDelivery(db(), delivery());
+    const { id: timer } = await insertDelivery(
+      db(),
+      delivery({ source: 'autodev', notBefore: new Date(now.getTime() + 3_600_000) }),
+    );
+    await claimDelivery(db(), held, 'me', LONG_LEASE);
+    expect(await claimDelivery(db(), timer, 'me', LONG_LEASE)).toBeNull();
+    const due = await dueDeliveries(db(), 1_000);
+    expect(due).toContain(waiting);
+    expect(due).not.toContain(held);
+    expect(due).not.toContain(timer);
+
+    expect(await retryDelivery(db(), held, 'me', { delaySeconds: 3_600, reason: '502' })).toBe(
+      true,
+    );
+    expect(await dueDeliveries(db(), 1_000)).not.toContain(held);
+    expect(await deliveryById(db(), held)).toMatchObject({ reason: '502', leaseUntil: null });
+    expect(await dueDeliveries(db(), 1)).toHaveLength(1);
+  });
+
+  test('leases of dead processes end at the start where no other process can live', async () => {
+    const { id } = await insertDelivery(db(), delivery());
+    await claimDelivery(db(), id, 'dead', LONG_LEASE);
+    await freeLeasesOfTheDead(db());
+    const freed = db().kind === 'pglite';
+    expect((await claimDelivery(db(), id, 'next', LONG_LEASE)) !== null).toBe(freed);
+    expect(await settleDelivery(db(), id, 'dead', { state: 'done', reason: null })).toBe(!freed);
+  });
+
+  test('recent ones come newest first and without bodies', async () => {
+    const { id } = await insertDelivery(db(), delivery({ body: 'secret text' }));
+    const [newest] = await recentDeliveries(db(), { limit: 1 });
+    expect(newest).toMatchObject({ id, eventName: 'Note Hook' });
+    expect(newest).not.toHaveProperty('body');
+  });
+}
+
+export function runs(db: () => Store): void {
+  test('100 commands at once start one run', async () => {
+    const repo = await newRepo(db());
+    const started = await times(100, (index) =>
+      insertRun(db(), runFor(repo, { requesterId: index })),
+    );
+    const won = started.filter((run) => run !== null);
+    expect(won).toHaveLength(1);
+    expect(await activeRun(db(), repo.id, 'issue', 1)).toEqual(won[0]);
+    expect(await activeRun(db(), repo.id, 'change', 1)).toBeNull();
+    expect(await insertRun(db(), runFor(repo, { role: 'ask' }))).not.toBeNull();
+    expect(await insertRun(db(), runFor(repo, { targetIid: 2 }))).not.toBeNull();
+  });
+
+  test('a refused run does not spoil the transaction it was asked in', async () => {
+    const { repo } = await newWork(db());
+    const after = await db().tx(async (tx) => {
+      expect(await insertRun(tx, runFor(repo))).toBeNull();
+      return activeRun(tx, repo.id, 'issue', 1);
+    });
+    expect(after).not.toBeNull();
+  });
+
+  test('an update names the version it was computed from', async () => {
+    const { run } = await newWork(db());
+    const updates = await times(10, (index) =>
+      updateRun(db(), run.id, 0, { branch: `autodev/${index}` }),
+    );
+    expect(updates.filter(Boolean)).toHaveLength(1);
+    expect(await runById(db(), run.id)).toMatchObject({ version: 1 });
+  });
+
+  test('a patch changes what it names; the end is dated once', async () => {
+    const { run, repo } = await newWork(db());
+    const change = { changeIid: 42, changeUrl: 'http://forge.test/42', headSha: 'b'.repeat(40) };
+    await updateRun(db(), run.id, 0, { ...change, branch: 'autodev/1', statusNoteId: 9 });
+    await updateRun(db(), run.id, 1, { branch: null, stage: 'verify' });
+    const open = await runById(db(), run.id);
+    expect(open).toMatchObject({ ...run, ...change, branch: null, stage: 'verify', version: 2,
+      statusNoteId: 9, updatedAt: A_DATE }); // prettier-ignore
+    expect((await runByChange(db(), repo.id, 42))?.id).toBe(run.id);
+
+    const verdict = { kind: 'done', cause: 'Merged.', next: '' } as const;
+    await updateRun(db(), run.id, 2, { state: 'completed', stage: 'end', verdict });
+    const ended = await runById(db(), run.id);
+    expect(ended).toMatchObject({ verdict, finishedAt: A_DATE });
+    await updateRun(db(), run.id, 3, { statusNoteId: 10 });
+    expect((await runById(db(), run.id))?.finishedAt).toEqual(ended?.finishedAt);
+
+    expect(await activeRun(db(), repo.id, 'issue', 1)).toBeNull();
+    const next = await insertRun(db(), runFor(repo));
+    expect(await latestRun(db(), repo.id, 'issue', 1)).toEqual(next);
+  });
+
+  test('the view holds tasks, attempts without spec, and money by model', async () => {
+    const work = await newWork(db());
+    const call = {
+      attemptId: work.attempt.id,
+      taskId: work.task.id,
+      runId: work.run.id,
+      repoId: work.repo.id,
+      provider: 'openai',
+      model: 'big',
+      inputTokens: 1_000,
+      cachedInputTokens: 900,
+      outputTokens: 10,
+      costMicrousd: 1_234,
+      outcome: 'ok',
+    } as const;
+    await recordUsage(db(), call);
+    await recordUsage(db(), call);
+    await recordUsage(db(), { ...call, model: 'small', costMicrousd: 1, outcome: 'cut' });
+    await settle(db(), work.task.id, { reserved: 0, spent: 2_469 });
+    const view = await runView(db(), work.run.id);
+    expect(view).toMatchObject({ spentMicrousd: 2_469, run: work.run });
+    expect(view?.tasks.map((task) => task.id)).toEqual([work.task.id]);
+    expect(view?.attempts).toMatchObject([{ id: work.attempt.id, fence: 1 }]);
+    expect(view?.attempts[0]).not.toHaveProperty('spec');
+    expect(view?.usage).toEqual([
+      { provider: 'openai', model: 'big', calls: 2, inputTokens: 2_000, cachedInputTokens: 1_800,
+        outputTokens: 20, costMicrousd: 2_468 },
+      { provider: 'openai', model: 'small', calls: 1, inputTokens: 1_000, cachedInputTokens: 900,
+        outputTokens: 10, costMicrousd: 1 },
+    ]); // prettier-ignore
+    expect(await runView(db(), 999_999_999)).toBeNull();
+  });
+}
+
+export function money(db: () => Store): void {
+  test('50 callers together never hold more than the cap', async () => {
+    const { task } = await newWork(db(), 1_000);
+    const held = await times(50, () => reserve(db(), task.id, 90));
+    expect(held.filter((outcome) => outcome.ok)).toHaveLength(11);
+    expect(held.find((outcome) => !outcome.ok)).toEqual({
+      ok: false,
+      capMicrousd: 1_000,
+      spentMicrousd: 0,
+    });
+    expect(await taskById(db(), task.id)).toMatchObject({
+      reservedMicrousd: 990,
+      spentMicrousd: 0,
+    });
+  });
+
+  test('settling replaces what was held by what it cost', async () => {
+    const { task } = await newWork(db(), 1_000);
+    await reserve(db(), task.id, 600);
+    expect(await reserve(db(), task.id, 600)).toMatchObject({ ok: false });
+    await settle(db(), task.id, { reserved: 600, spent: 399.2 });
+    expect(await taskById(db(), task.id)).toMatchObject({
+      reservedMicrousd: 0,
+      spentMicrousd: 400,
+    });
+    expect(await reserve(db(), task.id, 600)).toEqual({ ok: true });
+    expect(await reserve(db(), task.id, 1)).toEqual({
+      ok: false,
+      capMicrousd: 1_000,
+      spentMicrousd: 400,
+    });
+    await setCap(db(), task.id, 1_001);
+    expect(await reserve(db(), task.id, 1)).toEqual({ ok: true });
+  });
+
+  test('nonsense is refused, a task that is not there has no money', async () => {
+    const { task } = await newWork(db());
+    await expect(reserve(db(), task.id, -1)).rejects.toThrow(RangeError);
+    await expect(reserve(db(), task.id, Number.NaN)).rejects.toThrow(RangeError);
+    expect(await reserve(db(), 999_999_999, 1)).toMatchObject({ ok: false, capMicrousd: 0 });
+  });
+
+  test('what a dead attempt held is released with it, not while another is open', async () => {
+    const work = await newWork(db(), 1_000);
+    await reserve(db(), work.task.id, 500);
+    const second = await nextAttempt(db(), work);
+    const lost = { state: 'lost', cause: 'no heartbeat' } as const;
+    await finishAttempt(db(), work.attempt.id, lost);
+    expect(await taskById(db(), work.task.id)).toMatchObject({ reservedMicrousd: 500 });
+    await finishAttempt(db(), second.id, lost);
+    expect(await taskById(db(), work.task.id)).toMatchObject({ reservedMicrousd: 0 });
+    // The late settle of the dead attempt's call still counts, and takes nothing below zero.
+    await settle(db(), work.task.id, { reserved: 500, spent: 20 });
+    await setTaskState(db(), work.task.id, 'failed');
+    expect(await taskById(db(), work.task.id)).toMatchObject({
+      reservedMicrousd: 0,
+      spentMicrousd: 20,
+      state: 'failed',
+    });
+  });
+}
