@@ -3,8 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/g
 import Anthropic from '@anthropic-ai/sdk';
 import OpenAI from 'openai';
 import { scriptFromSteps } from '../../sandbox/model/scripts.ts';
-import { GRANT, startGatewayWorld, TOKEN, until } from '../support/gateway.ts';
+import { GRANT, startGatewayWorld, TOKEN } from '../support/gateway.ts';
 import type { GatewayWorld } from '../support/gateway.ts';
+import { until } from '../support/until.ts';
 
 const KEYS = { openai: 'sk-CANARYopenai7f3k', anthropic: 'sk-ant-CANARYanthropic9x2' };
 const TEXT = 'Ein längerer Text, mit Umlauten und 🙂, '.repeat(5);
@@ -78,7 +79,7 @@ const post = (kind: Kind, extra: object = {}, init: RequestInit = {}): Promise<R
     ...init,
   });
 const settled = (): Promise<void> =>
-  until(() => world.ledger.rows.length === world.ledger.reservations.length, 'all is settled');
+  until(() => world.ledger.rows.length === world.ledger.reservations.length, 5_000, 'the ledger');
 
 describe('the official SDKs', () => {
   test('responses, streamed and whole', async () => {
@@ -226,7 +227,7 @@ describe.each(Object.keys(POST))('%s', (kind) => {
     await reader.read();
     stop.abort();
     await reader.read().catch(() => undefined);
-    await until(() => world.model.requests[0]!.aborted, 'the provider sees the end');
+    await until(() => world.model.requests[0]!.aborted, 5_000, 'the provider to see the end');
     await settled();
     expect(world.ledger.rows).toMatchObject([{ outcome: 'cut', model: 'scripted' }]);
     expect(world.ledger.rows[0]!.costMicrousd).toBeGreaterThan(0);

@@ -6,15 +6,10 @@ import { startModelServer } from '../../sandbox/model/server.ts';
 import type { ModelServer } from '../../sandbox/model/server.ts';
 import { loadScripts, scriptFromSteps, scriptFromYaml } from '../../sandbox/model/scripts.ts';
 import { fileURLToPath } from 'node:url';
+import { until } from '../support/until.ts';
 
 const TEXT = 'Zuerst lese ich die Datei, dann ändere ich sie. 🙂 And then some more words.';
 const ARGS = { path: 'src/cli.ts', note: 'quotes " and \n lines — ü' };
-
-/** Waits for a condition, and fails after two seconds. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !condition(); i++) await new Promise((r) => setTimeout(r, 5));
-  expect(condition()).toBe(true);
-}
 
 let server: ModelServer;
 let openai: OpenAI;
@@ -258,7 +253,7 @@ describe('faults and refusals', () => {
       if ('hang' in fault) setTimeout(() => stop.abort(), 50);
       await run.catch(() => undefined);
       const call = server.requests.at(-1)!;
-      await until(() => call.aborted);
+      await until(() => call.aborted, 5_000, 'the server to see the end');
       expect(call.complete).toBe(false);
     },
   );
@@ -289,7 +284,7 @@ describe('scripts in YAML', () => {
     expect(example.matches(conversation)).toBe(true);
     expect(example.matches({ ...conversation, messages: [] })).toBe(false);
     expect(await example.answer(conversation, 2)).toEqual({
-      toolCalls: [{ name: 'edit_file', arguments: { path: 'hello.txt', content: 'hello\n' } }],
+      toolCalls: [{ name: 'edit_file', arguments: { path: 'hello.txt', new_text: 'hello\n' } }],
     });
     expect((await example.answer(conversation, 9)).toolCalls).toBeUndefined();
   });

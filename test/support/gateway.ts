@@ -129,12 +129,3 @@ export async function startGatewayWorld(options: {
     },
   };
 }
-
-/** Waits for a condition, and fails after five seconds. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 5_000;
-  while (!condition()) {
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
