@@ -109,6 +109,7 @@ export async function killTree(pid: number): Promise<void> {
 /**
  * Kills every process that carries `TMPDIR=<tmp>` in its environment or stands in a folder below
  * one of `roots`: what was detached from the agent on purpose (double fork, own session). Linux only.
+ * A process that gave up both signs is not found; only a PID namespace would hold it.
  */
 export async function killStragglers(tmp: string, roots: readonly string[]): Promise<number> {
   let killed = 0;

@@ -59,7 +59,9 @@ export async function run(input: RunInput): Promise<number> {
   }
   await progress.agent?.kill();
   const result = await collectResult(input, progress, ending);
-  const path = await writeResult(input.env.projectDir, result);
+  const path = await writeResult(input.env.projectDir, result).catch(
+    (error: unknown) => `no file (${describeError(error)})`,
+  );
   input.log.line(`result: ${result.outcome}, ${result.changes.length} files changed, in ${path}`);
   input.log.line(`cause: ${result.cause}`);
   const delivered = await deliver(input, progress, result);

@@ -23,23 +23,20 @@ export interface PreparedWorkspace {
 
 /**
  * Makes everything the agent may touch from commit `baseSha`, below one new temporary folder, and takes the credentials
- * out of the runner's checkout. The supervisor's own scratch folder lies beside it.
+ * out of the runner's checkout.
  */
 export async function prepareWorkspace(job: JobEnv, baseSha: string): Promise<PreparedWorkspace> {
   const tree = await readBaseTree(job.path, job.projectDir, baseSha);
   const made = await mkdtemp(join(tmpdir(), 'autodev-'));
   const top = await realpath(made);
-  const scratch = await realpath(await mkdtemp(join(tmpdir(), 'autodev-collect-')));
-  const remove = async (): Promise<void> => {
-    for (const folder of [top, scratch]) await rm(folder, { recursive: true, force: true });
-  };
+  const remove = (): Promise<void> => rm(top, { recursive: true, force: true });
   try {
     const [dir, home, tmp] = [join(top, 'work'), join(top, 'home'), join(top, 'tmp')];
     for (const folder of [dir, home, tmp]) await mkdir(folder);
     await exportWorkspace(job.path, job.projectDir, tree, dir);
     const secrets = [job.jobToken, job.idToken].filter((value) => value !== undefined);
     const stripped = await stripCredentials(job.path, job.projectDir, secrets);
-    const collect = (): Promise<CollectedChanges> => collectFrom(job.path, dir, tree, scratch);
+    const collect = (): Promise<CollectedChanges> => collectFrom(job.path, dir, tree);
     return { files: tree.size, dir, home, tmp, stripped, collect, remove };
   } catch (error) {
     await remove();
@@ -47,13 +44,14 @@ export async function prepareWorkspace(job: JobEnv, baseSha: string): Promise<Pr
   }
 }
 
-/** The agent may have taken away its own rights on the folder; they are given back first. */
-async function collectFrom(
-  path: string,
-  dir: string,
-  tree: BaseTree,
-  scratch: string,
-): Promise<CollectedChanges> {
+/** The scratch folder is made only now, so that the agent could not prepare it. */
+async function collectFrom(path: string, dir: string, tree: BaseTree): Promise<CollectedChanges> {
+  // The agent may have taken away the rights on its folder, or the folder.
   await chmod(dir, 0o755).catch(() => undefined);
-  return collectChanges(path, dir, tree, scratch);
+  const scratch = await realpath(await mkdtemp(join(tmpdir(), 'autodev-collect-')));
+  try {
+    return await collectChanges(path, dir, tree, scratch);
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
 }

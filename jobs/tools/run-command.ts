@@ -20,7 +20,7 @@ export const runCommandTool = defineTool({
     const seconds = Math.min(timeout_seconds ?? context.commandSeconds, context.commandSeconds);
     const result = await runInGroup({
       file: 'bash',
-      args: ['-c', command],
+      args: ['--noprofile', '--norc', '-c', command],
       cwd: context.root,
       env: context.env,
       timeoutMs: seconds * 1000,

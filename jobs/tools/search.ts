@@ -60,7 +60,7 @@ async function withRipgrep(
     ...options,
     `--regexp=${request.pattern}`,
     '--',
-    `./${request.path}`,
+    request.path === '.' ? './' : `./${request.path}`,
   ];
   const result = await start(rg, args, '', context);
   if (result.exitCode === 2 && !request.literal && /regex parse error/.test(result.output)) {

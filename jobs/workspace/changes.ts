@@ -5,10 +5,11 @@
  */
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { lstat, open, readlink } from 'node:fs/promises';
+import { lstat, open, readlink, realpath } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RESULT_LIMITS, type FileChange } from '../../schema/wire/result.ts';
 import { type BaseEntry, type BaseTree, decodePath, isSafePath, splitNul } from './base-tree.ts';
+import { JobError } from '../errors.ts';
 import { git } from './git.ts';
 
 export interface CollectedChanges {
@@ -19,6 +20,8 @@ export interface CollectedChanges {
   limit: string | null;
 }
 
+/** Refusals after which the rest is not looked at. */
+const REFUSALS = 1_000;
 /** Refusals told one by one; the rest is counted. */
 const REFUSALS_SHOWN = 10;
 const CHUNK_BYTES = 1024 * 1024;
@@ -26,7 +29,7 @@ const CHUNK_BYTES = 1024 * 1024;
 /**
  * Compares the workspace with the base tree. `scratch` is an empty folder outside the workspace in
  * which a fresh git directory is made; ignore rules are those of the workspace's .gitignore files.
- * @throws JobError when git itself fails.
+ * @throws JobError when git itself fails or the workspace is no longer the folder it was.
  */
 export async function collectChanges(
   path: string,
@@ -34,6 +37,13 @@ export async function collectChanges(
   base: BaseTree,
   scratch: string,
 ): Promise<CollectedChanges> {
+  if ((await realpath(workspace).catch(() => null)) !== workspace) {
+    throw new JobError(
+      'The workspace is gone',
+      'the agent removed or replaced it',
+      'Retry the task',
+    );
+  }
   const refusals: string[] = [];
   const candidates = new Set(base.keys());
   for (const record of await listFiles(path, workspace, scratch)) {
@@ -51,6 +61,10 @@ export async function collectChanges(
     if (seen.kind === 'same') continue;
     if (seen.kind === 'refused') {
       refusals.push(`${name}: ${seen.why}`);
+      if (refusals.length > REFUSALS) {
+        const limit = `more than ${REFUSALS} links and special files changed`;
+        return { changes: [], refusals: shorten(refusals), limit };
+      }
       continue;
     }
     const limit = overLimit(name, seen, changes.length, total);

@@ -296,3 +296,16 @@ test('credentials leave the checkout, wherever a runner puts them', async () => 
   );
   expect(git('status', '--short')).toBe('');
 });
+
+test('a workspace replaced by a link is not read', async () => {
+  rmSync(ws, { recursive: true });
+  symlinkSync('/etc', ws);
+  await expect(collect()).rejects.toThrow('The workspace is gone');
+});
+
+test('a flood of links ends the collection', async () => {
+  for (let i = 0; i < 1_100; i += 1) symlinkSync('/etc/passwd', join(ws, `l${i}`));
+  const { limit, refusals } = await collect();
+  expect(limit).toContain('more than 1000');
+  expect(refusals).toHaveLength(11);
+});
