@@ -90,6 +90,22 @@ export async function claimDelivery(
   return rows[0] ?? null;
 }
 
+/** Keeps a claim for `leaseSeconds` from now. False when it was lost: stop. */
+export async function renewDelivery(
+  db: Db,
+  id: string,
+  owner: string,
+  leaseSeconds: number,
+): Promise<boolean> {
+  const rows = await db.query(
+    `update deliveries set lease_until = now() + make_interval(secs => $3::float8)
+     where id = $1 and lease_owner = $2 and state = 'new' returning id`,
+    [id, owner, leaseSeconds],
+    'deliveries_renew',
+  );
+  return rows.length > 0;
+}
+
 /** Ends the work on a delivery. False when `owner` does not hold it any more: roll back then. */
 export async function settleDelivery(
   db: Db,

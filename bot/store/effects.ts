@@ -124,6 +124,22 @@ export async function startEffect(db: Db, id: number, fence: number): Promise<bo
   return rows.length > 0;
 }
 
+/** Keeps a claim for `leaseSeconds` from now. False when another claim took over: stop. */
+export async function renewEffect(
+  db: Db,
+  id: number,
+  fence: number,
+  leaseSeconds: number,
+): Promise<boolean> {
+  const rows = await db.query(
+    `update effects set lease_until = now() + make_interval(secs => $3::float8)
+     where id = $1 and fence = $2 and state = 'pending' and lease_owner is not null returning id`,
+    [id, fence, leaseSeconds],
+    'effects_renew',
+  );
+  return rows.length > 0;
+}
+
 /**
  * Ends an effect. True when it is settled. False when another claim took over (nothing is written),
  * or when the revision moved meanwhile: then the receipt is kept and the effect is due again at

@@ -72,10 +72,10 @@ export async function repoByPath(db: Db, forge: ForgeName, path: string): Promis
 
 /** Every project of a forge the bot has worked for or was connected to, by path. */
 export async function allRepos(db: Db, forge: ForgeName, limit: number): Promise<RepoRow[]> {
-  return db.query<RepoRow>(
-    `select ${COLUMNS} from repos where forge = $1 order by path limit $2`,
-    [forge, limit],
-  );
+  return db.query<RepoRow>(`select ${COLUMNS} from repos where forge = $1 order by path limit $2`, [
+    forge,
+    limit,
+  ]);
 }
 
 /** Notes the project's webhook. A hook known to sign never falls back to the weaker secret. */

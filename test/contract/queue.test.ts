@@ -1,18 +1,5 @@
-/** The queue's contract over every backend, and what a killed worker or an emptied Redis leaves behind. */
-import { spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Redis } from 'ioredis';
-import { openQueue, type Queue, type QueueHandlers } from '../../bot/queue/queue.ts';
-import { ringDue, startSweeper } from '../../bot/queue/sweeper.ts';
-import { claimDelivery, insertDelivery } from '../../bot/store/deliveries.ts';
-import { freeLeasesOfTheDead, newLeaseOwner } from '../../bot/store/leases.ts';
-import { migrate } from '../../bot/store/migrate.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
+/** The queue's contract over every backend. */
+import { afterAll, beforeAll, describe } from '@jest/globals';
 import {
   available,
   declareMissing,
@@ -20,56 +7,21 @@ import {
   type RedisServer,
   startPostgres,
   startRedis,
-  stopChild,
 } from '../support/backends.ts';
-import { until } from '../support/until.ts';
+import {
+  newName,
+  newPlace,
+  type Place,
+  queueAt,
+  removeDir,
+  storeAt,
+} from '../support/queue-places.ts';
 import { defineQueueContract } from './queue-contract.ts';
 
-const WORKER = fileURLToPath(new URL('../support/queue-worker.ts', import.meta.url));
-const WAIT_MS = 20_000;
-/** DESIGN §11: resume after kill -9. */
-const RESUME_MS = 10_000;
-
-/** One installation under test: where its rows and its jobs are. */
-interface Place {
-  databaseUrl?: string;
-  redisUrl?: string;
-  dataDir: string;
-  name: string;
-}
-
-const newDir = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'autodev-queue-'));
-const removeDir = (dir: string): Promise<void> => rm(dir, { recursive: true, force: true });
-const newName = (): string => `test-${randomUUID()}`;
-
-const storeAt = ({ databaseUrl, dataDir }: Place): Promise<Store> =>
-  openStore({ dataDir, ...(databaseUrl !== undefined && { databaseUrl }) });
-const queueAt = (
-  { redisUrl, name }: Place,
-  store: Store,
-  log: (message: string) => void = () => undefined,
-): Promise<Queue> => openQueue({ store, name, log, ...(redisUrl !== undefined && { redisUrl }) });
-
-function delivery() {
-  return {
-    source: 'gitlab',
-    dedupeKey: randomUUID(),
-    eventName: 'x',
-    headers: {},
-    body: '{}',
-  } as const;
-}
-
-const idle: QueueHandlers = {
-  delivery: async () => undefined,
-  effect: async () => undefined,
-  sweep: async () => undefined,
-};
-
 /** The whole contract for one place per suite. */
-function contractAt(label: string, newPlace: () => Promise<Place>): void {
+function contractAt(label: string, open: () => Promise<Place>): void {
   defineQueueContract(label, async () => {
-    const place = await newPlace();
+    const place = await open();
     const store = await storeAt(place);
     return {
       store,
@@ -82,71 +34,11 @@ function contractAt(label: string, newPlace: () => Promise<Place>): void {
   });
 }
 
-/** A worker that is killed with a delivery in its hands; another one has to take it over. */
-async function takeOver(
-  place: Place,
-  survivor: 'runs already' | 'starts afterwards',
-): Promise<number> {
-  const first = await storeAt(place);
-  await migrate(first);
-  const { id } = await insertDelivery(first, delivery());
-  const bell = await queueAt(place, first);
-  await bell.add({ name: 'delivery', id });
-  await bell.close();
-  await first.close();
-
-  const child = spawn(process.execPath, [WORKER, JSON.stringify(place)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let said = '';
-  child.stdout.on('data', (chunk) => (said += String(chunk)));
-  try {
-    await until(() => said.includes(`claimed ${id}`), WAIT_MS, 'the child to claim');
-    let killedAt = Number.NaN;
-    const kill = async (): Promise<void> => {
-      killedAt = performance.now();
-      await stopChild(child, 'SIGKILL');
-    };
-    if (survivor === 'starts afterwards') await kill();
-    const store = await storeAt(place);
-    await freeLeasesOfTheDead(store);
-    const queue = await queueAt(place, store);
-    const sweeper = startSweeper({ db: store, queue, log: () => undefined });
-    let takenAt: number | null = null;
-    queue.work(
-      {
-        ...idle,
-        delivery: async (job) => {
-          const claimed = await claimDelivery(store, job.id, newLeaseOwner(), 60);
-          if (claimed !== null) takenAt = performance.now();
-        },
-      },
-      { concurrency: 2 },
-    );
-    if (survivor === 'runs already') await kill();
-    await until(() => takenAt !== null, WAIT_MS, 'another worker to take it over');
-    await sweeper.close();
-    await queue.close();
-    await store.close();
-    return (takenAt ?? Infinity) - killedAt;
-  } finally {
-    await stopChild(child, 'SIGKILL');
-  }
-}
-
-describe('embedded', () => {
-  contractAt('pglite', async () => ({ dataDir: await newDir(), name: newName() }));
-
-  test('what a killed process had in its hands on pglite goes on after the restart', async () => {
-    const place = { dataDir: await newDir(), name: newName() };
-    // Nobody else can hold a lease here, so nothing waits for one to run out.
-    expect(await takeOver(place, 'starts afterwards')).toBeLessThan(RESUME_MS / 2);
-    await removeDir(place.dataDir);
-  });
-});
+contractAt('pglite', () => newPlace(null));
 
 if (available('postgres')) describe('with a server', withPostgres);
 else declareMissing('postgres', 'The queue contract');
+if (!available('redis')) declareMissing('redis', 'The queue contract');
 
 function withPostgres(): void {
   let server: PostgresServer;
@@ -154,85 +46,16 @@ function withPostgres(): void {
     server = await startPostgres();
   });
   afterAll(() => server.stop());
-  const newPlace = async (): Promise<Place> => ({
-    databaseUrl: await server.newDatabase(),
-    dataDir: await newDir(),
-    name: newName(),
-  });
-
-  contractAt('postgres', newPlace);
-
-  test('what a killed worker had in its hands on postgres is taken over', async () => {
-    const place = await newPlace();
-    expect(await takeOver(place, 'runs already')).toBeLessThan(RESUME_MS);
-    await removeDir(place.dataDir);
-  });
-
-  if (available('redis')) describe('and Redis', () => withRedis(newPlace));
+  contractAt('postgres', () => newPlace(server));
 }
-if (!available('redis')) declareMissing('redis', 'The queue contract');
 
-function withRedis(newDatabasePlace: () => Promise<Place>): void {
-  let redis: RedisServer;
-  beforeAll(async () => {
-    redis = await startRedis();
-  });
-  afterAll(() => redis.stop());
-  const newPlace = async (): Promise<Place> => ({
-    ...(await newDatabasePlace()),
-    redisUrl: redis.url,
-  });
-
-  contractAt('redis', newPlace);
-
-  test('what a killed worker had in its hands on redis is taken over', async () => {
-    const place = await newPlace();
-    expect(await takeOver(place, 'runs already')).toBeLessThan(RESUME_MS);
-    await removeDir(place.dataDir);
-  });
-
-  test('an emptied Redis loses no row: the sweep rings for all of them', async () => {
-    const place = await newPlace();
-    const store = await storeAt(place);
-    await migrate(store);
-    const queue = await queueAt(place, store);
-    const ids = new Set<string>();
-    for (let i = 0; i < 20; i += 1) {
-      const { id } = await insertDelivery(store, delivery());
-      ids.add(id);
-      await queue.add({ name: 'delivery', id });
-    }
-    const admin = new Redis(redis.url);
-    await admin.flushall();
-    admin.disconnect();
-    expect(await queue.counts()).toMatchObject({ waiting: 0 });
-    queue.work({ ...idle, delivery: async ({ id }) => void ids.delete(id) }, { concurrency: 4 });
-    await ringDue(store, queue, Date.now());
-    await until(() => ids.size === 0, WAIT_MS, 'all deliveries');
-    await queue.close();
-    await store.close();
-    await removeDir(place.dataDir);
-  });
-
-  test('a Redis that dies makes adding fail fast, and its return is noticed', async () => {
-    if (redis.outage === null) return;
-    const place = await newPlace();
-    const store = await storeAt(place);
-    await migrate(store);
-    const queue = await queueAt(place, store);
-    const seen: string[] = [];
-    queue.work({ ...idle, delivery: async ({ id }) => void seen.push(id) }, { concurrency: 1 });
-    const { id } = await insertDelivery(store, delivery());
-    await redis.outage.begin();
-    const started = performance.now();
-    await expect(queue.add({ name: 'delivery', id })).rejects.toThrow();
-    expect(performance.now() - started).toBeLessThan(3_000);
-    await redis.outage.end();
-    const sweeper = startSweeper({ db: store, queue, everyMs: 100, log: () => undefined });
-    await until(() => seen.includes(id), WAIT_MS, 'the delivery');
-    await sweeper.close();
-    await queue.close();
-    await store.close();
-    await removeDir(place.dataDir);
+if (available('redis')) {
+  describe('with Redis', () => {
+    let redis: RedisServer;
+    beforeAll(async () => {
+      redis = await startRedis();
+    });
+    afterAll(() => redis.stop());
+    contractAt('redis', () => newPlace(null, redis.url));
   });
 }

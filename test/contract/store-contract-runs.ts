@@ -7,6 +7,7 @@ import {
   dueDeliveries,
   insertDelivery,
   recentDeliveries,
+  renewDelivery,
   retryDelivery,
   settleDelivery,
 } from '../../bot/store/deliveries.ts';
@@ -103,6 +104,8 @@ export function deliveries(db: () => Store): void {
     const late = { state: 'done', reason: 'late' } as const;
     expect(await settleDelivery(db(), id, 'slow', late)).toBe(false);
     expect(await retryDelivery(db(), id, 'slow', { delaySeconds: 0, reason: 'late' })).toBe(false);
+    expect(await renewDelivery(db(), id, 'slow', LONG_LEASE)).toBe(false);
+    expect(await renewDelivery(db(), id, 'quick', LONG_LEASE)).toBe(true);
     expect(await deliveryById(db(), id)).toMatchObject({ state: 'new', attempts: 2 });
     const done = { state: 'done', reason: 'started run 1' } as const;
     expect(await settleDelivery(db(), id, 'quick', done)).toBe(true);

@@ -21,6 +21,7 @@ import {
   effectsOfRun,
   type NewEffect,
   putEffect,
+  renewEffect,
   retryEffect,
   settleEffect,
   startEffect,
@@ -194,6 +195,8 @@ export function effects(db: () => Store): void {
     expect(await startEffect(db(), id, slow.fence)).toBe(false);
     expect(await settleEffect(db(), id, slow.fence, 1, { state: 'done' })).toBe(false);
     expect(await retryEffect(db(), id, slow.fence, { delaySeconds: 0, error: 'x' })).toBe(false);
+    expect(await renewEffect(db(), id, slow.fence, LONG_LEASE)).toBe(false);
+    expect(await renewEffect(db(), id, 2, LONG_LEASE)).toBe(true);
     expect(await startEffect(db(), id, 2)).toBe(true);
     expect(await settleEffect(db(), id, 2, 1, { state: 'done', receipt: { kind: 'react' } })).toBe(
       true,
@@ -213,6 +216,8 @@ export function effects(db: () => Store): void {
     const { id } = await putEffect(db(), reply(work));
     await claimEffect(db(), id, 'me', 0);
     expect(await startEffect(db(), id, 1)).toBe(false);
+    expect(await renewEffect(db(), id, 1, LONG_LEASE)).toBe(true);
+    expect(await startEffect(db(), id, 1)).toBe(true);
   });
 
   test('a status comment asked for again is one row with the newest text', async () => {

@@ -186,7 +186,11 @@ export async function startRedis(): Promise<RedisServer> {
 }
 
 async function pings(socket: string): Promise<boolean> {
-  const client = new Redis(socket, { lazyConnect: true, retryStrategy: () => null });
+  const client = new Redis(socket, {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    disconnectTimeout: 50,
+  });
   client.on('error', () => undefined);
   try {
     await client.connect();

@@ -7,8 +7,8 @@ import { claimDelivery } from '../../bot/store/deliveries.ts';
 import { newLeaseOwner } from '../../bot/store/leases.ts';
 import { openStore } from '../../bot/store/store.ts';
 
-/** As short as the bot's own leases may be. */
-const LEASE_SECONDS = 5;
+/** Short, so that the test does not wait long for it to run out. */
+const LEASE_SECONDS = 3;
 
 interface Options {
   databaseUrl?: string;
