@@ -1,7 +1,9 @@
 /** Purpose: the commands there are, where they work and what help says about them. */
 
+import type { CommandName } from '../domain/commands.ts';
+
 export interface CommandHelp {
-  name: string;
+  name: CommandName;
   usage: string;
   does: string;
   on: readonly ('issue' | 'change')[];

@@ -8,7 +8,7 @@ import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { stopRun } from './control.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
-import { money } from './format.ts';
+import { duration, money } from './format.ts';
 import { decideLost, limitVerdict } from './results.ts';
 import { statusOf } from './start.ts';
 
@@ -63,7 +63,8 @@ export function decideVerify(snapshot: Snapshot): Decision {
   if (!run || !isActive(run.state)) return ignored('the run is over');
   if (run.stage !== 'verify' || !run.change) return ignored('the run has no change to check yet');
   const { changeState, changePipeline } = snapshot;
-  if (changeState === 'merged') return end(run, doneVerdict(run, 'It is merged already.'));
+  if (changeState === 'merged')
+    return end(run, doneVerdict(run, snapshot.now, 'It is merged already.'));
   if (changeState === 'closed') {
     return end(run, {
       kind: 'cancelled',
@@ -75,11 +76,14 @@ export function decideVerify(snapshot: Snapshot): Decision {
   const limitMs = snapshot.settings.limits.verifyMinutes * 60_000;
   if (!changePipeline) {
     if (waitedMs < limitMs) return ignored('the change has no pipeline yet');
-    return end(run, doneVerdict(run, 'The repository ran no pipeline for it.'));
+    return end(run, doneVerdict(run, snapshot.now, 'The repository ran no pipeline for it.'));
   }
   switch (changePipeline.status) {
     case 'success':
-      return end(run, doneVerdict(run, `Its [pipeline](${changePipeline.url}) passed.`));
+      return end(
+        run,
+        doneVerdict(run, snapshot.now, `Its [pipeline](${changePipeline.url}) passed.`),
+      );
     case 'failed':
     case 'canceled':
       return end(run, {
@@ -89,10 +93,16 @@ export function decideVerify(snapshot: Snapshot): Decision {
       });
     case 'skipped':
     case 'manual':
-      return end(run, doneVerdict(run, `Its pipeline is \`${changePipeline.status}\`.`));
+      return end(
+        run,
+        doneVerdict(run, snapshot.now, `Its pipeline is \`${changePipeline.status}\`.`),
+      );
     default:
       if (waitedMs < limitMs) return ignored(`the pipeline is ${changePipeline.status}`);
-      return end(run, doneVerdict(run, 'Its pipeline had not ended when the wait was over.'));
+      return end(
+        run,
+        doneVerdict(run, snapshot.now, 'Its pipeline had not ended when the wait was over.'),
+      );
   }
 }
 
@@ -153,11 +163,12 @@ function decideOpened(run: Run, iid: number): Decision {
   );
 }
 
-function doneVerdict(run: Run, checks: string): Verdict {
+function doneVerdict(run: Run, now: Date, checks: string): Verdict {
   const iid = run.change?.iid ?? 0;
+  const took = duration(now.getTime() - run.createdAt.getTime());
   return {
     kind: 'done',
-    cause: `!${iid} is open with the change. ${checks} ${money(run.task.spentMicrousd)} spent.`,
+    cause: `!${iid} is open with the change. ${checks} ${money(run.task.spentMicrousd)}, ${took}.`,
     next: `Review !${iid} and merge it when it is right.`,
   };
 }

@@ -7,7 +7,7 @@
 import { stringify } from 'yaml';
 
 /** Kept in step with the template: job names without a colon, or the trigger breaks silently. */
-export const AGENT_JOB = 'autodev-agent';
+const AGENT_JOB = 'autodev-agent';
 
 export interface ChildPipelineFacts {
   attemptId: number;

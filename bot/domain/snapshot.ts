@@ -4,7 +4,7 @@ import type { RepoConfig } from '../../schema/wire/repo-config.ts';
 import type { Settings } from '../../schema/wire/settings.ts';
 import type { Effect, Receipt } from './effects.ts';
 import type { Actor, Issue, PipelineInfo, Project } from './events.ts';
-import type { Attempt, AttemptSpec, Run, RunContext, RunRole, Target } from './runs.ts';
+import type { AttemptSpec, Run, RunContext, RunRole, Target } from './runs.ts';
 import type { RunState, Verdict } from './outcomes.ts';
 import type { TaskType } from '../../schema/wire/agent.ts';
 import type { Stage } from './runs.ts';
@@ -100,5 +100,3 @@ export interface Decision {
   writes: Write[];
   effects: Effect[];
 }
-
-export type { Attempt };

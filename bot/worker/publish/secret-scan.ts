@@ -60,7 +60,7 @@ function encodings(secret: string): string[] {
     ...base64,
     bytes.toString('hex'),
     encodeURIComponent(secret),
-    [...secret].reverse().join(''),
+    [...secret].toReversed().join(''),
   ];
 }
 

@@ -114,7 +114,7 @@ describe('secrets', () => {
     ['in base64 behind one byte', Buffer.from(`x${own}y`).toString('base64')],
     ['in base64 behind two bytes', Buffer.from(`xx${own}yy`).toString('base64')],
     ['in hex', Buffer.from(own).toString('hex')],
-    ['reversed', [...own].reverse().join('')],
+    ['reversed', [...own].toReversed().join('')],
   ])('the bot’s own secret is found %s', async (_how, text) => {
     await expect(inFile(`a ${text} b`)).resolves.toMatchObject({ path: 'a.txt' });
   });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { neutralise, neutraliseTitle } from '../../../bot/worker/publish/neutralise.ts';
 
 const OPTIONS = { allowedHost: 'gitlab.example.com' };
