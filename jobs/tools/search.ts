@@ -102,6 +102,7 @@ function answer(result: GroupResult, context: ToolContext): ToolResult {
       `The search took longer than ${SEARCH_MS / 1000} s. Narrow the path or pattern.`,
     );
   }
+  if (result.exitCode === null) return toolError('The search was stopped.');
   const text = result.output.replace(/^\.\//gm, '').trimEnd();
   if (text === '') return { ok: true, text: 'Nothing found.' };
   return { ok: true, text: clipBytes(text, context.resultBytes, 'Narrow the path or pattern.') };

@@ -108,6 +108,13 @@ describe.each(PROVIDERS)('%s', (provider) => {
     },
   );
 
+  test.each(positions)('a stream that ends early after %i bytes is a cut one', async (at) => {
+    const result = await play(provider, (n) =>
+      n < 2 ? { ...edit, endAt: at } : n === 2 ? edit : done,
+    );
+    expect(result).toMatchObject({ outcome: 'finished', turns: 2, toolCalls: 2 });
+  });
+
   test('a stream that is always cut ends as model_error after three tries', async () => {
     const result = await play(provider, () => ({ ...edit, cutAt: 300 }));
     expect(result).toMatchObject({ outcome: 'model_error', turns: 1 });

@@ -19,6 +19,8 @@ export interface Reply {
   stop?: 'max_tokens' | 'refusal';
   /** Ends the connection after this many bytes of the stream. */
   cutAt?: number;
+  /** Ends the answer in good order after this many bytes, as a proxy may do. */
+  endAt?: number;
   /** Answers with this status and body instead of a stream. */
   status?: number;
   body?: unknown;
@@ -146,6 +148,8 @@ export async function startStandin(
     res.flushHeaders();
     if (reply.hang) return;
     const stream = provider === 'openai' ? openaiStream(reply) : anthropicStream(reply);
+    if (reply.endAt !== undefined)
+      return void res.end(Buffer.from(stream).subarray(0, reply.endAt));
     if (reply.cutAt === undefined) return void res.end(stream);
     res.write(Buffer.from(stream).subarray(0, reply.cutAt), () => res.destroy());
   };

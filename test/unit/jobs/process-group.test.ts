@@ -43,6 +43,12 @@ test('the time-out ends a command that ignores SIGTERM, with its children', asyn
   expect(alive(Number(result.output.trim()))).toBe(false);
 });
 
+test('the time-out reaches a child in a session of its own', async () => {
+  const result = await bash('setsid sleep 76 & echo $!; sleep 76', { timeoutMs: 300 });
+  expect(result.timedOut).toBe(true);
+  expect(alive(Number(result.output.trim()))).toBe(false);
+});
+
 test('a background child neither holds the command open nor outlives it', async () => {
   const result = await bash('sleep 78 & echo $!');
   expect(result.exitCode).toBe(0);

@@ -249,3 +249,15 @@ test('clipping never breaks a character', () => {
   expect(clipBytes('äöü', 3, 'x')).toBe('ä\n[... 3 more bytes left out. x]');
   expect(clipBytes('äöü', 6, 'x')).toBe('äöü');
 });
+
+test('a pattern with exponential time is stopped with the search', async () => {
+  writeFileSync(join(root, 'long.txt'), `${'a'.repeat(60)}!\n`);
+  const started = Date.now();
+  const result = await call(
+    'search',
+    { pattern: '^(a+)+$' },
+    { env: { PATH: gitOnlyPath() }, signal: AbortSignal.timeout(1_500) },
+  );
+  expect(Date.now() - started).toBeLessThan(8_000);
+  expect(result.text).not.toContain('long.txt:1');
+});

@@ -1,0 +1,79 @@
+import { expect, test } from '@jest/globals';
+import { buildResult, type ResultParts } from '../../../jobs/result.ts';
+import type { FileChange } from '../../../schema/wire/result.ts';
+
+const change: FileChange = { path: 'a', action: 'delete', mode: '100644' };
+const parts = (more: Partial<ResultParts>): ResultParts => ({
+  attempt: 4,
+  outcome: 'finished',
+  cause: 'Done',
+  summary: 'All good',
+  baseSha: 'a'.repeat(40),
+  checks: [],
+  stats: { turns: 1, toolCalls: 1, seconds: 1, firstRequestMs: 1, model: 'm' },
+  collected: { changes: [change], refusals: [], limit: null },
+  ...more,
+});
+const plain = (text: string): string => text;
+
+test.each<[Partial<ResultParts>, string, number, RegExp]>([
+  [{}, 'finished', 1, /^Done$/],
+  [{ outcome: 'limit' }, 'limit', 1, /^Done$/],
+  [{ outcome: 'budget' }, 'budget', 1, /^Done$/],
+  [{ outcome: 'crashed' }, 'crashed', 0, /^Done$/],
+  [{ outcome: 'cancelled' }, 'cancelled', 0, /^Done$/],
+  [
+    { collected: { changes: [], refusals: [], limit: 'too big' } },
+    'limit',
+    0,
+    /No change was taken: too big/,
+  ],
+  [
+    { outcome: 'budget', collected: { changes: [], refusals: [], limit: 'too big' } },
+    'budget',
+    0,
+    /too big/,
+  ],
+  [
+    { collected: { changes: [change], refusals: ['x: a link', 'y: a pipe'], limit: null } },
+    'needs_human',
+    1,
+    /^Done\. Not taken: x: a link; y: a pipe$/,
+  ],
+])('%j → %s with %i changes', (more, outcome, count, cause) => {
+  const result = buildResult(parts(more), plain);
+  expect(result.outcome).toBe(outcome);
+  expect(result.changes).toHaveLength(count);
+  expect(result.cause).toMatch(cause);
+});
+
+test('whatever is missing or too long, the result fits its schema', () => {
+  const check = { command: 'c'.repeat(900), exitCode: 0, seconds: 1 };
+  const result = buildResult(
+    parts({
+      attempt: undefined,
+      baseSha: undefined,
+      summary: 's'.repeat(1e6),
+      comment: 'c'.repeat(1e6),
+      cause: 'x'.repeat(1e6),
+      checks: Array.from({ length: 80 }, (_, i) => ({ ...check, exitCode: i })),
+    }),
+    plain,
+  );
+  expect(result).toMatchObject({ attempt: 1, baseSha: '0'.repeat(40) });
+  expect(result.checks).toHaveLength(50);
+  expect(result.checks.at(-1)?.exitCode).toBe(79);
+});
+
+test('secrets leave every text', () => {
+  const result = buildResult(
+    parts({
+      cause: 'a T0KEN',
+      summary: 'b T0KEN',
+      comment: 'c T0KEN',
+      checks: [{ command: 'echo T0KEN', exitCode: 0, seconds: 1 }],
+    }),
+    (text) => text.replaceAll('T0KEN', '[hidden]'),
+  );
+  expect(JSON.stringify(result)).not.toContain('T0KEN');
+});
