@@ -1,25 +1,46 @@
 #!/usr/bin/env node
 /** The `autodev` command: one file per sub-command. */
 import { Command, CommanderError } from 'commander';
+import { ForgeError } from '../forge/errors.ts';
 import { VERSION } from '../parts.ts';
+import { connectCommand } from './connect.ts';
+import { describeError } from './describe-error.ts';
+import { doctorCommand } from './doctor.ts';
+import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
+import { replayCommand } from './replay.ts';
 import { UsageError } from './require-config.ts';
 import { serveCommand } from './serve.ts';
 
 function program(): Command {
-  return new Command('autodev')
+  const root = new Command('autodev')
     .description('AI agents that develop software inside GitLab')
     .version(VERSION)
     .option('--verbose', 'print the stack of unexpected errors')
     .showHelpAfterError('(autodev --help lists the commands)')
-    .exitOverride()
-    .addCommand(serveCommand())
-    .addCommand(migrateCommand());
+    .exitOverride();
+  const commands = [
+    serveCommand(),
+    migrateCommand(),
+    doctorCommand(),
+    connectCommand(),
+    replayCommand(),
+    explainCommand(),
+  ];
+  // `addCommand` passes no settings on: without this a sub-command would end the process itself.
+  for (const command of commands) root.addCommand(command.copyInheritedSettings(root));
+  return root;
 }
 
 /** Errors people can mend are one short text; the stack is for `--verbose`. */
 function report(error: unknown, verbose: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode;
+  // Help and version end with 0; everything else commander refuses is a mistake in the call.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof ForgeError && !verbose) {
+    const { why, fix } = describeError(error);
+    process.stderr.write(`GitLab did not do what was asked.\n  why: ${why}\n  fix: ${fix}\n`);
+    return 1;
+  }
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\n`);
     return error.exitCode;
