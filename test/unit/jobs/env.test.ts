@@ -10,7 +10,7 @@ test('the job environment is read once, empty counts as absent', () => {
       CI_PROJECT_DIR: '/builds/g/p',
       CI_JOB_TOKEN: 'job-token-123',
       PATH: '/bin',
-      HOME: '/root',
+      HOME: '/h',
     }),
   ).toEqual({
     idToken: 'eyJ.a.b',
