@@ -3,7 +3,7 @@ import type { CiEngine, CiHost } from '../ci/contract.ts';
 import type { Background } from './background.ts';
 import type { HookSender } from './hooks/sender.ts';
 import type { State } from './state/state.ts';
-import type { User } from './state/types.ts';
+import type { Project, User } from './state/types.ts';
 
 export interface SandboxOptions {
   /** Folder for the bare repositories; made when it is not there. */
@@ -25,6 +25,20 @@ export interface SandboxOptions {
   runners?: { tags: string[]; runUntagged: boolean }[];
 }
 
+/** A branch or tag that moved; zeros stand for made and deleted. */
+export interface RefChange {
+  /** Full name, `refs/heads/…` or `refs/tags/…`. */
+  ref: string;
+  before: string;
+  after: string;
+}
+
+/** Work that one part hands to another, as GitLab's services do through Sidekiq. */
+export interface Workers {
+  /** Hooks, merge request versions and pipelines of a push that has landed. */
+  afterPush(project: Project, user: User, changes: readonly RefChange[]): Promise<void>;
+}
+
 export interface Instance {
   readonly url: string;
   readonly edition: 'ce' | 'ee';
@@ -37,6 +51,7 @@ export interface Instance {
   readonly state: State;
   readonly background: Background;
   readonly hooks: HookSender;
+  readonly workers: Workers;
   /** Absent: projects have no CI. */
   readonly ci: CiEngine | undefined;
   readonly root: User;

@@ -17,6 +17,7 @@ import { createApi } from './rest/router.ts';
 import { createWeather, type Weather } from './rest/weather.ts';
 import { ROUTES } from './routes/all.ts';
 import { createPipelineWatcher } from './services/pipelines.ts';
+import { afterPush } from './services/pushes.ts';
 import { createSetup, createToken, createUser, type Setup } from './setup.ts';
 import { createState } from './state/state.ts';
 import type { Token, User } from './state/types.ts';
@@ -81,6 +82,7 @@ export async function startSandboxGitLab(options: SandboxOptions): Promise<Sandb
       weather,
       nextId: state.nextId,
     }),
+    workers: { afterPush: (project, user, changes) => afterPush(gl, project, user, changes) },
     ci: undefined,
     root: rootUser,
   };

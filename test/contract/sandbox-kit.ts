@@ -32,6 +32,7 @@ export interface Kit {
   /** A client with a new `api` token of the user. */
   as(user: User, scopes?: string[]): Client;
   anonymous: Client;
+  /** Waits for what is under way, stops, and throws when the sandbox itself failed. */
   close(): Promise<void>;
 }
 
@@ -68,8 +69,11 @@ export async function startKit(
       client(gitlab.url, { 'PRIVATE-TOKEN': api.createToken(user, { scopes }).value }),
     anonymous: client(gitlab.url, {}),
     async close() {
+      await gitlab.hooksIdle();
       await gitlab.close();
       await rm(dataDir, { recursive: true, force: true });
+      const [first] = gitlab.problems;
+      if (first) throw new Error(`The sandbox failed at ${first.name}.`, { cause: first.error });
     },
   };
 }

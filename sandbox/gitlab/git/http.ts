@@ -6,11 +6,10 @@ import { spawn } from 'node:child_process';
 import { createGunzip } from 'node:zlib';
 import type { Readable } from 'node:stream';
 import type { Request, Response } from 'express';
-import type { Instance } from '../instance.ts';
+import type { Instance, RefChange } from '../instance.ts';
 import { byJobToken, byToken, type Caller } from '../rest/auth.ts';
 import { ApiFailure } from '../rest/reply.ts';
 import { canChangeBranch, canReadCode, levelOf } from '../services/access.ts';
-import { afterPush, type RefChange } from '../services/pushes.ts';
 import { findProject } from '../state/state.ts';
 import { ACCESS, ZERO_SHA } from '../state/access-levels.ts';
 import type { Project } from '../state/types.ts';
@@ -142,7 +141,7 @@ async function receive(
       after: after.get(ref) ?? ZERO_SHA,
     }))
     .filter((change) => change.before !== change.after);
-  if (changes.length > 0) await afterPush(gl, project, user, changes);
+  if (changes.length > 0) await gl.workers.afterPush(project, user, changes);
 }
 
 /** The ref updates at the head of a push, in pkt-line format: `<old> <new> <ref>\0<capabilities>`. */

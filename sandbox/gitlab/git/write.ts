@@ -90,7 +90,7 @@ async function applyAction(
   }
   if (action.action === 'delete') {
     if (!staged) throw new ActionRefused("A file with this name doesn't exist");
-    await git(gitDir, ['update-index', '--force-remove', '--', action.path], { env });
+    await stage(gitDir, env, '0', ZERO_SHA, action.path);
     return;
   }
   let source = staged;
@@ -100,7 +100,7 @@ async function applyAction(
     checkPath(previous);
     source = await stagedFile(gitDir, env, previous);
     if (!source) throw new ActionRefused("A file with this name doesn't exist");
-    await git(gitDir, ['update-index', '--force-remove', '--', previous], { env });
+    await stage(gitDir, env, '0', ZERO_SHA, previous);
   }
   const blob =
     action.content === undefined || action.action === 'chmod'
@@ -113,9 +113,19 @@ async function applyAction(
       : action.executable
         ? '100755'
         : '100644';
-  await git(gitDir, ['update-index', '--add', '--cacheinfo', `${mode},${blob},${action.path}`], {
-    env,
-  });
+  await stage(gitDir, env, mode, blob, action.path);
+}
+
+/** Sets one entry of the index; mode `0` removes it. Needs no work tree. */
+async function stage(
+  gitDir: string,
+  env: Record<string, string>,
+  mode: string,
+  id: string,
+  path: string,
+): Promise<void> {
+  const input = `${mode} ${id}\t${path}\0`;
+  await git(gitDir, ['update-index', '-z', '--index-info'], { env, input });
 }
 
 function checkPath(path: string): void {

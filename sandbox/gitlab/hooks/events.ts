@@ -245,7 +245,7 @@ async function pushed(
         ? [head]
         : []
       : await log(project.gitDir, { range: `${before}..${after}` });
-  const newest = all.slice(0, MAX_PUSH_COMMITS).reverse();
+  const newest = all.slice(0, MAX_PUSH_COMMITS).toReversed();
   const commits = await Promise.all(
     newest.map(async (commit) => {
       const files = await diff(project.gitDir, commit.parents[0] ?? null, commit.id);

@@ -58,95 +58,103 @@ export function createHookSender(options: HookSenderOptions): HookSender {
   /** One delivery at a time per hook keeps the order, unless the weather changes it. */
   const queues = new Map<number, Promise<void>>();
 
-  const alertStatus: HookSender['alertStatus'] = (hook) => {
-    if (!options.autoDisable) return 'executable';
-    if (hook.recentFailures > FAILURES_BEFORE_DISABLED) return 'disabled';
-    const until = hook.disabledUntil;
-    return until && Date.parse(until) > clock().getTime() ? 'temporarily_disabled' : 'executable';
-  };
-
-  const settle = (hook: Hook, good: boolean): void => {
-    hook.recentFailures = good ? 0 : hook.recentFailures + 1;
-    hook.disabledUntil = null;
-    const over = hook.recentFailures - FAILURES_BEFORE_BACKOFF;
-    if (!options.autoDisable || over <= 0) return;
-    const minutes = Math.min(2 ** (over - 1), MAX_BACKOFF_MINUTES);
-    hook.disabledUntil = new Date(clock().getTime() + minutes * 60_000).toISOString();
-  };
-
-  const headersOf = (hook: Hook, message: HookMessage, raw: string, key: string) => {
-    const eventUuid = cause.getStore() ?? randomUUID();
-    const chain = chains.get(eventUuid) ?? new Set<number>();
-    chains.set(eventUuid, chain.add(hook.id));
-    const headers: Record<string, string> = {};
-    for (const custom of hook.customHeaders) headers[custom.key] = custom.value;
-    Object.assign(headers, {
-      'Content-Type': 'application/json',
-      'User-Agent': `GitLab/${options.version}`,
-      'X-Gitlab-Event': message.header,
-      'X-Gitlab-Instance': options.url,
-      'X-Gitlab-Webhook-UUID': randomUUID(),
-      'X-Gitlab-Event-UUID': eventUuid,
-      'Idempotency-Key': key,
-    });
-    if (hook.token) headers['X-Gitlab-Token'] = hook.token.replace(/[\r\n]/g, '');
-    if (hook.signingToken) {
-      Object.assign(headers, signature(hook.signingToken, key, clock(), raw));
-    }
-    return headers;
-  };
-
-  const deliver = async (hook: Hook, message: HookMessage, key: string): Promise<HookLog> => {
+  const deliver = async (
+    hook: Hook,
+    message: HookMessage,
+    key: string,
+    eventUuid: string,
+  ): Promise<HookLog> => {
     const raw = JSON.stringify(message.body);
-    const headers = headersOf(hook, message, raw, key);
+    const headers = headersOf(options, hook, message, { raw, key, eventUuid });
     const started = performance.now();
     const answer = await post(hook.url, headers, raw, options.timeoutMs);
     const log: HookLog = {
-      id: options.nextId('hookLog'),
-      trigger: message.event,
-      url: hook.url,
-      requestHeaders: headers,
-      requestData: message.body,
-      ...answer,
+      ...{ id: options.nextId('hookLog'), trigger: message.event, url: hook.url },
+      ...{ requestHeaders: headers, requestData: message.body, ...answer },
       executionDuration: (performance.now() - started) / 1000,
       createdAt: clock().toISOString(),
     };
     hook.logs.push(log);
     // Redirects count as success too (`response_category`).
-    settle(hook, /^[23]\d\d$/.test(answer.responseStatus));
+    settle(options, hook, /^[23]\d\d$/.test(answer.responseStatus));
     return log;
   };
 
-  const blocked = (hook: Hook): boolean => {
-    const chain = chains.get(cause.getStore() ?? '');
-    return chain !== undefined && (chain.has(hook.id) || chain.size >= CHAIN_LIMIT);
+  /** The UUID of the delivery, or null when the hook is in the chain that caused this already. */
+  const joinChain = (hook: Hook): string | null => {
+    const uuid = cause.getStore() ?? randomUUID();
+    const chain = chains.get(uuid) ?? new Set<number>();
+    if (chain.has(hook.id) || chain.size >= CHAIN_LIMIT) return null;
+    chains.set(uuid, chain.add(hook.id));
+    return uuid;
+  };
+
+  const enqueue = (hook: Hook, work: () => Promise<unknown>): Promise<void> => {
+    const turn = (queues.get(hook.id) ?? Promise.resolve()).then(async () => {
+      if (alertStatusOf(options, hook) === 'executable') await work();
+    });
+    queues.set(
+      hook.id,
+      turn.catch(() => undefined),
+    );
+    return turn;
   };
 
   return {
-    alertStatus,
-    send: (hook, message, key = randomUUID()) => deliver(hook, message, key),
+    alertStatus: (hook) => alertStatusOf(options, hook),
+    send: (hook, message, key = randomUUID()) => deliver(hook, message, key, randomUUID()),
     caused: (eventUuid, work) => cause.run(eventUuid, work),
     fire(project, message) {
-      for (const hook of project.hooks) {
-        if (!hook.events[message.event] || blocked(hook)) continue;
+      for (const hook of project.hooks.filter((one) => one.events[message.event])) {
+        const uuid = joinChain(hook);
+        if (uuid === null) continue;
         const plan = weather.forHook(hook.id, message.header);
-        for (let copy = 0; copy < plan.copies; copy += 1) {
-          plan.start(() =>
-            background.run(`hook ${message.header}`, async () => {
-              await plan.wait();
-              const turn = (queues.get(hook.id) ?? Promise.resolve()).then(async () => {
-                if (alertStatus(hook) === 'executable') await deliver(hook, message, plan.key);
-              });
-              queues.set(
-                hook.id,
-                turn.catch(() => undefined),
-              );
-              await turn;
-            }),
-          );
-        }
+        const go = (): void =>
+          background.run(`hook ${message.header}`, async () => {
+            await plan.wait();
+            await enqueue(hook, () => deliver(hook, message, plan.key, uuid));
+          });
+        for (let copy = 0; copy < plan.copies; copy += 1) plan.start(go);
       }
     },
+  };
+}
+
+function alertStatusOf({ autoDisable, clock }: HookSenderOptions, hook: Hook) {
+  if (!autoDisable) return 'executable';
+  if (hook.recentFailures > FAILURES_BEFORE_DISABLED) return 'disabled';
+  const until = hook.disabledUntil;
+  return until && Date.parse(until) > clock().getTime() ? 'temporarily_disabled' : 'executable';
+}
+
+/** Any success forgives; the fourth failure in a row begins a doubling pause. */
+function settle({ autoDisable, clock }: HookSenderOptions, hook: Hook, good: boolean): void {
+  hook.recentFailures = good ? 0 : hook.recentFailures + 1;
+  hook.disabledUntil = null;
+  const over = hook.recentFailures - FAILURES_BEFORE_BACKOFF;
+  if (!autoDisable || over <= 0) return;
+  const minutes = Math.min(2 ** (over - 1), MAX_BACKOFF_MINUTES);
+  hook.disabledUntil = new Date(clock().getTime() + minutes * 60_000).toISOString();
+}
+
+/** Headers of one delivery; custom ones cannot replace GitLab's own. */
+function headersOf(
+  { version, url, clock }: HookSenderOptions,
+  hook: Hook,
+  message: HookMessage,
+  { raw, key, eventUuid }: { raw: string; key: string; eventUuid: string },
+): Record<string, string> {
+  return {
+    ...Object.fromEntries(hook.customHeaders.map((custom) => [custom.key, custom.value])),
+    'Content-Type': 'application/json',
+    'User-Agent': `GitLab/${version}`,
+    'X-Gitlab-Event': message.header,
+    'X-Gitlab-Instance': url,
+    'X-Gitlab-Webhook-UUID': randomUUID(),
+    'X-Gitlab-Event-UUID': eventUuid,
+    'Idempotency-Key': key,
+    ...(hook.token ? { 'X-Gitlab-Token': hook.token.replace(/[\r\n]/g, '') } : {}),
+    ...(hook.signingToken ? signature(hook.signingToken, key, clock(), raw) : {}),
   };
 }
 

@@ -96,8 +96,8 @@ export function tokenEntity(gl: Instance, token: Token): Record<string, unknown>
 /** The short form (`simple=true`), which is also what people without membership see. */
 export function projectSimple(gl: Instance, project: Project): Record<string, unknown> {
   const web = `${gl.url}/${project.path}`;
-  const [path = '', ...parents] = project.path.split('/').reverse();
-  const namespace = parents.reverse().join('/');
+  const [path = '', ...parents] = project.path.split('/').toReversed();
+  const namespace = parents.toReversed().join('/');
   return {
     id: project.id,
     description: project.description,

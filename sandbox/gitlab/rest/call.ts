@@ -145,5 +145,5 @@ export function ordered<T extends { id: number; createdAt: string; updatedAt: st
 ): T[] {
   const by = call.input.str('order_by') === 'updated_at' ? 'updatedAt' : 'createdAt';
   const sign = call.input.str('sort') === 'asc' ? 1 : -1;
-  return [...rows].sort((a, b) => sign * (a[by].localeCompare(b[by]) || a.id - b.id));
+  return rows.toSorted((a, b) => sign * (a[by].localeCompare(b[by]) || a.id - b.id));
 }

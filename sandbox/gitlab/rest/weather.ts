@@ -67,23 +67,23 @@ export interface Weather extends HookWeather {
   pending(): number;
 }
 
+/** Troubles of the rules that match now; counts them as used. */
+function hit<M, T>(rules: readonly Rule<M, T>[], matches: (match: M) => boolean): T[] {
+  const due = rules.filter((rule) => rule.left > 0 && matches(rule.match));
+  return due
+    .filter((rule) => {
+      const wait = rule.skip > 0;
+      if (wait) rule.skip -= 1;
+      else rule.left -= 1;
+      return !wait;
+    })
+    .map((rule) => rule.trouble);
+}
+
 export function createWeather(): Weather {
   let callRules: Rule<CallMatch, CallTrouble>[] = [];
   let hookRules: Rule<HookMatch, HookTrouble>[] = [];
   let held: (() => void)[] = [];
-
-  const hit = <M, T>(rules: Rule<M, T>[], matches: (match: M) => boolean): T[] =>
-    rules
-      .filter((rule) => rule.left > 0 && matches(rule.match))
-      .filter((rule) => {
-        if (rule.skip > 0) {
-          rule.skip -= 1;
-          return false;
-        }
-        rule.left -= 1;
-        return true;
-      })
-      .map((rule) => rule.trouble);
 
   const release = (): void => {
     const going = held;

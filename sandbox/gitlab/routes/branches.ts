@@ -2,7 +2,6 @@
 import { branchHead, branches, isAncestor, readCommit, resolveCommit } from '../git/read.ts';
 import { updateRef, validBranchName } from '../git/write.ts';
 import { canChangeBranch } from '../services/access.ts';
-import { afterPush } from '../services/pushes.ts';
 import { needCode, needProject, needUser, page, type Call, type Route } from '../rest/call.ts';
 import { badRequest, created, forbidden, noContent, notFound, ok } from '../rest/reply.ts';
 import { commitEntity } from '../present/ci.ts';
@@ -50,7 +49,7 @@ async function create(call: Call): Promise<unknown> {
   if (!(await updateRef(project.gitDir, full, sha, ZERO_SHA))) {
     throw badRequest('Branch already exists');
   }
-  await afterPush(call.gl, project, user, [{ ref: full, before: ZERO_SHA, after: sha }]);
+  await call.gl.workers.afterPush(project, user, [{ ref: full, before: ZERO_SHA, after: sha }]);
   return branchEntity(call, project, name, sha);
 }
 
@@ -63,7 +62,7 @@ async function remove(call: Call): Promise<void> {
   if (project.protectedBranches.has(name)) throw badRequest('Protected branch can not be removed');
   const ref = `refs/heads/${name}`;
   if (!(await updateRef(project.gitDir, ref, ZERO_SHA, sha))) throw notFound('Branch');
-  await afterPush(call.gl, project, user, [{ ref, before: sha, after: ZERO_SHA }]);
+  await call.gl.workers.afterPush(project, user, [{ ref, before: sha, after: ZERO_SHA }]);
 }
 
 function protectionEntity(name: string, project: Project): Record<string, unknown> {

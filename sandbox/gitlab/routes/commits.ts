@@ -9,7 +9,6 @@ import {
   type FileAction,
 } from '../git/write.ts';
 import { canChangeBranch } from '../services/access.ts';
-import { afterPush } from '../services/pushes.ts';
 import { effectiveStatus, pipelinesOf } from '../services/pipeline-list.ts';
 import { needCode, needProject, needUser, page, type Call, type Route } from '../rest/call.ts';
 import { badParameter, badRequest, created, forbidden, notFound, ok } from '../rest/reply.ts';
@@ -127,7 +126,7 @@ async function commit(call: Call): Promise<{ project: Project; sha: string }> {
   if (!(await updateRef(project.gitDir, ref, sha, before))) {
     throw badRequest('Could not update branch. Please refresh and try again.');
   }
-  await afterPush(call.gl, project, user, [{ ref, before, after: sha }]);
+  await call.gl.workers.afterPush(project, user, [{ ref, before, after: sha }]);
   return { project, sha };
 }
 

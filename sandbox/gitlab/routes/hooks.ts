@@ -96,8 +96,8 @@ function logged(call: Call, hook: Hook): HookLog[] {
     server_failure: /^5/,
     internal_failure: /^internal/,
   };
-  return [...hook.logs]
-    .reverse()
+  return hook.logs
+    .toReversed()
     .filter(
       (log) =>
         !wanted ||
@@ -195,7 +195,7 @@ export const hookRoutes: Route[] = [
     handler: async (call) => {
       const { project, hook } = needHook(call);
       const log = await call.gl.hooks.send(hook, await testMessage(call, project));
-      if (/^2/.test(log.responseStatus)) return created({ message: '201 Created' });
+      if (log.responseStatus.startsWith('2')) return created({ message: '201 Created' });
       throw new ApiFailure(422, { message: log.responseBody || log.responseStatus });
     },
   },

@@ -1,6 +1,7 @@
 /** Issues: list, get, create, edit, and what hangs on them. */
 import { canEditMetadata, canSeeIssue, levelOf } from '../services/access.ts';
-import { closingNumbers, createIssue } from '../services/issues.ts';
+import { closingNumbers } from '../services/closing.ts';
+import { createIssue } from '../services/issues.ts';
 import { editItem, type Edit } from '../services/issuables.ts';
 import { labelNames, labelsAfter } from '../services/labels.ts';
 import { extractQuickActions, runQuickActions } from '../services/quick-actions.ts';

@@ -48,7 +48,7 @@ export const jobRoutes: Route[] = [
       const rows = pipelinesOf(call.gl, project)
         .flatMap((pipeline) => pipeline.jobs.map((job) => ({ pipeline, job })))
         .filter(({ job }) => !job.bridge && (!scope || scope.includes(job.status)))
-        .sort((a, b) => b.job.id - a.job.id);
+        .toSorted((a, b) => b.job.id - a.job.id);
       return page(call, rows, ({ pipeline, job }) => jobEntity(call.gl, project, pipeline, job));
     },
   },

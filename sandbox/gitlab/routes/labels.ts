@@ -32,7 +32,7 @@ export const labelRoutes: Route[] = [
       const search = call.input.str('search')?.toLowerCase();
       const rows = project.labels
         .filter((label) => !search || label.name.toLowerCase().includes(search))
-        .sort((a, b) => a.name.localeCompare(b.name));
+        .toSorted((a, b) => a.name.localeCompare(b.name));
       return page(call, rows, (label) => labelEntity(project, label));
     },
   },

@@ -1,7 +1,7 @@
 /** Merge requests: list, get, create, edit, merge, versions, diffs, pipelines. */
 import { diff, log } from '../git/read.ts';
 import { canChangeBranch, levelOf } from '../services/access.ts';
-import { closingNumbers } from '../services/issues.ts';
+import { closingNumbers } from '../services/closing.ts';
 import { merge } from '../services/merge.ts';
 import { createMergeRequest } from '../services/merge-requests.ts';
 import { belongsTo, pipelinesOf } from '../services/pipeline-list.ts';
@@ -175,7 +175,7 @@ export const mergeRequestDetailRoutes: Route[] = [
     path: `${MR}/versions`,
     handler: (call) => {
       const { mr } = needMr(call);
-      return page(call, [...mr.versions].reverse(), (version) => versionEntity(mr, version));
+      return page(call, mr.versions.toReversed(), (version) => versionEntity(mr, version));
     },
   },
   {

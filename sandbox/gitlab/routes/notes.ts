@@ -50,7 +50,7 @@ function noteRoutes(kind: Noteable['kind'], base: string): Route[] {
         const { project, item } = needNoteable(call, kind);
         const sign = call.input.str('sort') === 'asc' ? 1 : -1;
         const by = call.input.str('order_by') === 'updated_at' ? 'updatedAt' : 'createdAt';
-        const rows = [...visibleNotes(call, project, item)].sort(
+        const rows = [...visibleNotes(call, project, item)].toSorted(
           (a, b) => sign * (a[by].localeCompare(b[by]) || a.id - b.id),
         );
         return page(call, rows, (note) => noteEntity(call.gl, project, item, note));
@@ -138,14 +138,28 @@ function positionOf(call: Call, item: Noteable): Position | null {
   return position;
 }
 
+function showDiscussion(call: Call, project: Project, item: Noteable, id: string): unknown {
+  const notes = item.notes.filter((note) => note.discussionId === id);
+  return discussionEntity(call.gl, project, item, notes);
+}
+
+async function startDiscussion(call: Call, kind: Noteable['kind']): Promise<Reply> {
+  const { project, item } = needNoteable(call, kind);
+  const position = positionOf(call, item);
+  const note: NewNote = {
+    body: call.input.need('body'),
+    internal: call.input.bool('internal') ?? false,
+    type: position ? 'DiffNote' : 'DiscussionNote',
+    resolvable: kind === 'merge_request',
+    ...(position ? { position } : {}),
+  };
+  const context = { headSha: undefined };
+  const outcome = await createNote(call.gl, project, item, needUser(call), note, context);
+  if (outcome.kind === 'commands') throw badRequest('400 Bad request - Note is only commands');
+  return created(showDiscussion(call, project, item, outcome.note.discussionId));
+}
+
 function discussionRoutes(kind: Noteable['kind'], base: string): Route[] {
-  const show = (call: Call, project: Project, item: Noteable, id: string) =>
-    discussionEntity(
-      call.gl,
-      project,
-      item,
-      item.notes.filter((note) => note.discussionId === id),
-    );
   return [
     {
       method: 'GET',
@@ -153,7 +167,7 @@ function discussionRoutes(kind: Noteable['kind'], base: string): Route[] {
       handler: (call) => {
         const { project, item } = needNoteable(call, kind);
         const ids = [...new Set(visibleNotes(call, project, item).map((n) => n.discussionId))];
-        return page(call, ids, (id) => show(call, project, item, id));
+        return page(call, ids, (id) => showDiscussion(call, project, item, id));
       },
     },
     {
@@ -167,27 +181,7 @@ function discussionRoutes(kind: Noteable['kind'], base: string): Route[] {
     {
       method: 'POST',
       path: `${base}/discussions`,
-      handler: async (call) => {
-        const { project, item } = needNoteable(call, kind);
-        const position = positionOf(call, item);
-        const outcome = await createNote(
-          call.gl,
-          project,
-          item,
-          needUser(call),
-          {
-            body: call.input.need('body'),
-            internal: call.input.bool('internal') ?? false,
-            type: position ? 'DiffNote' : 'DiscussionNote',
-            resolvable: kind === 'merge_request',
-            ...(position ? { position } : {}),
-          },
-          { headSha: undefined },
-        );
-        if (outcome.kind === 'commands')
-          throw badRequest('400 Bad request - Note is only commands');
-        return created(show(call, project, item, outcome.note.discussionId));
-      },
+      handler: (call) => startDiscussion(call, kind),
     },
     {
       method: 'POST',

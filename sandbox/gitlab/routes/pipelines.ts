@@ -97,7 +97,7 @@ function list(call: Call, project: Project): PipelineRecord[] {
       (after === undefined || Date.parse(changed) >= after)
     );
   });
-  return input.str('sort') === 'asc' ? rows.reverse() : rows;
+  return input.str('sort') === 'asc' ? rows.toReversed() : rows;
 }
 
 async function control(call: Call, how: 'cancel' | 'retry'): Promise<unknown> {
@@ -119,7 +119,7 @@ const jobsRoute = (path: string, bridge: boolean): Route => ({
       .filter((job) => job.bridge === bridge)
       .filter((job) => retried || latest.get(job.name) === job.id)
       .filter((job) => !scope || scope.includes(job.status));
-    return page(call, rows.reverse(), (job) => jobEntity(call.gl, project, pipeline, job));
+    return page(call, rows.toReversed(), (job) => jobEntity(call.gl, project, pipeline, job));
   },
 });
 

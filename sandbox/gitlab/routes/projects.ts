@@ -27,7 +27,7 @@ function list(call: Call): Project[] {
   return call.gl.state.projects
     .filter((project) => canSeeProject(project, user) && levelOf(project, user) >= level)
     .filter((project) => search === undefined || project.path.toLowerCase().includes(search))
-    .sort((a, b) => b.id - a.id);
+    .toSorted((a, b) => b.id - a.id);
 }
 
 const ROLES = ['no_one_allowed', 'developer', 'maintainer', 'owner'] as const;

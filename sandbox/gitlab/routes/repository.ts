@@ -89,7 +89,7 @@ export const repositoryRoutes: Route[] = [
       ]);
       return ok({
         commit: head && commits.length > 0 ? commitEntity(call.gl, project, head) : null,
-        commits: commits.reverse().map((one) => commitEntity(call.gl, project, one)),
+        commits: commits.toReversed().map((one) => commitEntity(call.gl, project, one)),
         diffs: files.map(diffEntity),
         compare_timeout: false,
         compare_same_ref: from === to,

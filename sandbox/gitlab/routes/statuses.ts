@@ -17,7 +17,7 @@ import { ACCESS } from '../state/access-levels.ts';
 import type { CommitStatus, Project, User } from '../state/types.ts';
 
 const STATES = ['pending', 'running', 'success', 'failed', 'canceled', 'skipped'] as const;
-const ENDED: readonly string[] = ['success', 'failed', 'canceled', 'skipped'];
+const ENDED: ReadonlySet<string> = new Set(['success', 'failed', 'canceled', 'skipped']);
 /** GitLab's limit of names, contexts and descriptions. */
 const MAX_TEXT = 255;
 /** State machine events in GitLab's words, for the 400 of a repeated state. */
@@ -105,9 +105,9 @@ async function post(call: Call): Promise<CommitStatus> {
     throw badRequest(`Cannot transition status via :${EVENT[state]} from :${state}`);
   }
   const now = call.gl.now();
-  const ended = ENDED.includes(state);
+  const ended = ENDED.has(state);
   const status: CommitStatus = {
-    id: last && !ENDED.includes(last.status) ? last.id : call.gl.state.nextId('status'),
+    id: last && !ENDED.has(last.status) ? last.id : call.gl.state.nextId('status'),
     sha,
     ref,
     name,
@@ -133,7 +133,7 @@ function follow(call: Call, project: Project, pipeline: PipelineRecord, before: 
   const after = effectiveStatus(project, pipeline);
   if (pipeline.spec.source === 'external') {
     pipeline.status = after;
-    pipeline.finishedAt = ENDED.includes(after) ? gl.now() : null;
+    pipeline.finishedAt = ENDED.has(after) ? gl.now() : null;
   }
   gl.background.run('commit status', async () => {
     if (after !== before || pipeline.spec.source === 'external') {

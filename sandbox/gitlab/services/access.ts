@@ -66,5 +66,5 @@ export function membersOf(gl: Instance, project: Project): { user: User; level: 
   return [...project.members.entries()]
     .map(([id, level]) => ({ user: findUser(gl.state, id), level }))
     .filter((member): member is { user: User; level: number } => member.user !== undefined)
-    .sort((a, b) => a.user.id - b.user.id);
+    .toSorted((a, b) => a.user.id - b.user.id);
 }

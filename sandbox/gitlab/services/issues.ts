@@ -1,11 +1,9 @@
-/** Creating issues, and closing them by `Closes #n`. */
+/** Creating issues. */
 import type { Instance } from '../instance.ts';
 import { fireIssue } from '../hooks/events.ts';
-import { findIssue } from '../state/state.ts';
 import { ACCESS } from '../state/access-levels.ts';
 import type { Issue, Project, User } from '../state/types.ts';
 import { levelOf } from './access.ts';
-import { changeState } from './issuables.ts';
 import { labelIds, recordLabelEvents } from './labels.ts';
 import { extractQuickActions, runQuickActions } from './quick-actions.ts';
 
@@ -59,29 +57,4 @@ export async function createIssue(
   fireIssue(gl, issue, author, 'open');
   await runQuickActions(gl, project, issue, author, commands, { headSha: undefined });
   return issue;
-}
-
-/** GitLab's closing pattern, without cross-project references. */
-const CLOSING =
-  /\b(?:clos(?:e[sd]?|ing)|fix(?:e[sd]|ing)?|resolv(?:e[sd]?|ing)|implement(?:s|ed|ing)?):?\s+((?:#\d+(?:\s*,\s*(?:and\s+)?|\s+and\s+)?)+)/gi;
-
-/** Numbers of the issues a text closes, e.g. `Closes #1, #2`. */
-export function closingNumbers(text: string): number[] {
-  const found = [...text.matchAll(CLOSING)].flatMap((match) =>
-    [...(match[1] ?? '').matchAll(/#(\d+)/g)].map((number) => Number(number[1])),
-  );
-  return [...new Set(found)];
-}
-
-/** Closes the open issues a text names. */
-export async function closeByText(
-  gl: Instance,
-  project: Project,
-  user: User,
-  text: string,
-): Promise<void> {
-  for (const iid of closingNumbers(text)) {
-    const issue = findIssue(project, iid);
-    if (issue?.state === 'opened') await changeState(gl, issue, user, 'close');
-  }
 }

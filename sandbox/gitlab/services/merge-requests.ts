@@ -37,6 +37,7 @@ export async function createMergeRequest(
   input: NewMergeRequest,
 ): Promise<MergeRequest> {
   const { text, commands } = extractQuickActions(input.description ?? '');
+  const description = input.description == null ? null : text;
   const version = await firstVersion(gl, project, input);
   const twin = project.mergeRequests.find(
     (mr) =>
@@ -48,14 +49,39 @@ export async function createMergeRequest(
     const why = `Another open merge request already exists for this source branch: !${twin.iid}`;
     throw conflict([why]);
   }
+  const mr = newRecord(gl, project, author, { ...input, description }, version);
+  project.mergeRequests.push(mr);
+  project.lastActivityAt = mr.createdAt;
+  recordLabelEvents(gl, mr, author, mr.labelIds, 'add');
+  await runQuickActions(gl, project, mr, author, commands, { headSha: undefined });
+  gl.background.run(
+    'prepare merge request',
+    async () => {
+      mr.preparedAt = gl.now();
+      await checkMergeability(project, mr);
+      await fireMergeRequest(gl, mr, author, 'open');
+      await pipelineOfMergeRequest(gl, project, author, mr);
+    },
+    gl.mergeCheckMs,
+  );
+  return mr;
+}
+
+function newRecord(
+  gl: Instance,
+  project: Project,
+  author: User,
+  input: NewMergeRequest,
+  version: MrVersion,
+): MergeRequest {
   const now = gl.now();
-  const mr: MergeRequest = {
+  return {
     kind: 'merge_request',
     id: gl.state.nextId('mergeRequest'),
     iid: project.mergeRequests.length + 1,
     projectId: project.id,
     title: input.title,
-    description: input.description == null ? null : text,
+    description: input.description ?? null,
     state: 'opened',
     authorId: author.id,
     assigneeIds: input.assigneeIds ?? [],
@@ -89,21 +115,6 @@ export async function createMergeRequest(
     mergeCommitSha: null,
     mergeError: null,
   };
-  project.mergeRequests.push(mr);
-  project.lastActivityAt = now;
-  recordLabelEvents(gl, mr, author, mr.labelIds, 'add');
-  await runQuickActions(gl, project, mr, author, commands, { headSha: undefined });
-  gl.background.run(
-    'prepare merge request',
-    async () => {
-      mr.preparedAt = gl.now();
-      await checkMergeability(project, mr);
-      await fireMergeRequest(gl, mr, author, 'open');
-      await pipelineOfMergeRequest(gl, project, author, mr);
-    },
-    gl.mergeCheckMs,
-  );
-  return mr;
 }
 
 async function firstVersion(

@@ -6,11 +6,10 @@ import { headSha, userOf } from '../state/state.ts';
 import { ZERO_SHA } from '../state/access-levels.ts';
 import type { MergeRequest, Project, User } from '../state/types.ts';
 import { canChangeBranch } from './access.ts';
-import { closeByText } from './issues.ts';
+import { closeByText } from './closing.ts';
 import { detailedMergeStatus } from './mergeability.ts';
 import { addSystemNote } from './note-records.ts';
 import { effectiveStatus, headPipelineOf } from './pipeline-list.ts';
-import { afterPush } from './pushes.ts';
 
 export interface MergeRequestOptions {
   /** Merge when the pipeline succeeds, when one is running. */
@@ -81,12 +80,12 @@ async function mergeNow(
   }
   await markMerged(gl, project, mr, user, outcome.sha);
   const ref = `refs/heads/${mr.targetBranch}`;
-  await afterPush(gl, project, user, [{ ref, before: outcome.before, after: outcome.sha }]);
+  await gl.workers.afterPush(project, user, [{ ref, before: outcome.before, after: outcome.sha }]);
   if (mr.removeSourceBranch) {
     const source = `refs/heads/${mr.sourceBranch}`;
     const before = headSha(mr);
     if (await updateRef(project.gitDir, source, ZERO_SHA, before)) {
-      await afterPush(gl, project, user, [{ ref: source, before, after: ZERO_SHA }]);
+      await gl.workers.afterPush(project, user, [{ ref: source, before, after: ZERO_SHA }]);
     }
   }
   return { ok: true, waiting: false };

@@ -7,7 +7,7 @@ import type { CommitStatus, MergeRequest, Project } from '../state/types.ts';
 /** Newest first, children included. */
 export function pipelinesOf(gl: Instance, project: Project): PipelineRecord[] {
   const run = gl.ci?.list(project.id) ?? [];
-  return [...run, ...project.externalPipelines].sort((a, b) => b.id - a.id);
+  return [...run, ...project.externalPipelines].toSorted((a, b) => b.id - a.id);
 }
 
 export function findPipeline(

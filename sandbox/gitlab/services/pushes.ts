@@ -1,20 +1,14 @@
 /** What follows a push, a commit by API or a merge: hooks, merge request versions, pipelines. */
-import type { Instance } from '../instance.ts';
+import type { Instance, RefChange } from '../instance.ts';
 import { isAncestor, log } from '../git/read.ts';
 import { firePush } from '../hooks/events.ts';
 import { headSha } from '../state/state.ts';
 import { ZERO_SHA } from '../state/access-levels.ts';
 import type { Project, User } from '../state/types.ts';
-import { closeByText } from './issues.ts';
+import { closeByText } from './closing.ts';
 import { markMerged } from './merge.ts';
 import { refreshMergeRequest, scheduleMergeCheck } from './merge-requests.ts';
 import { pipelineOfPush } from './pipelines.ts';
-
-export interface RefChange {
-  ref: string;
-  before: string;
-  after: string;
-}
 
 /** A push of more refs than this fires no push hooks at all (`push_event_hooks_limit`, §1.3). */
 const PUSH_HOOKS_LIMIT = 3;
