@@ -132,16 +132,26 @@ async function receive(
     ? 'You are not allowed to push code to protected branches on this project.'
     : '';
   const before = await allRefs(project.gitDir);
-  await pipeGit(project, 'git-receive-pack', request, response, pack, { SANDBOX_REFUSE: why });
-  const after = await allRefs(project.gitDir);
-  const changes: RefChange[] = wanted
-    .map(({ ref }) => ({
-      ref,
-      before: before.get(ref) ?? ZERO_SHA,
-      after: after.get(ref) ?? ZERO_SHA,
-    }))
-    .filter((change) => change.before !== change.after);
-  if (changes.length > 0) await gl.workers.afterPush(project, user, changes);
+  // The client hears the end only when the push is followed up, as with GitLab's post-receive.
+  await pipeGit(
+    project,
+    'git-receive-pack',
+    request,
+    response,
+    pack,
+    { SANDBOX_REFUSE: why },
+    async () => {
+      const after = await allRefs(project.gitDir);
+      const changes: RefChange[] = wanted
+        .map(({ ref }) => ({
+          ref,
+          before: before.get(ref) ?? ZERO_SHA,
+          after: after.get(ref) ?? ZERO_SHA,
+        }))
+        .filter((change) => change.before !== change.after);
+      if (changes.length > 0) await gl.workers.afterPush(project, user, changes);
+    },
+  );
 }
 
 /** The ref updates at the head of a push, in pkt-line format: `<old> <new> <ref>\0<capabilities>`. */
@@ -177,6 +187,7 @@ function pipeGit(
   response: Response,
   input: Readable | Buffer | null,
   env: Record<string, string>,
+  beforeEnd: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   const mode = input === null ? ['--stateless-rpc', '--advertise-refs'] : ['--stateless-rpc'];
   const protocol = request.headers['git-protocol'];
@@ -193,8 +204,9 @@ function pipeGit(
     child.on('error', reject);
     child.stdout.on('data', (chunk: Buffer) => response.write(chunk));
     child.on('close', () => {
-      response.end();
-      resolve();
+      beforeEnd()
+        .finally(() => response.end())
+        .then(resolve, reject);
     });
   });
 }
