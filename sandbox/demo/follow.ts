@@ -5,12 +5,14 @@ const POLL_MS = 250;
 
 export interface Client {
   get<T>(path: string): Promise<T>;
+  /** An answer that is no JSON, such as a job's log. */
+  text(path: string): Promise<string>;
   send<T>(method: 'POST' | 'PUT', path: string, body: unknown): Promise<T>;
 }
 
 /** A client of GitLab's REST API with a person's token. */
 export function createClient(url: string, token: string): Client {
-  const call = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+  const call = async (method: string, path: string, body?: unknown): Promise<string> => {
     const response = await fetch(`${url}/api/v4${path}`, {
       method,
       headers: { 'PRIVATE-TOKEN': token, 'Content-Type': 'application/json' },
@@ -18,12 +20,14 @@ export function createClient(url: string, token: string): Client {
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
-    return JSON.parse(text === '' ? 'null' : text);
+    return text;
   };
+  const json = <T>(text: string): T => JSON.parse(text === '' ? 'null' : text) as T;
   return {
-    get: async <T>(path: string) => (await call('GET', path)) as T,
+    get: async <T>(path: string) => json<T>(await call('GET', path)),
+    text: (path) => call('GET', path),
     send: async <T>(method: string, path: string, body: unknown) =>
-      (await call(method, path, body)) as T,
+      json<T>(await call(method, path, body)),
   };
 }
 
@@ -121,7 +125,7 @@ async function narratePipeline(
   await until('result of the agent', async () => {
     const [job] = await client.get<Job[]>(`${base}/pipelines/${child.id}/jobs`);
     if (!job) return null;
-    const trace = await client.get<string>(`${base}/jobs/${job.id}/trace`).catch(() => '');
+    const trace = await client.text(`${base}/jobs/${job.id}/trace`).catch(() => '');
     agent.note(lastLine(trace) ?? job.status);
     return ['success', 'failed', 'canceled'].includes(job.status) ? job : null;
   });
@@ -162,7 +166,7 @@ async function verdictOf(client: Client, base: string, iid: number): Promise<str
 async function testSummary(client: Client, base: string, pipeline: number): Promise<string | null> {
   const [job] = await client.get<Job[]>(`${base}/pipelines/${pipeline}/jobs`);
   if (!job) return null;
-  const trace = await client.get<string>(`${base}/jobs/${job.id}/trace`).catch(() => '');
+  const trace = await client.text(`${base}/jobs/${job.id}/trace`).catch(() => '');
   const passed = /^ℹ pass (\d+)/m.exec(trace)?.[1];
   const failed = /^ℹ fail (\d+)/m.exec(trace)?.[1];
   if (passed === undefined) return null;

@@ -9,7 +9,7 @@ const EDGES = new Set(['.pre', '.post']);
 
 const Header = z.looseObject({
   spec: z.looseObject({
-    inputs: z.record(z.string(), z.looseObject({ default: z.unknown() }).nullable()),
+    inputs: z.record(z.string(), z.looseObject({ default: z.unknown().optional() }).nullable()),
   }),
 });
 
