@@ -1,0 +1,260 @@
+/**
+ * Whole-bot conversations: a sandbox GitLab with people, CI and a scripted model, the bot beside it, and
+ * stories that play on one issue each. A story fails when the bot wrote something nobody asserted.
+ */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import pino from 'pino';
+import { parse, stringify } from 'yaml';
+import { readEnv, type Config } from '../../bot/config/env.ts';
+import { projectHookToken } from '../../bot/forge/gitlab/webhooks.ts';
+import { startBot, type Bot, type Role } from '../../bot/main.ts';
+import type { Settings } from '../../schema/wire/settings.ts';
+import type { SandboxOptions } from '../../sandbox/gitlab/instance.ts';
+import { ACCESS } from '../../sandbox/gitlab/state/access-levels.ts';
+import type { Project } from '../../sandbox/gitlab/state/types.ts';
+import type { CiEngineOptions } from '../../sandbox/ci/contract.ts';
+import { loadScripts } from '../../sandbox/model/scripts.ts';
+import type { Script } from '../../sandbox/model/types.ts';
+import { freePort, startWorld, type World } from '../../sandbox/world.ts';
+import { createStory, type Story, type StoryOptions } from './one-story.ts';
+import { until } from './until.ts';
+
+export const ROOT = path.resolve(import.meta.dirname, '../..');
+const SECRET = 'stories-webhook-secret-of-32-chars';
+const SETTLE_MS = 20_000;
+
+export interface StageOptions {
+  /** PostgreSQL; default: an embedded database of the stage's own. */
+  databaseUrl?: string;
+  /** Changes to config/settings.yaml. */
+  settings?: (settings: Settings) => void;
+  gitlab?: Partial<SandboxOptions>;
+  ci?: Partial<CiEngineOptions>;
+  /** Bot processes in this one: default one with role `all`. The first one gets the hooks. */
+  roles?: Role[];
+}
+
+export type PersonName = keyof World['people'];
+
+export interface Stage {
+  world: World;
+  /** The sample with a test job that takes no time: where stories play unless they say otherwise. */
+  light: Project;
+  bots: Bot[];
+  botUrls: string[];
+  config: Config;
+  /** Everything the bots logged, unredacted, one JSON object a line. */
+  log: string[];
+  /** A further project like the sample, with files added, replaced or (null) left out. */
+  project(path: string, files?: Record<string, string | null>): Promise<Project>;
+  /** Answers of the model for conversations whose first message holds `about`. */
+  script(about: string, script: Omit<Script, 'name' | 'matches'>): void;
+  rest(person: PersonName, method: string, path: string, body?: unknown): Promise<unknown>;
+  rows<Row>(text: string, params?: readonly unknown[]): Promise<Row[]>;
+  /** Resolves when no hook is under way and no delivery or effect is due, leased or waiting. */
+  settled(): Promise<void>;
+  /** Plays a story and fails when a note of the bot was not asserted. */
+  tell(title: string, options: StoryOptions, play: (story: Story) => Promise<void>): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The job program, bundled into a folder. */
+export async function buildJob(dir: string): Promise<string> {
+  await promisify(execFile)(process.execPath, [path.join(ROOT, 'jobs/build.mjs'), dir]);
+  return dir;
+}
+
+/** What a stage hands to the bot's environment, and the world it talks to. */
+export interface Scene {
+  dir: string;
+  world: World;
+  port: number;
+  /** Scripts asked before the shipped ones; tests add theirs. */
+  scripts: Script[];
+  env: Record<string, string>;
+}
+
+/** A world with its job program and the environment of a bot that listens on a free port. */
+export async function startScene(options: StageOptions): Promise<Scene> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'autodev-story-'));
+  const port = await freePort();
+  const scripts: Script[] = await loadScripts(path.join(ROOT, 'sandbox/model/scripts'));
+  const world = await startWorld({
+    dir,
+    jobDir: await buildJob(path.join(dir, 'job')),
+    template: readFileSync(path.join(ROOT, 'ci-templates/autodev.yml'), 'utf8'),
+    botUrl: `http://127.0.0.1:${port}`,
+    scripts,
+    gitlab: { autoDisableHooks: false, ...options.gitlab },
+    ci: { concurrency: 8, ...options.ci },
+  });
+  const env: Record<string, string> = {
+    ...world.botEnv,
+    AUTODEV_WEBHOOK_SECRET: SECRET,
+    AUTODEV_HOST: '127.0.0.1',
+    AUTODEV_DATA_DIR: path.join(dir, 'data'),
+    PORT: String(port),
+    ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+  };
+  if (options.settings) env['AUTODEV_SETTINGS'] = settingsFile(dir, options.settings);
+  await createHook(world, world.project, `http://127.0.0.1:${port}`);
+  return { dir, world, port, scripts, env };
+}
+
+/** Starts a world and a bot in this process, hooks in place. */
+export async function startStage(options: StageOptions = {}): Promise<Stage> {
+  const scene = await startScene(options);
+  const { world, env, scripts } = scene;
+  const log: string[] = [];
+  const bots: Bot[] = [];
+  const botUrls: string[] = [];
+  const config = configOf(env);
+  for (const [index, role] of (options.roles ?? ['all' as const]).entries()) {
+    const port = index === 0 ? scene.port : await freePort();
+    const own = { ...config, port };
+    bots.push(await startBot(own, role, pino({ level: 'debug' }, { write: (l) => log.push(l) })));
+    botUrls.push(`http://127.0.0.1:${port}`);
+  }
+  const rest = restOf(world);
+  const db = (bots[0] as Bot).store;
+  const stage: Stage = {
+    world,
+    light: await createProject(world, scene.port, 'stories/light', {}),
+    bots,
+    botUrls,
+    config,
+    log,
+    rest,
+    rows: (text, params) => db.query(text, params),
+    project: (name, files = {}) => createProject(world, scene.port, name, files),
+    script: (about, script) => {
+      const first = (messages: Parameters<Script['matches']>[0]['messages']): string =>
+        messages.find((message) => message.role === 'user')?.text ?? '';
+      scripts.unshift({
+        name: about,
+        matches: ({ messages }) => first(messages).includes(about),
+        ...script,
+      });
+    },
+    settled: async () => {
+      await until(
+        async () => (await world.gitlab.hooksIdle(), (await openWork(db)) === 0),
+        SETTLE_MS,
+        'the bot to have nothing to do',
+      );
+    },
+    tell: async (title, storyOptions, play) => {
+      const story = await createStory(stage, title, storyOptions);
+      try {
+        await play(story);
+        await story.over();
+      } catch (error) {
+        throw new Error(`${String(error)}\n${await story.transcript()}`, { cause: error });
+      }
+    },
+    close: async () => {
+      for (const bot of bots.toReversed()) await bot.close();
+      await world.close();
+      rmSync(scene.dir, { recursive: true, force: true, maxRetries: 3 });
+    },
+  };
+  return stage;
+}
+
+async function openWork(db: Bot['store']): Promise<number> {
+  const [row] = await db.query<{ open: number }>(
+    `select (select count(*) from deliveries where state = 'new')
+       + (select count(*) from effects where state = 'pending') as open`,
+  );
+  return row?.open ?? 0;
+}
+
+export function configOf(env: Record<string, string>): Config {
+  const result = readEnv(env);
+  if (!result.ok) throw new Error(JSON.stringify(result.problems));
+  return result.config;
+}
+
+function settingsFile(dir: string, change: (settings: Settings) => void): string {
+  const settings = parse(readFileSync(path.join(ROOT, 'config/settings.yaml'), 'utf8')) as Settings;
+  change(settings);
+  const file = path.join(dir, 'settings.yaml');
+  writeFileSync(file, stringify(settings));
+  return file;
+}
+
+function restOf(world: World): Stage['rest'] {
+  return async (person, method, where, body) => {
+    const response = await fetch(`${world.gitlab.url}/api/v4${where}`, {
+      method,
+      headers: {
+        'PRIVATE-TOKEN': world.people[person].token,
+        'Content-Type': 'application/json',
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${where} answered ${response.status}: ${text}`);
+    return text === '' ? null : (JSON.parse(text) as unknown);
+  };
+}
+
+async function createHook(world: World, project: Project, botUrl: string): Promise<void> {
+  await restOf(world)('autodev', 'POST', `/projects/${project.id}/hooks`, {
+    url: `${botUrl}/webhooks/gitlab`,
+    token: projectHookToken(SECRET, project.id),
+    push_events: false,
+    issues_events: true,
+    confidential_issues_events: true,
+    note_events: true,
+    confidential_note_events: true,
+    merge_requests_events: true,
+    pipeline_events: true,
+  });
+}
+
+async function createProject(
+  world: World,
+  port: number,
+  name: string,
+  files: Record<string, string | null>,
+): Promise<Project> {
+  const { people, gitlab } = world;
+  const folder = await filesOf(world.project);
+  const ci = folder['.gitlab-ci.yml'] ?? '';
+  folder['.gitlab-ci.yml'] = ci.replace(/^ {4}- npm test .*$/m, '    - test -f package.json');
+  const merged = Object.entries({ ...folder, ...files });
+  const project = await gitlab.api.createProject({
+    path: name,
+    visibility: 'public',
+    owner: people.dana.user,
+    files: Object.fromEntries(
+      merged.flatMap(([file, text]) => (text === null ? [] : [[file, text]])),
+    ),
+  });
+  gitlab.api.addMember(project, people.sam.user, ACCESS.developer);
+  gitlab.api.addMember(project, people.lee.user, ACCESS.developer);
+  gitlab.api.addMember(project, people.rita.user, ACCESS.reporter);
+  gitlab.api.addMember(project, people.gus.user, ACCESS.guest);
+  gitlab.api.addMember(project, people.autodev.user, ACCESS.maintainer);
+  await createHook(world, project, `http://127.0.0.1:${port}`);
+  return project;
+}
+
+/** The files of a project's default branch. */
+async function filesOf(project: Project): Promise<Record<string, string>> {
+  const git = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('git', ['--git-dir', project.gitDir, ...args])).stdout;
+  const names = (await git('ls-tree', '-r', '--name-only', project.defaultBranch))
+    .trim()
+    .split('\n');
+  const entries = names.map(async (file) => [
+    file,
+    await git('show', `${project.defaultBranch}:${file}`),
+  ]);
+  return Object.fromEntries(await Promise.all(entries)) as Record<string, string>;
+}
