@@ -19,16 +19,22 @@ import { createApp, createHttpServer } from './http/app.ts';
 import { createIdTokenVerifier } from './http/id-tokens.ts';
 import { openForge, openMigratedStore, secretsOf, VERSION, watchSigning } from './parts.ts';
 import { openQueue, type Queue } from './queue/queue.ts';
-import { newLeaseOwner } from './store/lease-owner.ts';
+import { newLeaseOwner } from './store/leases.ts';
+import type { Db } from './store/db.ts';
 import type { Store } from './store/store.ts';
 import { startWorker } from './worker/worker.ts';
 import type { Settings } from '../schema/wire/settings.ts';
+
+/** Requests still open this long after the bot was told to stop are cut off. */
+const DRAIN_MS = 15_000;
 
 export type Role = 'web' | 'worker' | 'all';
 
 export interface Bot {
   /** Where it listens; null for a pure worker. */
   url: string | null;
+  /** The database it works on, for whoever runs it in the same process. */
+  store: Db;
   /** Drains and stops everything; at most about 20 seconds. */
   close(): Promise<void>;
 }
@@ -89,6 +95,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
         });
   return {
     url: web?.url ?? null,
+    store,
     close: async () => {
       await Promise.all([web?.close(), worker?.close()]);
       signing.stop();
@@ -138,7 +145,10 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();
+      // A model's answer may stream for minutes: the agent asks again after the restart.
+      const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
+      clearTimeout(late);
     },
   };
 }

@@ -80,7 +80,7 @@ export async function openChange(context: EffectContext<'open_change'>): Promise
     const opened = await write.openChange(repo.projectId, {
       sourceBranch: run.branch,
       targetBranch: run.context.defaultBranch,
-      title: changeTitle(run, effect.draft),
+      title: changeTitle(run),
       description: changeDescription(run, attempt, deps.forgeHost),
       labels: [LABEL],
       draft: effect.draft,

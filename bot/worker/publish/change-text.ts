@@ -29,9 +29,10 @@ export function commitMessage(run: Run, attempt: Attempt): string {
   return `${title}\n\nIssue: #${run.target.iid}\n${attemptTrailer(attempt)}\n`;
 }
 
-export function changeTitle(run: Run, draft: boolean): string {
+/** The title; the forge marks drafts itself. */
+export function changeTitle(run: Run): string {
   const title = neutraliseTitle(run.context.title, TITLE_CHARS);
-  return `${draft ? 'Draft: ' : ''}[AutoDev] ${title} (#${run.target.iid})`;
+  return `[AutoDev] ${title} (#${run.target.iid})`;
 }
 
 /** Hidden marker of the change's description. */
