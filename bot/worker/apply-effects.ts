@@ -9,11 +9,13 @@ import type { Db } from '../store/db.ts';
 import { insertDelivery } from '../store/deliveries.ts';
 import {
   claimEffect,
+  renewEffect,
   retryEffect,
   settleEffect,
   startEffect,
   type EffectRow,
 } from '../store/effects.ts';
+import { newLeaseOwner } from '../store/leases.ts';
 import { repoById, type RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
 import { commitChanges, openChange } from './effects/changes.ts';
@@ -21,8 +23,8 @@ import { LeaseLost, type EffectContext } from './effects/context.ts';
 import { react, reply, statusComment } from './effects/notes.ts';
 import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
 import { applyReceipt } from './effects/receipts.ts';
+import { LEASE_SECONDS, whileLeased } from './lease.ts';
 
-const LEASE_SECONDS = 120;
 /** A lost answer is looked into after this long, when the write has landed or never will. */
 const AMBIGUOUS_SECONDS = 5;
 const MAX_DELAY_SECONDS = 120;
@@ -52,8 +54,16 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */
 export async function applyEffect(id: number, deps: WorkerDeps): Promise<void> {
-  const row = await claimEffect(deps.db, id, deps.owner, LEASE_SECONDS);
+  const row = await claimEffect(deps.db, id, newLeaseOwner(), LEASE_SECONDS);
   if (!row) return;
+  await whileLeased(
+    () => renewEffect(deps.db, id, row.fence, LEASE_SECONDS),
+    () => applyClaimed(row, deps),
+  );
+}
+
+async function applyClaimed(row: EffectRow, deps: WorkerDeps): Promise<void> {
+  const { id } = row;
   const repo = await repoById(deps.db, row.repoId);
   if (!repo) throw new Error(`effect ${id} belongs to project ${row.repoId}, which does not exist`);
   await deps.failpoint(`${row.kind}.claimed`);

@@ -24,8 +24,13 @@ export class DecisionConflict extends Error {
   }
 }
 
+/** A delivery with the name of the claim under which it is worked on. */
+export interface ClaimedDelivery extends DeliveryRow {
+  owner: string;
+}
+
 export interface DecisionContext {
-  delivery: DeliveryRow;
+  delivery: ClaimedDelivery;
   event: Event;
   snapshot: Snapshot;
   scope: Scope;
@@ -55,7 +60,7 @@ export async function commitDecision(
       targetIid: scope.target.iid,
       entry: auditEntry(decision, context),
     });
-    const settled = await settleDelivery(db, delivery.id, deps.owner, {
+    const settled = await settleDelivery(db, delivery.id, delivery.owner, {
       state: 'done',
       reason: decision.reasons.join('; ').slice(0, 1000),
     });

@@ -23,8 +23,6 @@ export interface WorkerDeps {
   forgeHost: string;
   /** Values that must never be published. */
   ownSecrets: readonly string[];
-  /** Name of this process in leases. */
-  owner: string;
   log: Logger;
   now: () => Date;
   /** Does nothing in a real installation; fault tests stop the process here. */

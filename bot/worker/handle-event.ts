@@ -11,16 +11,16 @@ import { parseJsonBody } from '../forge/payload.ts';
 import { attemptById } from '../store/attempts.ts';
 import {
   claimDelivery,
+  renewDelivery,
   retryDelivery,
   settleDelivery,
-  type DeliveryRow,
 } from '../store/deliveries.ts';
-import { commitDecision, DecisionConflict } from './commit-decision.ts';
+import { newLeaseOwner } from '../store/leases.ts';
+import { commitDecision, DecisionConflict, type ClaimedDelivery } from './commit-decision.ts';
 import type { WorkerDeps } from './deps.ts';
+import { LEASE_SECONDS, whileLeased } from './lease.ts';
 import { takeSnapshot } from './take-snapshot.ts';
 
-/** How long one process may work on a delivery before another may take it over. */
-const LEASE_SECONDS = 60;
 /** Decisions that lost a race are taken again on a fresh snapshot, this often at once. */
 const CONFLICT_TRIES = 5;
 /** Tries of one delivery over time; with the longest wait below that is about half an hour. */
@@ -29,8 +29,17 @@ const MAX_DELAY_SECONDS = 120;
 
 /** Handles one delivery if it is due and free; safe to call twice and from many processes. */
 export async function handleDelivery(id: string, deps: WorkerDeps): Promise<void> {
-  const delivery = await claimDelivery(deps.db, id, deps.owner, LEASE_SECONDS);
+  const owner = newLeaseOwner();
+  const delivery = await claimDelivery(deps.db, id, owner, LEASE_SECONDS);
   if (!delivery) return;
+  await whileLeased(
+    () => renewDelivery(deps.db, id, owner, LEASE_SECONDS),
+    () => handleClaimed({ ...delivery, owner }, deps),
+  );
+}
+
+async function handleClaimed(delivery: ClaimedDelivery, deps: WorkerDeps): Promise<void> {
+  const { id } = delivery;
   await deps.failpoint('delivery.claimed');
   const log = deps.log.child({ delivery: id, event: delivery.eventName });
   try {
@@ -43,7 +52,7 @@ export async function handleDelivery(id: string, deps: WorkerDeps): Promise<void
 }
 
 /** What became of it in one line; null when another process had settled it. */
-async function process(delivery: DeliveryRow, deps: WorkerDeps): Promise<string | null> {
+async function process(delivery: ClaimedDelivery, deps: WorkerDeps): Promise<string | null> {
   const event = await readEvent(delivery, deps);
   if ('unreadable' in event) {
     await settle(delivery, 'ignored', event.unreadable, deps);
@@ -73,7 +82,7 @@ async function process(delivery: DeliveryRow, deps: WorkerDeps): Promise<string 
 
 /** The event of a delivery: a forge's payload normalised, or one of the bot's own with its result. */
 async function readEvent(
-  delivery: DeliveryRow,
+  delivery: ClaimedDelivery,
   deps: WorkerDeps,
 ): Promise<Event | { unreadable: string }> {
   switch (delivery.source) {
@@ -99,16 +108,23 @@ async function ownEvent(
 }
 
 async function settle(
-  delivery: DeliveryRow,
+  delivery: ClaimedDelivery,
   state: 'ignored' | 'parked',
   reason: string,
   deps: WorkerDeps,
 ): Promise<void> {
-  await settleDelivery(deps.db, delivery.id, deps.owner, { state, reason: reason.slice(0, 1000) });
+  await settleDelivery(deps.db, delivery.id, delivery.owner, {
+    state,
+    reason: reason.slice(0, 1000),
+  });
 }
 
 /** Waits longer each time, or as long as the forge asks; gives up visibly, never silently. */
-async function postpone(delivery: DeliveryRow, error: unknown, deps: WorkerDeps): Promise<void> {
+async function postpone(
+  delivery: ClaimedDelivery,
+  error: unknown,
+  deps: WorkerDeps,
+): Promise<void> {
   const reason = error instanceof Error ? error.message : String(error);
   const final = error instanceof ForgeError && ['denied', 'invalid'].includes(error.kind);
   if (final || delivery.attempts >= MAX_TRIES) {
@@ -120,7 +136,7 @@ async function postpone(delivery: DeliveryRow, error: unknown, deps: WorkerDeps)
     Math.max(2 ** Math.min(delivery.attempts, 7), asked),
     Math.max(MAX_DELAY_SECONDS, asked),
   );
-  await retryDelivery(deps.db, delivery.id, deps.owner, {
+  await retryDelivery(deps.db, delivery.id, delivery.owner, {
     delaySeconds,
     reason: reason.slice(0, 1000),
   });

@@ -131,15 +131,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     rest,
     rows: (text, params) => db.query(text, params),
     project: (name, files = {}) => createProject(world, scene.port, name, files),
-    script: (about, script) => {
-      const first = (messages: Parameters<Script['matches']>[0]['messages']): string =>
-        messages.find((message) => message.role === 'user')?.text ?? '';
-      scripts.unshift({
-        name: about,
-        matches: ({ messages }) => first(messages).includes(about),
-        ...script,
-      });
-    },
+    script: (about, script) => addScript(scripts, about, script),
     settled: async () => {
       await until(
         async () => (await world.gitlab.hooksIdle(), (await openWork(db)) === 0),
@@ -165,6 +157,17 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   return stage;
 }
 
+/** Puts a script first that answers conversations whose first message holds `about`. */
+export function addScript(
+  scripts: Script[],
+  about: string,
+  script: Omit<Script, 'name' | 'matches'>,
+): void {
+  const matches: Script['matches'] = ({ messages }) =>
+    messages.find((message) => message.role === 'user')?.text.includes(about) === true;
+  scripts.unshift({ name: about, matches, ...script });
+}
+
 async function openWork(db: Bot['store']): Promise<number> {
   const [row] = await db.query<{ open: number }>(
     `select (select count(*) from deliveries where state = 'new')
@@ -187,7 +190,8 @@ function settingsFile(dir: string, change: (settings: Settings) => void): string
   return file;
 }
 
-function restOf(world: World): Stage['rest'] {
+/** Calls the sandbox's REST API as a person; throws for every answer that is no success. */
+export function restOf(world: World): Stage['rest'] {
   return async (person, method, where, body) => {
     const response = await fetch(`${world.gitlab.url}/api/v4${where}`, {
       method,
@@ -217,11 +221,12 @@ async function createHook(world: World, project: Project, botUrl: string): Promi
   });
 }
 
-async function createProject(
+/** A project like the sample, with a test job that takes no time, its members and its hook. */
+export async function createProject(
   world: World,
   port: number,
   name: string,
-  files: Record<string, string | null>,
+  files: Record<string, string | null> = {},
 ): Promise<Project> {
   const { people, gitlab } = world;
   const folder = await filesOf(world.project);
