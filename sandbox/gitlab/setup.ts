@@ -161,6 +161,7 @@ async function createProject(gl: Instance, input: NewProject): Promise<Project> 
     members: new Map([[owner.id, ACCESS.owner]]),
     labels: [],
     issues: [],
+    lastIssueIid: 0,
     mergeRequests: [],
     hooks: [],
     variables: [],

@@ -191,6 +191,46 @@ test('merging: 405 before mergeability is known, 409 on another head, then the m
   expect((await dana('PUT', `${path}/merge`, { sha })).status).toBe(405);
 });
 
+test('two merges at once: one wins, the other is 405, and there is one merge commit', async () => {
+  const { iid, sha } = await openMr();
+  await kit.gitlab.hooksIdle();
+  const merge = () => dana('PUT', `${P}/merge_requests/${iid}/merge`, { sha });
+  const answers = await Promise.all([merge(), merge(), merge()]);
+  expect(answers.map((one) => one.status).toSorted()).toEqual([200, 405, 405]);
+  const head = (await dana('GET', `${P}/repository/branches/main`)).body.commit.id;
+  const won = answers.find((one) => one.status === 200);
+  expect(won?.body.merge_commit_sha).toBe(head);
+});
+
+test('two commits at once on one branch: one wins', async () => {
+  const file = (name: string) => [{ action: 'create', file_path: name, content: 'x' }];
+  const start = { start_branch: 'main' };
+  const answers = await Promise.all(
+    ['r1', 'r2'].map((name) => commitOn('race', file(name), start)),
+  );
+  expect(answers.map((one) => one.status).toSorted()).toEqual([201, 400]);
+});
+
+test.each([
+  '-x',
+  'a..b',
+  'a b',
+  '/a',
+  'a/',
+  'a//b',
+  '.a',
+  'a.lock',
+  'a~1',
+  'a^',
+  'a:b',
+  '@{u}',
+  'HEAD',
+  '',
+])('a branch cannot be called %j', async (branch) => {
+  const answer = await bot('POST', `${P}/repository/branches`, { branch, ref: 'main' });
+  expect(answer.status).toBe(400);
+});
+
 test('drafts and conflicts are not mergeable', async () => {
   const draft = await openMr({ title: 'Draft: later' });
   const action = { action: 'update', file_path: 'README.md', content: `mine ${count}\n` };

@@ -242,6 +242,15 @@ test('pipelines by API: rights, variables, children, hooks, cancel and retry', a
   expect(all.body).toHaveLength(2);
 });
 
+test('lint: of a ref, and of a text that leaves no branch behind', async () => {
+  const ofRef = await dana('GET', `${P}/ci/lint?content_ref=main`);
+  expect(ofRef.body).toMatchObject({ valid: true, merged_yaml: 'unit: { script: [true] }\n' });
+  const before = (await dana('GET', `${P}/repository/branches`)).body;
+  const ofText = await dana('POST', `${P}/ci/lint`, { content: 'other: { script: [true] }\n' });
+  expect(ofText.body.merged_yaml).toBe('other: { script: [true] }\n');
+  expect((await dana('GET', `${P}/repository/branches`)).body).toEqual(before);
+});
+
 test('a pipeline the workflow filters out is none: no hook, no row, 400 by API', async () => {
   await kit.gitlab.hooksIdle();
   receiver.clear();

@@ -175,6 +175,14 @@ test('pages: totals, next and Link with per_page at most 100', async () => {
   expect(last.headers.get('link')).not.toMatch(/rel="next"/);
 });
 
+test('the number of a deleted issue is not given again', async () => {
+  const iid = await newIssue();
+  const root = kit.as(kit.gitlab.root.user);
+  expect((await sam('DELETE', `${P}/issues/${iid}`)).status).toBe(403);
+  expect((await root('DELETE', `${P}/issues/${iid}`)).status).toBe(204);
+  expect(await newIssue()).toBe(iid + 1);
+});
+
 test('updated_after finds what changed since', async () => {
   const iid = await newIssue();
   const { updated_at: at } = (await sam('GET', `${P}/issues/${iid}`)).body;

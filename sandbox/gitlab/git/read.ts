@@ -62,7 +62,8 @@ export function safeRevision(name: string): boolean {
 /** Full commit id of a branch, tag, ref or (short) id; a branch wins over a tag. Null: no such thing. */
 export async function resolveCommit(gitDir: string, revision: string): Promise<string | null> {
   if (!safeRevision(revision)) return null;
-  const names = [`refs/heads/${revision}`, `refs/tags/${revision}`, revision];
+  const full = /^[0-9a-f]{40}$/.test(revision);
+  const names = full ? [revision] : [`refs/heads/${revision}`, `refs/tags/${revision}`, revision];
   for (const name of names) {
     const found = await gitMaybe(gitDir, ['rev-parse', '--verify', '-q', `${name}^{commit}`]);
     if (found) return found;

@@ -167,9 +167,12 @@ export async function updateRef(
   return (await gitMaybe(gitDir, args)) !== null;
 }
 
-export function validBranchName(gitDir: string, name: string): Promise<boolean> {
-  if (!safeRevision(name)) return Promise.resolve(false);
-  return gitMaybe(gitDir, ['check-ref-format', '--branch', name]).then((found) => found !== null);
+/** The rules of `git check-ref-format --branch`. */
+export function validBranchName(name: string): boolean {
+  if (!safeRevision(name) || name === '@' || name === 'HEAD') return false;
+  // eslint-disable-next-line no-control-regex
+  if (/[\u0000-\u0020\u007F~^:?*[\\]|\.\.|@\{|\/\/|^\/|[/.]$/.test(name)) return false;
+  return !name.split('/').some((part) => part.startsWith('.') || part.endsWith('.lock'));
 }
 
 export type MergeOutcome =

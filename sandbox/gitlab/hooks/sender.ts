@@ -12,6 +12,9 @@ import { signature } from './sign.ts';
 
 /** A hook already in this many hooks' chain is blocked (`COUNT_LIMIT`). */
 const CHAIN_LIMIT = 100;
+/** Chains and log rows that are remembered; older ones are forgotten. */
+const MAX_CHAINS = 10_000;
+const MAX_LOGS = 1000;
 /** Bytes of a receiver's answer that are kept. */
 const KEPT_RESPONSE = 8 * 1024;
 /** GitLab's `REQUEST_BODY_SIZE_LIMIT`. */
@@ -75,6 +78,7 @@ export function createHookSender(options: HookSenderOptions): HookSender {
       createdAt: clock().toISOString(),
     };
     hook.logs.push(log);
+    if (hook.logs.length > MAX_LOGS) hook.logs.shift();
     // Redirects count as success too (`response_category`).
     settle(options, hook, /^[23]\d\d$/.test(answer.responseStatus));
     return log;
@@ -85,7 +89,7 @@ export function createHookSender(options: HookSenderOptions): HookSender {
     const uuid = cause.getStore() ?? randomUUID();
     const chain = chains.get(uuid) ?? new Set<number>();
     if (chain.has(hook.id) || chain.size >= CHAIN_LIMIT) return null;
-    chains.set(uuid, chain.add(hook.id));
+    remember(chains, uuid, chain.add(hook.id));
     return uuid;
   };
 
@@ -118,6 +122,12 @@ export function createHookSender(options: HookSenderOptions): HookSender {
       }
     },
   };
+}
+
+function remember(chains: Map<string, Set<number>>, uuid: string, chain: Set<number>): void {
+  chains.set(uuid, chain);
+  const [oldest] = chains.keys();
+  if (chains.size > MAX_CHAINS && oldest !== undefined) chains.delete(oldest);
 }
 
 function alertStatusOf({ autoDisable, clock }: HookSenderOptions, hook: Hook) {

@@ -40,7 +40,7 @@ async function create(call: Call): Promise<unknown> {
   const user = needUser(call);
   const name = call.input.need('branch');
   const ref = call.input.need('ref');
-  if (!(await validBranchName(project.gitDir, name))) throw badRequest('Branch name is invalid');
+  if (!validBranchName(name)) throw badRequest('Branch name is invalid');
   if (!canChangeBranch(project, user, name, 'push')) throw forbidden();
   if (await branchHead(project.gitDir, name)) throw badRequest('Branch already exists');
   const sha = await resolveCommit(project.gitDir, ref);

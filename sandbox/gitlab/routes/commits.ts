@@ -104,7 +104,7 @@ async function commit(call: Call): Promise<{ project: Project; sha: string }> {
   const branch = input.need('branch');
   const message = input.need('commit_message');
   const actions = parseActions(call);
-  if (!(await validBranchName(project.gitDir, branch))) throw badRequest('Branch name is invalid');
+  if (!validBranchName(branch)) throw badRequest('Branch name is invalid');
   if (!canChangeBranch(project, user, branch, 'push')) {
     throw forbidden('You are not allowed to push into this branch');
   }

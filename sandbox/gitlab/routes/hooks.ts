@@ -108,6 +108,9 @@ function logged(call: Call, hook: Hook): HookLog[] {
 async function testMessage(call: Call, project: Project): Promise<HookMessage> {
   const trigger = HOOK_EVENTS.find((event) => event === call.params['trigger']);
   if (!trigger) throw badParameter('trigger does not have a valid value');
+  if (trigger !== 'push_events') {
+    throw new ApiFailure(422, { message: 'The sandbox can test push_events only.' });
+  }
   const sha = await branchHead(project.gitDir, project.defaultBranch);
   const user = needUser(call);
   return {

@@ -1,12 +1,13 @@
 /** Pipelines and CI lint (gitlab-facts §3.1). */
 import type { PipelineRecord } from '../../ci/contract.ts';
-import { branchHead, resolveCommit } from '../git/read.ts';
+import { branchHead, readFileAt, resolveCommit } from '../git/read.ts';
+import { commitActions } from '../git/write.ts';
 import { canRunPipeline, levelOf } from '../services/access.ts';
 import { effectiveStatus, findPipeline, pipelinesOf, shownRef } from '../services/pipeline-list.ts';
-import { createPipeline } from '../services/pipelines.ts';
+import { CI_FILE, createPipeline } from '../services/pipelines.ts';
 import { testReport } from '../services/test-report.ts';
 import { needCode, needProject, needUser, page, type Call, type Route } from '../rest/call.ts';
-import { badRequest, created, forbidden, notFound, ok } from '../rest/reply.ts';
+import { badRequest, created, forbidden, notFound, ok, type Reply } from '../rest/reply.ts';
 import { jobEntity, pipelineBasic, pipelineEntity } from '../present/ci.ts';
 import { ACCESS } from '../state/access-levels.ts';
 import type { Project, User } from '../state/types.ts';
@@ -179,32 +180,54 @@ export const pipelineRoutes: Route[] = [
   },
 ];
 
-async function lintResult(call: Call): Promise<unknown> {
-  const project = needProject(call, ACCESS.developer);
-  const wanted =
-    call.input.str('ref') ??
-    call.input.str('content_ref') ??
-    call.input.str('dry_run_ref') ??
-    project.defaultBranch;
-  const sha = await resolveCommit(project.gitDir, wanted);
-  if (!sha) throw notFound('Reference');
+/** Lints `.gitlab-ci.yml` of a commit; without an engine no project has one. */
+async function lintAt(call: Call, project: Project, sha: string): Promise<Reply> {
   const { id, path, defaultBranch, gitDir } = project;
-  const result = call.gl.ci
-    ? await call.gl.ci.lint({ id, path, defaultBranch, gitDir }, sha)
-    : { valid: false, errors: ['Please provide content of .gitlab-ci.yml'], mergedYaml: '' };
-  return {
+  const result = (await call.gl.ci?.lint({ id, path, defaultBranch, gitDir }, sha)) ?? {
+    valid: false,
+    errors: [`Please provide content of ${CI_FILE}`],
+    mergedYaml: '',
+  };
+  return ok({
     valid: result.valid,
     errors: result.errors,
     warnings: [],
     merged_yaml: result.mergedYaml,
     includes: [],
-  };
+  });
+}
+
+async function lintRef(call: Call, project: Project): Promise<string> {
+  const { input } = call;
+  const wanted = input.str('content_ref') ?? input.str('ref') ?? input.str('dry_run_ref');
+  const sha = await resolveCommit(project.gitDir, wanted ?? project.defaultBranch);
+  if (!sha) throw notFound('Reference');
+  return sha;
 }
 
 export const lintRoutes: Route[] = [
   {
     method: 'GET',
     path: '/projects/:id/ci/lint',
-    handler: async (call) => ok(await lintResult(call)),
+    handler: async (call) => {
+      const project = needProject(call, ACCESS.developer);
+      return lintAt(call, project, await lintRef(call, project));
+    },
+  },
+  {
+    method: 'POST',
+    path: '/projects/:id/ci/lint',
+    handler: async (call) => {
+      const project = needProject(call, ACCESS.developer);
+      const user = needUser(call);
+      const content = Buffer.from(call.input.need('content'));
+      const parent = await lintRef(call, project);
+      const there = await readFileAt(project.gitDir, parent, CI_FILE);
+      // A commit that no ref names: the text sees the includes of the ref, and nobody sees the text.
+      const action = { action: there ? 'update' : 'create', path: CI_FILE, content } as const;
+      const committer = { name: user.name, email: user.email };
+      const stamp = { message: 'Lint', committer, when: call.gl.clock() };
+      return lintAt(call, project, await commitActions(project.gitDir, parent, [action], stamp));
+    },
   },
 ];

@@ -29,7 +29,7 @@ export async function createIssue(
   const issue: Issue = {
     kind: 'issue',
     id: gl.state.nextId('issue'),
-    iid: project.issues.length + 1,
+    iid: (project.lastIssueIid += 1),
     projectId: project.id,
     title: input.title,
     description: input.description == null ? null : text,

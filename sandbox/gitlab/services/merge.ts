@@ -58,7 +58,8 @@ async function mergeNow(
   user: User,
   message: string | undefined,
 ): Promise<MergeResult> {
-  const into = project.defaultBranch === mr.targetBranch ? '' : ` into '${mr.targetBranch}'`;
+  // `locked` while git works: a second call at the same time is 405, not a second merge.
+  mr.state = 'locked';
   const outcome = await mergeBranch(
     project.gitDir,
     mr.targetBranch,
@@ -66,7 +67,7 @@ async function mergeNow(
     {
       message:
         message ??
-        `Merge branch '${mr.sourceBranch}'${into || ` into '${mr.targetBranch}'`}\n\n${mr.title}\n\n` +
+        `Merge branch '${mr.sourceBranch}' into '${mr.targetBranch}'\n\n${mr.title}\n\n` +
           `See merge request ${project.path}!${mr.iid}`,
       committer: { name: user.name, email: user.email },
       when: gl.clock(),
@@ -74,6 +75,7 @@ async function mergeNow(
     mr.squash,
   );
   if (!outcome.ok) {
+    mr.state = 'opened';
     mr.mergeError = outcome.reason;
     mr.mergeCheck = 'cannot_be_merged';
     return { ok: false, status: 422 };

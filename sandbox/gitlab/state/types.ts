@@ -279,6 +279,8 @@ export interface Project {
   members: Map<number, number>;
   labels: Label[];
   issues: Issue[];
+  /** Number of the newest issue; numbers of deleted ones are not given again. */
+  lastIssueIid: number;
   mergeRequests: MergeRequest[];
   hooks: Hook[];
   variables: Variable[];
