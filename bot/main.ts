@@ -19,7 +19,7 @@ import { createApp, createHttpServer } from './http/app.ts';
 import { createIdTokenVerifier } from './http/id-tokens.ts';
 import { openForge, openMigratedStore, secretsOf, VERSION, watchSigning } from './parts.ts';
 import { openQueue, type Queue } from './queue/queue.ts';
-import { newLeaseOwner } from './store/leases.ts';
+import { freeLeasesOfTheDead } from './store/leases.ts';
 import type { Db } from './store/db.ts';
 import type { Store } from './store/store.ts';
 import { startWorker } from './worker/worker.ts';
@@ -63,6 +63,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
   checkRoutes(settings, agents);
   const failpoint = createFailpoints(config.failpoints);
   const store = await openMigratedStore(config, log);
+  await freeLeasesOfTheDead(store);
   const queue = await openQueue({
     store,
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
@@ -88,7 +89,6 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
           bot,
           forgeHost: new URL(config.gitlab.url).host,
           ownSecrets: secretsOf(config),
-          owner: newLeaseOwner(),
           log,
           now: () => new Date(),
           failpoint,

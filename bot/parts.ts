@@ -41,7 +41,7 @@ export function openForge(
     token: config.gitlab.token,
     webhooks,
     userAgent: `autodev/${VERSION}`,
-    log: (message, details) => log.warn(details, message),
+    log,
   });
 }
 
