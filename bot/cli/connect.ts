@@ -6,8 +6,8 @@ import { findInstallation } from '../config/installation.ts';
 import { loadSettings } from '../config/settings.ts';
 import { createLogger, openForge, secretsOf } from '../parts.ts';
 import { StoreError } from '../store/errors.ts';
-import { migrate } from '../store/migrate.ts';
-import { repoByProject } from '../store/repos.ts';
+import { migrate, pendingMigrations } from '../store/migrate.ts';
+import { repoByProject, type RepoRow } from '../store/repos.ts';
 import type { Store } from '../store/store.ts';
 import { applyConnect, type Applied } from './connect/apply.ts';
 import { planConnect, type ConnectPlan, type TemplateChoice } from './connect/plan.ts';
@@ -62,8 +62,9 @@ async function connect(given: string, options: Options): Promise<void> {
   const files = findInstallation(import.meta.dirname);
   const log = createLogger({ logLevel: 'silent' }, secretsOf(config));
   const forge = openForge(config, log);
-  const store = await openStoreIfFree(config, files.migrationsDir);
+  const store = await openStoreIfFree(config);
   try {
+    const rows = store === null ? null : await rowsOf(store, files.migrationsDir, options);
     const plan = await planConnect(forge, {
       path,
       publicUrl: config.publicUrl,
@@ -71,7 +72,7 @@ async function connect(given: string, options: Options): Promise<void> {
       template,
       templateText: readFileSync(files.templateFile, 'utf8'),
       resetHook: options.resetHook === true,
-      row: store === null ? null : (id) => repoByProject(store, 'gitlab', id),
+      row: rows,
     });
     const terminal = createTerminal();
     if (options.json !== true) showPlan(terminal, plan);
@@ -108,22 +109,27 @@ async function shallApply(
   return answer;
 }
 
-/** The database, migrated; null when a running bot has the embedded one. */
-async function openStoreIfFree(config: Config, migrationsDir: string): Promise<Store | null> {
-  let store: Store;
+/** The database; null when a running bot has the embedded one. */
+async function openStoreIfFree(config: Config): Promise<Store | null> {
   try {
-    store = await openConfiguredStore(config);
+    return await openConfiguredStore(config);
   } catch (error) {
     if (error instanceof StoreError && error.code === 'data_dir_locked') return null;
     throw error;
   }
-  try {
-    await migrate(store, migrationsDir);
-    return store;
-  } catch (error) {
-    await store.close();
-    throw error;
+}
+
+/** Looks projects up. Migrates first, but for a dry run: a new database knows no project. */
+async function rowsOf(
+  store: Store,
+  migrationsDir: string,
+  options: Options,
+): Promise<(projectId: number) => Promise<RepoRow | null>> {
+  if (options.dryRun !== true) await migrate(store, migrationsDir);
+  else if ((await pendingMigrations(store, migrationsDir)).length > 0) {
+    return () => Promise.resolve(null);
   }
+  return (id) => repoByProject(store, 'gitlab', id);
 }
 
 function templateChoice(options: Options, config: Config): TemplateChoice {

@@ -51,6 +51,12 @@ function report(error: unknown, verbose: boolean): number {
   return 1;
 }
 
+// `autodev … | head` closes the pipe early: nothing is wrong then, nobody reads on.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 const cli = program();
 try {
   await cli.parseAsync();

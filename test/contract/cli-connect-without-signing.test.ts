@@ -17,7 +17,8 @@ afterAll(async () => {
 });
 
 test('the hook has its token, and nobody expects it to sign', async () => {
-  const { forge, store, project } = world;
+  const { forge, project } = world;
+  const store = await world.store();
   const plan = await planConnect(forge, world.request());
   const deps = { forge, secret: SECRET, publicUrl: world.face.url, store };
   expect(await applyConnect(deps, plan)).toMatchObject({ hookSigns: false, remembered: true });

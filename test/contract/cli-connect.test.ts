@@ -21,9 +21,9 @@ const writes = (): string[] =>
 const plan = (options = {}): Promise<ConnectPlan> =>
   planConnect(world.forge, world.request(options));
 
-const apply = (planned: ConnectPlan) =>
+const apply = async (planned: ConnectPlan) =>
   applyConnect(
-    { forge: world.forge, secret: SECRET, publicUrl: world.face.url, store: world.store },
+    { forge: world.forge, secret: SECRET, publicUrl: world.face.url, store: await world.store() },
     planned,
   );
 
@@ -78,7 +78,7 @@ describe('on a GitLab whose hooks sign', () => {
     });
     const on = Object.entries(hook?.events ?? {}).filter(([, value]) => value);
     expect(on.map(([name]) => name).toSorted()).toEqual([...HOOK_EVENT_NAMES].toSorted());
-    expect(await repoByProject(world.store, 'gitlab', id)).toMatchObject({
+    expect(await repoByProject(await world.store(), 'gitlab', id)).toMatchObject({
       path: 'shop/cart',
       hookId: hook?.id,
       hookSigns: true,

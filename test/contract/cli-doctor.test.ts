@@ -18,11 +18,12 @@ let lint: Awaited<ReturnType<ForgeSetup['lint']>>;
 
 beforeAll(async () => {
   world = await startCliWorld('19.1.0');
-  store = { ...world.store, close: () => Promise.resolve() };
-  queue = await openQueue({ store: world.store });
+  const opened = await world.store();
+  store = { ...opened, close: () => Promise.resolve() };
+  queue = await openQueue({ store: opened });
   const plan = await planConnect(world.forge, world.request());
   const deps = { forge: world.forge, secret: SECRET, publicUrl: world.face.url };
-  const { change } = await applyConnect({ ...deps, store: world.store }, plan);
+  const { change } = await applyConnect({ ...deps, store }, plan);
   await world.merge(change?.iid ?? 0);
   lint = await world.forge.setup.lint(world.project.id, 'main');
 });

@@ -28,7 +28,8 @@ export interface CliWorld {
   models: ModelServer;
   /** What stands at the public URL. */
   face: ForgeServer;
-  store: Store;
+  /** A database of its own, opened when it is first asked for. */
+  store(): Promise<Store>;
   /** `shop/cart`, with a pipeline of its own; the bot is Maintainer. */
   project: Project;
   bot: User;
@@ -94,8 +95,8 @@ export async function startCliWorld(version: string): Promise<CliWorld> {
   const read = readEnv(env);
   if (!read.ok) throw new Error(JSON.stringify(read.problems));
   const { config } = read;
-  const store = await openStore({ dataDir: join(folder, 'store') });
-  await migrate(store, INSTALLATION.migrationsDir);
+  let opened: Promise<Store> | null = null;
+  const store = (): Promise<Store> => (opened ??= newStore(join(folder, 'store')));
   return {
     folder,
     gitlab,
@@ -116,7 +117,7 @@ export async function startCliWorld(version: string): Promise<CliWorld> {
       template: template ?? { kind: 'remote' },
       templateText: TEMPLATE,
       resetHook,
-      row: (id) => repoByProject(store, 'gitlab', id),
+      row: async (id) => repoByProject(await store(), 'gitlab', id),
     }),
     merge: async (iid) => {
       const url = `${gitlab.url}/api/v4/projects/${project.id}/merge_requests/${iid}/merge`;
@@ -130,11 +131,17 @@ export async function startCliWorld(version: string): Promise<CliWorld> {
       }
     },
     close: async () => {
-      await store.close();
+      await (await opened)?.close();
       await face.close();
       await models.close();
       await gitlab.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+async function newStore(dataDir: string): Promise<Store> {
+  const store = await openStore({ dataDir });
+  await migrate(store, INSTALLATION.migrationsDir);
+  return store;
 }
