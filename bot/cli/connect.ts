@@ -12,7 +12,7 @@ import type { Store } from '../store/store.ts';
 import { applyConnect, type Applied } from './connect/apply.ts';
 import { planConnect, type ConnectPlan, type TemplateChoice } from './connect/plan.ts';
 import { hasWork, showApplied, showPlan } from './connect/show-plan.ts';
-import { openConfiguredStore } from './open-ready-store.ts';
+import { databaseFailure, openConfiguredStore } from './open-ready-store.ts';
 import { failure, requireConfig } from './require-config.ts';
 import { projectPath } from './target-reference.ts';
 import { createTerminal, type Terminal } from './terminal.ts';
@@ -115,7 +115,7 @@ async function openStoreIfFree(config: Config): Promise<Store | null> {
     return await openConfiguredStore(config);
   } catch (error) {
     if (error instanceof StoreError && error.code === 'data_dir_locked') return null;
-    throw error;
+    throw databaseFailure(config, 'connect', error);
   }
 }
 

@@ -5,7 +5,7 @@ import { StoreError } from '../store/errors.ts';
 import { pendingMigrations } from '../store/migrate.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { causeOf, describeError } from './describe-error.ts';
-import { failure } from './require-config.ts';
+import { failure, type UsageError } from './require-config.ts';
 
 /** Opens the store as it is; the caller migrates it or closes it. */
 export function openConfiguredStore(config: Config): Promise<Store> {
@@ -13,6 +13,20 @@ export function openConfiguredStore(config: Config): Promise<Store> {
     dataDir: config.dataDir,
     ...(config.databaseUrl === null ? {} : { databaseUrl: config.databaseUrl }),
   });
+}
+
+/** What a person at the terminal is told when the database cannot be opened. */
+export function databaseFailure(config: Config, command: string, cause: unknown): UsageError {
+  const what = `autodev ${command} cannot open the database.`;
+  if (cause instanceof StoreError && cause.code === 'data_dir_locked') {
+    const { why, fix } = describeError(cause);
+    return failure(what, why, fix, { cause });
+  }
+  const fix =
+    config.databaseUrl === null
+      ? `check the folder ${config.dataDir} (AUTODEV_DATA_DIR)`
+      : 'start PostgreSQL or correct DATABASE_URL';
+  return failure(what, causeOf(cause), fix, { cause });
 }
 
 /**
@@ -24,18 +38,7 @@ export async function openReadyStore(config: Config, command: string): Promise<S
   try {
     store = await openConfiguredStore(config);
   } catch (cause) {
-    const what = `autodev ${command} cannot open the database.`;
-    const locked = cause instanceof StoreError && cause.code === 'data_dir_locked';
-    const { why, fix } = locked
-      ? describeError(cause)
-      : {
-          why: causeOf(cause),
-          fix:
-            config.databaseUrl === null
-              ? `check the folder ${config.dataDir} (AUTODEV_DATA_DIR)`
-              : 'start PostgreSQL or correct DATABASE_URL',
-        };
-    throw failure(what, why, fix, { cause });
+    throw databaseFailure(config, command, cause);
   }
   try {
     const { migrationsDir } = findInstallation(import.meta.dirname);

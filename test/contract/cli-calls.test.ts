@@ -56,6 +56,17 @@ test.each(['doctor', 'connect', 'replay', 'explain'])('%s --help has an example'
   expect(stdout).toMatch(new RegExp(`Example:\n  autodev ${name} `));
 });
 
+test.each([
+  ['connect', 'a/b', '--yes'],
+  ['explain', 'a/b#1'],
+])('a database that cannot be reached is named by %s, without its password', async (...args) => {
+  const env = { ...ENV, DATABASE_URL: 'postgres://u:secret-pw@127.0.0.1:1/autodev' };
+  const { code, stderr } = await runCli(args, env);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/cannot open the database\.\n +why: [^\n]+\n +fix: [^\n]*DATABASE_URL/);
+  expect(stderr).not.toContain('secret-pw');
+});
+
 test('piped output has no colours, and a closed pipe is no crash', async () => {
   const { stdout } = await runCli(['doctor'], { TERM: 'xterm-256color' });
   expect(stdout).toMatch(/^✗ configuration/);
