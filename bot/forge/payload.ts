@@ -5,19 +5,31 @@
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
 
-/** Deepest nesting accepted in a webhook body; real ones stay below 12 (threats E4). */
-export const MAX_JSON_DEPTH = 64;
-
 const MAX_NAME_LENGTH = 100;
 
 export type ParsedBody = { ok: true; value: unknown } | { ok: false; reason: string };
 
+/** What a JSON text may be made of. */
+export interface JsonBounds {
+  /** Deepest nesting. */
+  depth: number;
+  /** Opening brackets and commas: an upper bound of the values that parsing makes. */
+  items: number;
+}
+
 /**
- * Whether no bracket of a JSON text is nested deeper than `max`. One pass over the bytes without
- * allocation, so that it can run before JSON.parse; says nothing about the text being valid JSON.
+ * Bounds of a webhook body (threats E4). Real ones nest less than 12 deep and hold some thousand
+ * values; a million keys in 12 MB would hold the event loop for more than a second.
  */
-export function jsonDepthWithin(raw: Uint8Array, max: number): boolean {
+const BODY_BOUNDS: JsonBounds = { depth: 64, items: 200_000 };
+
+/**
+ * The first bound that a JSON text breaks, or null. One pass over the bytes without allocation, so
+ * that it can run before JSON.parse; says nothing about the text being valid JSON.
+ */
+export function brokenBound(raw: Uint8Array, bounds: JsonBounds): keyof JsonBounds | null {
   let depth = 0;
+  let items = 0;
   let inString = false;
   for (let i = 0; i < raw.length; i += 1) {
     const byte = raw[i];
@@ -27,16 +39,24 @@ export function jsonDepthWithin(raw: Uint8Array, max: number): boolean {
     } else if (byte === 0x22) inString = true;
     else if (byte === 0x7b || byte === 0x5b) {
       depth += 1;
-      if (depth > max) return false;
-    } else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+      items += 1;
+      if (depth > bounds.depth) return 'depth';
+    } else if (byte === 0x2c) items += 1;
+    else if (byte === 0x7d || byte === 0x5d) depth -= 1;
+    if (items > bounds.items) return 'items';
   }
-  return true;
+  return null;
 }
 
-/** Raw bytes to JSON: depth cap, then UTF-8, then syntax; never throws. */
+/** Raw bytes to JSON: bounds, then UTF-8, then syntax; never throws. */
 export function parseJsonBody(raw: Uint8Array): ParsedBody {
-  if (!jsonDepthWithin(raw, MAX_JSON_DEPTH)) {
-    return { ok: false, reason: `the body is nested deeper than ${MAX_JSON_DEPTH} levels` };
+  const broken = brokenBound(raw, BODY_BOUNDS);
+  if (broken !== null) {
+    const reason =
+      broken === 'depth'
+        ? `the body is nested deeper than ${BODY_BOUNDS.depth} levels`
+        : `the body has more than ${BODY_BOUNDS.items} values`;
+    return { ok: false, reason };
   }
   let text: string;
   try {

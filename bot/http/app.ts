@@ -8,10 +8,21 @@ import { jobRoutes } from './job-api.ts';
 import type { JobApiDeps } from './job-auth.ts';
 import { webhookRoutes, type IntakeDeps } from './webhooks.ts';
 
-/** Slow senders are cut off: headers within this time, whole requests within the next (threat E4). */
-const HEADERS_TIMEOUT_MS = 10_000;
-const REQUEST_TIMEOUT_MS = 60_000;
 const MAX_HEADER_BYTES = 32 * 1024;
+/** Longer than the idle time of usual reverse proxies, so that they are the ones who hang up. */
+const KEEP_ALIVE_MS = 65_000;
+
+/** Slow senders are cut off (threat E4). */
+export interface ServerLimits {
+  /** Milliseconds a request's headers may take. */
+  headersMs: number;
+  /** Milliseconds a whole request may take to arrive. */
+  requestMs: number;
+  /** How often, in milliseconds, connections are checked: how late a slow one is noticed. */
+  checkMs: number;
+}
+
+const SERVER_LIMITS: ServerLimits = { headersMs: 10_000, requestMs: 60_000, checkMs: 2_000 };
 
 export interface AppDeps extends HealthDeps {
   intake: IntakeDeps;
@@ -49,12 +60,18 @@ export function createApp(deps: AppDeps): Express {
 }
 
 /** A server with bounds on headers and time around the app. */
-export function createHttpServer(app: Express): Server {
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, app);
-  server.headersTimeout = HEADERS_TIMEOUT_MS;
-  server.requestTimeout = REQUEST_TIMEOUT_MS;
-  server.keepAliveTimeout = 65_000;
-  return server;
+export function createHttpServer(app: Express, limits: ServerLimits = SERVER_LIMITS): Server {
+  return createServer(
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      // Node's own interval of 30 s would let a slow sender stay that much longer.
+      connectionsCheckingInterval: limits.checkMs,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+    },
+    app,
+  );
 }
 
 /** Known body errors keep their status; everything else is a 500 that says nothing of the inside. */

@@ -8,6 +8,8 @@ import { createRemoteJWKSet, jwtVerify, errors, type JWTPayload } from 'jose';
 const TOLERANCE_SECONDS = 60;
 const UNKNOWN_KEY_COOLDOWN_MS = 60_000;
 const JWKS_TIMEOUT_MS = 10_000;
+/** Errors of jose that speak about the issuer's answer (no 200, no JSON, no key set, too slow). */
+const ISSUER_ERRORS = new Set(['ERR_JOSE_GENERIC', 'ERR_JWKS_INVALID', 'ERR_JWKS_TIMEOUT']);
 
 export interface JobIdentity {
   projectId: number;
@@ -36,6 +38,7 @@ export function createIdTokenVerifier(issuer: string, audience: string): VerifyI
     timeoutDuration: JWKS_TIMEOUT_MS,
   });
   return async (token) => {
+    const coolingDown = keys.coolingDown;
     try {
       const { payload } = await jwtVerify(token, keys, {
         issuer,
@@ -46,10 +49,12 @@ export function createIdTokenVerifier(issuer: string, audience: string): VerifyI
       });
       return identityOf(payload);
     } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JOSEError) {
-        if (!(error instanceof errors.JWKSTimeout)) {
-          return { ok: false, kind: 'refused', reason: `id token: ${error.code}` };
-        }
+      if (error instanceof errors.JWKSNoMatchingKey && coolingDown) {
+        // The issuer may have a new key: nothing is known about it before the keys are read again.
+        return { ok: false, kind: 'unavailable', reason: 'its key was not there a moment ago' };
+      }
+      if (error instanceof errors.JOSEError && !ISSUER_ERRORS.has(error.code)) {
+        return { ok: false, kind: 'refused', reason: `id token: ${error.code}` };
       }
       return { ok: false, kind: 'unavailable', reason: `the keys of ${issuer} could not be read` };
     }

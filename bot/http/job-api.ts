@@ -3,6 +3,7 @@
  * gets one short-lived token for its one attempt, and can say only what the wire schemas allow.
  */
 import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import express, { type Request, type Response, type Router } from 'express';
 import {
   ClaimRequest,
@@ -43,18 +44,17 @@ const SMALL_BYTES = 64 * 1024;
 /** An attempt's token outlives the agent's own time limit by this much, to bring the result. */
 const TOKEN_GRACE_MINUTES = 10;
 
+/** A body is read only after its sender proved who it is. */
+const readSmall = promisify(express.json({ limit: SMALL_BYTES, inflate: false }));
+const readResult = promisify(express.json({ limit: RESULT_BYTES, inflate: false }));
+
 /** Routes under `/api/job`. */
 export function jobRoutes(deps: JobApiDeps): Router {
   const router = express.Router();
-  const json = express.json({ limit: SMALL_BYTES, inflate: false });
   router.post('/plan', (request, response) => plan(request, response, deps));
-  router.post('/claim', json, (request, response) => claim(request, response, deps));
-  router.post('/heartbeat', json, (request, response) => beat(request, response, deps));
-  router.post(
-    '/result',
-    express.json({ limit: RESULT_BYTES, inflate: false }),
-    (request, response) => result(request, response, deps),
-  );
+  router.post('/claim', (request, response) => claim(request, response, deps));
+  router.post('/heartbeat', (request, response) => beat(request, response, deps));
+  router.post('/result', (request, response) => result(request, response, deps));
   return router;
 }
 
@@ -93,6 +93,7 @@ async function plan(request: Request, response: Response, deps: JobApiDeps): Pro
 async function claim(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
   const identity = await identify(request, response, deps);
   if (!identity) return;
+  await readSmall(request, response);
   const body = ClaimRequest.safeParse(request.body);
   if (!body.success) return wrongBody(response, body.error.issues);
   const attempt = await attemptById(deps.db, body.data.attempt);
@@ -169,6 +170,7 @@ function claimAnswer(
 async function beat(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
   const attempt = await byToken(request, response, deps);
   if (!attempt) return;
+  await readSmall(request, response);
   const body = Heartbeat.safeParse(request.body);
   if (!body.success) return wrongBody(response, body.error.issues);
   const state = await heartbeat(deps.db, attempt.id, { progress: body.data });
@@ -178,6 +180,7 @@ async function beat(request: Request, response: Response, deps: JobApiDeps): Pro
 async function result(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
   const attempt = await byToken(request, response, deps);
   if (!attempt) return;
+  await readResult(request, response);
   const body = JobResult.safeParse(request.body);
   if (!body.success) return wrongBody(response, body.error.issues);
   if (body.data.attempt !== attempt.id || body.data.baseSha !== attempt.sha) {

@@ -2,6 +2,7 @@
  * Intake: verify the raw bytes, store the delivery, answer 2xx, ring the queue. In that order: what
  * was acknowledged is on disk, and what is on disk is found again without the queue (DESIGN §2).
  */
+import { isUtf8 } from 'node:buffer';
 import express, { type Request, type Response, type Router } from 'express';
 import type { Logger } from 'pino';
 import type { Headers, Webhooks } from '../forge/forge.ts';
@@ -85,8 +86,7 @@ async function receive(
     dedupeKey: verified.dedupeKey,
     eventName: verified.eventName,
     headers: kept(headers),
-    // PostgreSQL's text holds no NUL; JSON has none either, so only a broken body is touched.
-    body: bytes.toString('utf8').replaceAll('\0', '\uFFFD'),
+    body: storable(bytes),
   });
   await deps.failpoint('intake.stored');
   response.status(200).json({ delivery: id, duplicate: !inserted });
@@ -95,6 +95,17 @@ async function receive(
       deps.log.warn({ error, delivery: id }, 'queue not reached; the sweeper will find it');
     });
   }
+}
+
+/**
+ * The body as PostgreSQL's text can hold it. Bytes that are no UTF-8, or hold a NUL, are no JSON and
+ * name no project to `verify`; mended they could become an event that was never checked. They are
+ * kept as one JSON string, which is an event of no forge.
+ */
+function storable(bytes: Buffer): string {
+  const text = bytes.toString('utf8');
+  if (isUtf8(bytes) && !bytes.includes(0)) return text;
+  return JSON.stringify(text.replaceAll('\0', '\uFFFD'));
 }
 
 /** Lower-case names, first value each; a repeated header never becomes a list. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { at, id, jsonDepthWithin, parseJsonBody, sha } from '../../bot/forge/payload.ts';
+import { at, brokenBound, id, parseJsonBody, sha } from '../../bot/forge/payload.ts';
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
-describe('jsonDepthWithin', () => {
+describe('brokenBound', () => {
   test.each([
     ['{}', 1, true],
     ['{}', 0, false],
@@ -15,8 +15,21 @@ describe('jsonDepthWithin', () => {
     [String.raw`{"a\"[[[[": "\\"}`, 1, true],
     [String.raw`["\\", [[]]]`, 2, false],
     ['', 0, true],
-  ])('%s within %d: %s', (text, max, expected) => {
-    expect(jsonDepthWithin(bytes(text), max)).toBe(expected);
+  ])('%s within %d levels: %s', (text, depth, expected) => {
+    const broken = brokenBound(bytes(text), { depth, items: 100 });
+    expect(broken).toBe(expected ? null : 'depth');
+  });
+
+  test.each([
+    ['[]', 1, true],
+    ['[]', 0, false],
+    ['[1,2,3]', 3, true],
+    ['[1,2,3]', 2, false],
+    ['{"a":{"b":[]}}', 3, true],
+    ['{"a":{"b":[]}}', 2, false],
+    ['",,,[[["', 0, true],
+  ])('%s within %d items: %s', (text, items, expected) => {
+    expect(brokenBound(bytes(text), { depth: 100, items })).toBe(expected ? null : 'items');
   });
 
   test('property: agrees with the depth of the parsed value', () => {
@@ -26,7 +39,9 @@ describe('jsonDepthWithin', () => {
         : 0;
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 8 }), fc.nat(8), (value, max) => {
-        expect(jsonDepthWithin(bytes(JSON.stringify(value)), max)).toBe(depth(value) <= max);
+        const bounds = { depth: max, items: Infinity };
+        const broken = brokenBound(bytes(JSON.stringify(value)), bounds);
+        expect(broken).toBe(depth(value) <= max ? null : 'depth');
       }),
     );
   });
@@ -36,6 +51,8 @@ test.each([
   ['JSON', bytes('{"a":1}'), { ok: true, value: { a: 1 } }],
   ['64 levels', bytes('['.repeat(64) + ']'.repeat(64)), { ok: true }],
   ['65 levels', bytes('['.repeat(65) + ']'.repeat(65)), { ok: false }],
+  ['200,000 values', bytes(`[${'0,'.repeat(199_998)}0]`), { ok: true }],
+  ['a million values', bytes(`[${'0,'.repeat(1_000_000)}0]`), { ok: false }],
   ['10 million brackets', Buffer.alloc(10_000_000, '['), { ok: false }],
   [
     'no UTF-8',
