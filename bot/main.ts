@@ -70,7 +70,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
     log: (message, details) => log.warn({ ...details, error: String(details.error) }, message),
   });
   const signing = await watchSigning(store, log);
-  const forge = openForge(config, log, signing.has);
+  const forge = openForge(config, log, signing);
   const bot = remembered(() => forge.read.me());
   const parts: Parts = { config, files, settings, store, queue, forge, bot, failpoint, log };
   const web = role === 'worker' ? null : await startWeb(parts);

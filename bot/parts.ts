@@ -5,8 +5,9 @@ import { findInstallation } from './config/installation.ts';
 import type { Forge } from './forge/forge.ts';
 import { createGitLabForge } from './forge/gitlab/client.ts';
 import { createGitLabWebhooks } from './forge/gitlab/webhooks.ts';
+import type { Db } from './store/db.ts';
 import { migrate } from './store/migrate.ts';
-import { signingProjectIds } from './store/repos.ts';
+import { markHookSigns, signingProjectIds } from './store/repos.ts';
 import { openStore, type Store } from './store/store.ts';
 
 export const VERSION = '0.1.0';
@@ -25,16 +26,17 @@ export async function openMigratedStore(config: Config, log: Logger): Promise<St
   return store;
 }
 
-/** The GitLab of a configuration; `signs` says which projects' hooks must sign. */
+/** The GitLab of a configuration; `signing` knows and hears which projects' hooks sign. */
 export function openForge(
   config: Config,
   log: Logger,
-  signs: (projectId: number) => boolean = () => false,
+  signing: Pick<SigningWatch, 'has' | 'saw'> = { has: () => false, saw: () => undefined },
 ): Forge {
   const webhooks = createGitLabWebhooks({
     secret: config.webhookSecret,
     requireSigning: config.requireSigning,
-    signingProjects: signs,
+    signingProjects: signing.has,
+    sawSigned: signing.saw,
   });
   return createGitLabForge({
     url: config.gitlab.url,
@@ -67,20 +69,41 @@ export function secretsOf(config: Config): string[] {
 }
 
 /** Which projects' hooks must sign, followed while the bot runs (gitlab-facts §1.2). */
+export interface SigningWatch {
+  has(projectId: number): boolean;
+  /** A delivery of the project was seen with a valid signature: from now on its hook must sign. */
+  saw(projectId: number): void;
+  stop(): void;
+}
+
+/** Reads the list and follows it; it changes nothing but `hook_signs` of projects. */
 export async function watchSigning(
-  store: Store,
+  store: Db,
   log: Logger,
-): Promise<{ has: (projectId: number) => boolean; stop: () => void }> {
+  everyMs = SIGNING_REFRESH_MS,
+): Promise<SigningWatch> {
   let known = new Set(await signingProjectIds(store));
-  const timer = setInterval(() => {
-    signingProjectIds(store).then(
-      (ids) => {
-        known = new Set(ids);
-      },
-      // The last known list goes on to hold: a hook that signs never falls back.
-      (error: unknown) => log.warn({ error: String(error) }, 'signing projects not read'),
-    );
-  }, SIGNING_REFRESH_MS);
+  /** Seen here, not read back from the database yet; a project may have no row so far. */
+  const unsaved = new Set<number>();
+  const refresh = async (): Promise<void> => {
+    for (const projectId of unsaved) await markHookSigns(store, projectId);
+    const ids = new Set(await signingProjectIds(store));
+    for (const projectId of ids) unsaved.delete(projectId);
+    known = ids.union(unsaved);
+  };
+  // The last known list goes on to hold: a hook that signs never falls back.
+  const failed = (error: unknown): void =>
+    log.warn({ error: String(error) }, 'signing projects not read or noted');
+  const timer = setInterval(() => void refresh().catch(failed), everyMs);
   timer.unref();
-  return { has: (projectId) => known.has(projectId), stop: () => clearInterval(timer) };
+  return {
+    has: (projectId) => known.has(projectId),
+    saw: (projectId) => {
+      if (known.has(projectId)) return;
+      known.add(projectId);
+      unsaved.add(projectId);
+      markHookSigns(store, projectId).catch(failed);
+    },
+    stop: () => clearInterval(timer),
+  };
 }

@@ -90,6 +90,19 @@ export async function setHook(
   );
 }
 
+/**
+ * Notes that a GitLab project's hook was seen to sign. False when the project has no row yet; its
+ * hook's id stays as it is.
+ */
+export async function markHookSigns(db: Db, projectId: number): Promise<boolean> {
+  const rows = await db.query(
+    `update repos set hook_signs = true, updated_at = now()
+     where forge = 'gitlab' and project_id = $1 returning id`,
+    [projectId],
+  );
+  return rows.length > 0;
+}
+
 /** Numeric ids of the GitLab projects whose hooks are known to sign. */
 export async function signingProjectIds(db: Db): Promise<number[]> {
   const rows = await db.query<{ projectId: number }>(

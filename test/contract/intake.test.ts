@@ -15,6 +15,8 @@ import {
   projectSigningToken,
 } from '../../bot/forge/gitlab/webhooks.ts';
 import type { Queue } from '../../bot/queue/queue.ts';
+import { watchSigning, type SigningWatch } from '../../bot/parts.ts';
+import { repoByProject, upsertRepo, type RepoRow } from '../../bot/store/repos.ts';
 import type { Store } from '../../bot/store/store.ts';
 import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import { handleDelivery } from '../../bot/worker/handle-event.ts';
@@ -92,7 +94,8 @@ const ERROR = { error: { code: expect.any(String), message: expect.any(String) }
 
 describe('forgeries leave nothing behind (E1, E3)', () => {
   const body = note(7);
-  const unsigned = ({ 'webhook-signature': _, ...rest }: Record<string, string>) => rest;
+  const unsigned = (headers: Record<string, string>): Record<string, string> =>
+    Object.fromEntries(Object.entries(headers).filter(([name]) => name !== 'webhook-signature'));
   test.each<[string, object | (() => object), Buffer]>([
     ['no token', { 'x-gitlab-event': 'Note Hook' }, body],
     ['a wrong token', withToken('wrong'), body],
@@ -187,6 +190,81 @@ describe('forgeries leave nothing behind (E1, E3)', () => {
     await other.close();
     expect(answer).toMatchObject({ status: 404, json: { error: { code: 'not_configured' } } });
     expect(answer.text).toContain('AUTODEV_GITHUB_WEBHOOK_SECRET');
+  });
+});
+
+describe('a hook that was seen to sign never falls back (E1)', () => {
+  const silent = pino({ level: 'silent' });
+  const serve = async (watch: SigningWatch): Promise<Web> => {
+    const hooks = createGitLabWebhooks({
+      secret: ROOT,
+      requireSigning: false,
+      signingProjects: watch.has,
+      sawSigned: watch.saw,
+    });
+    return startWeb({ db: store, intake: { webhooks: { gitlab: hooks, github: null } } });
+  };
+  const status = async (at: Web, projectId: number, headers: object): Promise<number> => {
+    const url = `${at.url}/webhooks/gitlab`;
+    const body = note(projectId, { n: randomUUID() });
+    const all = 'webhook-id' in headers ? signed(body, projectId) : headers;
+    return (await send(url, { headers: { ...all }, body })).status;
+  };
+  const SIGNED = { 'webhook-id': '' };
+  const signs = async (projectId: number): Promise<boolean> =>
+    (await repoByProject(store, 'gitlab', projectId))?.hookSigns === true;
+  const row = (projectId: number): Promise<RepoRow> =>
+    upsertRepo(store, {
+      forge: 'gitlab',
+      projectId,
+      path: `a/${projectId}`,
+      defaultBranch: 'main',
+      webUrl: 'http://forge.test/a',
+    });
+
+  test('from the first signed delivery on, across restarts', async () => {
+    await row(501);
+    const token = withToken(projectHookToken(ROOT, 501));
+    const first = await watchSigning(store, silent);
+    const before = await serve(first);
+    expect(await status(before, 501, token)).toBe(200);
+    expect(await status(before, 501, SIGNED)).toBe(200);
+    expect(await status(before, 501, token)).toBe(401);
+    expect(await status(before, 501, SIGNED)).toBe(200);
+    await until(() => signs(501), 5_000, 'the mark in the database');
+    await before.close();
+    first.stop();
+    const second = await watchSigning(store, silent);
+    const after = await serve(second);
+    expect(await status(after, 501, token)).toBe(401);
+    await after.close();
+    second.stop();
+  });
+
+  test('a forged signature marks nothing', async () => {
+    await row(503);
+    const watch = await watchSigning(store, silent);
+    const at = await serve(watch);
+    const forged = { ...signed(note(503), 503), 'webhook-signature': `v1,${'A'.repeat(43)}=` };
+    expect(
+      (await send(`${at.url}/webhooks/gitlab`, { headers: forged, body: note(503) })).status,
+    ).toBe(401);
+    expect(await status(at, 503, withToken(projectHookToken(ROOT, 503)))).toBe(200);
+    expect(await signs(503)).toBe(false);
+    await at.close();
+    watch.stop();
+  });
+
+  test('a project without a row is held to it at once, and marked when the row comes', async () => {
+    const watch = await watchSigning(store, silent, 20);
+    const at = await serve(watch);
+    expect(await status(at, 504, SIGNED)).toBe(200);
+    expect(await status(at, 504, withToken(ROOT))).toBe(401);
+    await row(504);
+    await until(() => signs(504), 5_000, 'the mark in the database');
+    expect(await status(at, 504, withToken(ROOT))).toBe(401);
+    await at.close();
+    watch.stop();
   });
 });
 
@@ -431,80 +509,6 @@ describe('every recorded payload', () => {
     expect(kept).toHaveLength(new Set(payloads.map((one) => JSON.stringify(one))).size);
     expect(kept.filter(({ state, reason }) => state !== 'ignored' || !reason)).toEqual([]);
   }
-});
-
-describe('the other routes', () => {
-  test.each([
-    ['GET', '/'],
-    ['GET', '/webhooks/gitlab'],
-    ['POST', '/webhooks/bitbucket'],
-    ['POST', '/webhooks'],
-    ['GET', '/api/job/claim'],
-    ['POST', '/api/job/other'],
-    ['GET', '/..%2f..%2fetc/passwd'],
-    ['GET', '/ci-templates/../package.json'],
-    ['DELETE', '/healthz'],
-  ])('%s %s is nothing', async (method, path) => {
-    const answer = await send(web.url + path, { method });
-    expect(answer).toMatchObject({ status: 404, json: { error: { code: 'not_found' } } });
-    expect(answer.headers).toMatchObject({
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
-    });
-    expect(answer.headers).not.toHaveProperty('x-powered-by');
-  });
-
-  test('the CI template is served as text', async () => {
-    const answer = await send(`${web.url}/ci-templates/autodev.yml`, { method: 'GET' });
-    expect(answer).toMatchObject({ status: 200, text: 'template: text\n' });
-    expect(answer.headers['content-type']).toContain('text/yaml');
-  });
-});
-
-describe('health', () => {
-  const get = (url: string, path: string): Promise<Answer> => send(url + path, { method: 'GET' });
-  const webhooks = { gitlab, github: null };
-
-  test('all is well', async () => {
-    expect(await get(web.url, '/healthz')).toMatchObject({
-      status: 200,
-      json: { status: 'ok', version: '0.0.0' },
-    });
-    expect(await get(web.url, '/readyz')).toMatchObject({
-      status: 200,
-      json: { status: 'ready', database: true, queue: true, backend: 'pglite' },
-    });
-  });
-
-  test.each<[string, () => Promise<Record<string, number>>]>([
-    ['refuses', () => Promise.reject(new Error('away'))],
-    ['says nothing', () => new Promise(() => undefined)],
-  ])('a queue that %s leaves the bot ready, degraded', async (_, counts) => {
-    const other = await startWeb({
-      db: store,
-      queue: { kind: 'redis', counts },
-      intake: { webhooks },
-    });
-    expect(await get(other.url, '/readyz')).toMatchObject({
-      status: 200,
-      json: { status: 'degraded', database: true, queue: false, backend: 'redis' },
-    });
-    await other.close();
-  });
-
-  test.each<[string, () => Promise<never>]>([
-    ['refuses', () => Promise.reject(new Error('away'))],
-    ['says nothing', () => new Promise(() => undefined)],
-  ])('a database that %s makes it not ready, but alive', async (_, query) => {
-    const other = await startWeb({ db: { query, tx: store.tx }, intake: { webhooks } });
-    expect(await get(other.url, '/readyz')).toMatchObject({
-      status: 503,
-      json: { status: 'not ready', database: false, queue: true },
-    });
-    expect((await get(other.url, '/healthz')).status).toBe(200);
-    await other.close();
-  });
 });
 
 /** Lets the worker handle every new delivery; returns the calls it made to the forge. */
