@@ -183,4 +183,3 @@ export type InternalEvent =
   | { kind: 'wake'; runId: number };
 
 export type Event = ForgeEvent | InternalEvent;
-export type EventKind = Event['kind'];

@@ -27,7 +27,6 @@ const chosen = { ...manifest.dependencies, ...manifest.devDependencies };
 const RUN_TIME: Readonly<Record<string, string>> = {
   '@anthropic-ai/sdk': 'the messages client of the builtin engine, kept up to date by its vendor',
   '@electric-sql/pglite': 'PostgreSQL without a server, so that the bot starts with no set-up',
-  '@electric-sql/pglite-socket': 'lets pg talk to PGlite, so that there is one database code path',
   '@gitbeaker/requester-utils': 'replaces the retrying requester of @gitbeaker/rest with ours',
   '@gitbeaker/rest': 'typed GitLab REST client',
   '@octokit/webhooks': 'verifies signatures of GitHub and types its payloads',
