@@ -38,6 +38,8 @@ export interface SandboxGitLab {
   readonly problems: readonly { name: string; error: unknown }[];
   /** Resolves when no hook is being sent and nothing else GitLab does later is left. */
   hooksIdle(): Promise<void>;
+  /** A further id token of a job, as its `id_tokens:` would bring it, to try what a thief could do. */
+  idToken(pipelineId: number, jobName: string, aud: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -97,6 +99,12 @@ export async function startSandboxGitLab(options: SandboxOptions): Promise<Sandb
     weather,
     problems: background.problems,
     hooksIdle: () => background.idle(),
+    async idToken(pipelineId, jobName, aud) {
+      const pipeline = gl.ci?.get(pipelineId);
+      const job = pipeline?.jobs.find(({ name }) => name === jobName);
+      if (!pipeline || !job) throw new Error(`Pipeline ${pipelineId} has no job ${jobName}.`);
+      return issuer.idToken(state, pipeline, job, aud);
+    },
     async close() {
       await gl.ci?.close();
       weather.clear();
