@@ -31,10 +31,17 @@ export type IdentityResult =
 
 export type VerifyIdToken = (token: string) => Promise<IdentityResult>;
 
-/** A verifier for tokens of `issuer` (its URL) made for `audience` (the bot's public URL). */
-export function createIdTokenVerifier(issuer: string, audience: string): VerifyIdToken {
+/**
+ * A verifier for tokens of `issuer` (its URL) made for `audience` (the bot's public URL). A key that is
+ * not known makes the issuer's keys be read again, but not within `cooldownMs` of the last time.
+ */
+export function createIdTokenVerifier(
+  issuer: string,
+  audience: string,
+  cooldownMs = UNKNOWN_KEY_COOLDOWN_MS,
+): VerifyIdToken {
   const keys = createRemoteJWKSet(new URL(`${issuer}/oauth/discovery/keys`), {
-    cooldownDuration: UNKNOWN_KEY_COOLDOWN_MS,
+    cooldownDuration: cooldownMs,
     timeoutDuration: JWKS_TIMEOUT_MS,
   });
   return async (token) => {
@@ -79,6 +86,7 @@ function identityOf(payload: JWTPayload): IdentityResult {
   const ref = text('ref');
   const sha = text('sha');
   const pipelineSource = text('pipeline_source');
+  const jti = text('jti');
   if (
     projectId === null ||
     pipelineId === null ||
@@ -86,7 +94,8 @@ function identityOf(payload: JWTPayload): IdentityResult {
     userId === null ||
     ref === null ||
     sha === null ||
-    pipelineSource === null
+    pipelineSource === null ||
+    jti === null
   ) {
     return { ok: false, kind: 'refused', reason: 'id token: a claim of a CI job is missing' };
   }
@@ -105,7 +114,7 @@ function identityOf(payload: JWTPayload): IdentityResult {
       ref,
       sha,
       pipelineSource,
-      jti: payload.jti ?? '',
+      jti,
     },
   };
 }
