@@ -5,7 +5,7 @@ import { edit, finish, type Story } from '../support/one-story.ts';
 import { labelPayload, sendCopies } from '../support/label-delivery.ts';
 import { startStage, type PersonName, type Stage } from '../support/story.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(150_000);
 
 let stage: Stage;
 beforeAll(async () => {

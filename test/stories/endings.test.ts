@@ -3,7 +3,7 @@ import { afterAll, expect, jest, test } from '@jest/globals';
 import { calls, edit, finish, shell } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(150_000);
 
 let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> => (opened ??= startStage());
@@ -39,6 +39,7 @@ test.concurrent('cancel stops the pipeline, and retry starts the work again', as
       expect(story.changes()).toEqual([]);
       slow = false;
       await story.comment('sam', '/autodev retry');
+      await story.status(/^### AutoDev · .* · (queued|running)/m);
       await story.ends('done');
       expect(story.changes()).toHaveLength(1);
       expect((await story.runs()).map((one) => one.verdict?.kind)).toEqual(['cancelled', 'done']);

@@ -4,7 +4,7 @@ import { SAMPLE_ISSUES } from '../../sandbox/sample-project.ts';
 import { finish } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(150_000);
 
 let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> => (opened ??= startStage());

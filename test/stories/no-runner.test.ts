@@ -3,7 +3,7 @@ import { afterAll, expect, jest, test } from '@jest/globals';
 import { edit, finish } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(150_000);
 
 let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> =>

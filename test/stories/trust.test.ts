@@ -6,7 +6,7 @@ import { edit, finish, shell, type Story } from '../support/one-story.ts';
 import { until } from '../support/until.ts';
 import { startStage, type Stage } from '../support/story.ts';
 
-jest.setTimeout(90_000);
+jest.setTimeout(150_000);
 
 const CANARIES = Object.fromEntries(
   ['DEPLOY_TOKEN', 'AWS_SECRET_ACCESS_KEY', 'OPENAI_API_KEY', 'ANTHROPIC_API_KEY', 'PLAIN'].map(

@@ -4,7 +4,7 @@ import type { Answer, AnswerToolCall, Conversation } from '../../sandbox/model/t
 import type { PersonName, Stage } from './story.ts';
 import { until } from './until.ts';
 
-const WAIT_MS = 40_000;
+const WAIT_MS = 90_000;
 const STATUS = '<!-- autodev:status -->';
 
 export interface StoryOptions {

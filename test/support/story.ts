@@ -25,7 +25,7 @@ import { until } from './until.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 const SECRET = 'stories-webhook-secret-of-32-chars';
-const SETTLE_MS = 20_000;
+const SETTLE_MS = 60_000;
 
 export interface StageOptions {
   /** PostgreSQL; default: an embedded database of the stage's own. */
