@@ -170,7 +170,10 @@ test.concurrent('a task stops at its budget and keeps what was done as a draft',
   });
   const turns = [
     { ...edit('half.txt', 'half\n'), usage: { inputTokens: 9000, outputTokens: 15_000 } },
-    ...Array(5).fill({ ...shell('true'), usage: { inputTokens: 9000, outputTokens: 15_000 } }),
+    ...Array.from({ length: 5 }, () => ({
+      ...shell('true'),
+      usage: { inputTokens: 9000, outputTokens: 15_000 },
+    })),
   ];
   await stage.tell('Costs too much', { project, turns }, async (story) => {
     await story.comment('sam', '/autodev implement');

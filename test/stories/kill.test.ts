@@ -33,8 +33,8 @@ function some(names: string[], count: number): string[] {
       (hash, char) => Math.imul(hash ^ char.charCodeAt(0), 16_777_619),
       SEED,
     );
-  const chosen = names.toSorted((a, b) => rank(a) - rank(b)).slice(0, count);
-  return names.filter((name) => chosen.includes(name));
+  const chosen = new Set(names.toSorted((a, b) => rank(a) - rank(b)).slice(0, count));
+  return names.filter((name) => chosen.has(name));
 }
 
 let opened: Promise<Scene> | null = null;
