@@ -2,7 +2,8 @@
  * `.autodev.yml` of a repository. Always read from the default branch, never from the head of a
  * change; a wrong file never stops the bot: defaults are used and every mistake is named by line.
  */
-import { LineCounter, isNode, parseDocument, type Document } from 'yaml';
+import { LineCounter, isAlias, isNode, isScalar, parseDocument, visit, type Document } from 'yaml';
+import type { z } from 'zod';
 import { RepoConfig } from '../../schema/wire/repo-config.ts';
 import type { RepoConfigView } from '../domain/snapshot.ts';
 
@@ -10,39 +11,84 @@ export const REPO_CONFIG_PATH = '.autodev.yml';
 
 /** Larger files are refused unread (threat E6). */
 const MAX_BYTES = 64 * 1024;
+/**
+ * Most signs of structure in a file. Time to parse grows with the square of its entries: at this many
+ * it stays within some 30 ms, at what 64 KB can hold it would stop the bot for seconds. The largest
+ * file that the schema allows has some 700.
+ */
+const MAX_MARKS = 1_000;
+const MARK = /[\n,[\]{}:?&*!"'#|>%@`]|-\s/g;
+/** Steps from the top to an entry, its pairs included; the schema needs 5. */
+const MAX_PATH = 20;
 const MAX_PROBLEMS = 10;
+const MAX_PROBLEM_CHARS = 300;
 
 /** What a repository's file says; null stands for no file. Never throws. */
 export function parseRepoConfig(text: string | null): RepoConfigView {
   const defaults = RepoConfig.parse({});
   if (text === null || text.trim() === '') return { config: defaults, problems: [] };
+  const wrong = (problems: string[]): RepoConfigView => ({
+    config: defaults,
+    problems: problems.slice(0, MAX_PROBLEMS).map((one) => one.slice(0, MAX_PROBLEM_CHARS)),
+  });
   if (Buffer.byteLength(text) > MAX_BYTES) {
-    return { config: defaults, problems: [`the file is larger than ${MAX_BYTES / 1024} KB`] };
+    return wrong([`the file is larger than ${MAX_BYTES / 1024} KB`]);
+  }
+  if ((text.match(MARK)?.length ?? 0) > MAX_MARKS) {
+    return wrong(['the file has too many lines or entries to be read; shorten it']);
   }
   const lines = new LineCounter();
-  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true, merge: false });
+  const options = { lineCounter: lines, uniqueKeys: true, merge: false, prettyErrors: false };
+  const doc = parseDocument(text, options);
   if (doc.errors.length > 0) {
-    const problems = doc.errors.slice(0, MAX_PROBLEMS).map((error) => {
-      const line = lines.linePos(error.pos[0]).line;
-      return `line ${line}: ${firstLine(error.message)}`;
-    });
-    return { config: defaults, problems };
+    return wrong(
+      doc.errors.map((error) => {
+        const { line } = lines.linePos(error.pos[0]);
+        return `line ${line}: ${firstLine(error.message)}`;
+      }),
+    );
   }
-  let value: unknown;
-  try {
-    value = doc.toJS({ maxAliasCount: 0 });
-  } catch {
-    return { config: defaults, problems: ['anchors and aliases are not allowed in this file'] };
-  }
+  const strange = unwanted(doc, lines);
+  if (strange !== null) return wrong([strange]);
+  const value: unknown = doc.toJS({ maxAliasCount: 0 });
   const result = RepoConfig.safeParse(value ?? {});
   if (result.success) return { config: result.data, problems: [] };
-  const problems = result.error.issues.slice(0, MAX_PROBLEMS).map((issue) => {
-    const unknown = issue.code === 'unrecognized_keys' ? issue.keys : [];
-    const path = [...issue.path, ...unknown.slice(0, 1)];
-    const field = path.join('.') || '(top level)';
-    return `line ${lineOf(doc, path, lines)}, \`${field.replaceAll('`', "'")}\`: ${issue.message}`;
+  return wrong(result.error.issues.flatMap((issue) => describe(issue, doc, lines)));
+}
+
+/**
+ * The first construct that costs more than it is worth, before anything is made of it: aliases can
+ * blow up, keys that are collections are printed as text again and again.
+ */
+function unwanted(doc: Document, lines: LineCounter): string | null {
+  let found: string | null = null;
+  const stop = (node: unknown, what: string): symbol => {
+    const at = isNode(node) && node.range ? node.range[0] : 0;
+    found = `line ${lines.linePos(at).line}: ${what}`;
+    return visit.BREAK;
+  };
+  visit(doc, {
+    Pair: (_, { key }) => (isScalar(key) ? undefined : stop(key, 'a key must be plain text')),
+    Node: (_, node, path) => {
+      if (isAlias(node) || node.anchor !== undefined) {
+        return stop(node, 'anchors and aliases are not allowed in this file');
+      }
+      return path.length > MAX_PATH ? stop(node, 'the entries are nested too deep') : undefined;
+    },
   });
-  return { config: defaults, problems };
+  return found;
+}
+
+/** A wrong field as `line n, field: what is wrong`; every unknown key is a problem of its own. */
+function describe(issue: z.core.$ZodIssue, doc: Document, lines: LineCounter): string[] {
+  const at = (path: readonly PropertyKey[], what: string): string => {
+    const field = path.join('.') || '(top level)';
+    return `line ${lineOf(doc, path, lines)}, \`${field.replaceAll('`', "'")}\`: ${what}`;
+  };
+  if (issue.code !== 'unrecognized_keys') return [at(issue.path, issue.message)];
+  return issue.keys
+    .slice(0, MAX_PROBLEMS)
+    .map((key) => at([...issue.path, key], 'there is no such setting'));
 }
 
 function lineOf(doc: Document, path: readonly PropertyKey[], lines: LineCounter): number {
