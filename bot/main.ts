@@ -27,6 +27,7 @@ import type { Settings } from '../schema/wire/settings.ts';
 
 /** Requests still open this long after the bot was told to stop are cut off. */
 const DRAIN_MS = 15_000;
+const IDLE_CHECK_MS = 50;
 
 export type Role = 'web' | 'worker' | 'all';
 
@@ -144,11 +145,13 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
     close: async () => {
       const closed = once(server, 'close');
       server.close();
-      server.closeIdleConnections();
+      // Connections that were busy a moment ago fall idle one by one, and clients would keep them.
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
       // A model's answer may stream for minutes: the agent asks again after the restart.
       const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
       clearTimeout(late);
+      clearInterval(idle);
     },
   };
 }
