@@ -11,13 +11,13 @@ import { freeLeasesOfTheDead, newLeaseOwner } from '../../bot/store/leases.ts';
 import { migrate } from '../../bot/store/migrate.ts';
 import {
   available,
-  declareMissing,
   type PostgresServer,
   type RedisServer,
   startPostgres,
   startRedis,
   stopChild,
 } from '../support/backends.ts';
+import { declareMissing } from '../support/missing.ts';
 import { newPlace, type Place, queueAt, removeDir, storeAt } from '../support/queue-places.ts';
 import { until } from '../support/until.ts';
 

@@ -2,12 +2,12 @@
 import { afterAll, beforeAll, describe } from '@jest/globals';
 import {
   available,
-  declareMissing,
   type PostgresServer,
   type RedisServer,
   startPostgres,
   startRedis,
 } from '../support/backends.ts';
+import { declareMissing } from '../support/missing.ts';
 import {
   newName,
   newPlace,

@@ -9,13 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { deliveryById, insertDelivery } from '../../bot/store/deliveries.ts';
 import { migrate } from '../../bot/store/migrate.ts';
 import { openStore, type Store } from '../../bot/store/store.ts';
-import {
-  available,
-  declareMissing,
-  type PostgresServer,
-  startPostgres,
-  stopChild,
-} from '../support/backends.ts';
+import { available, type PostgresServer, startPostgres, stopChild } from '../support/backends.ts';
+import { declareMissing } from '../support/missing.ts';
 import { until } from '../support/until.ts';
 import { defineStoreContract } from './store-contract.ts';
 

@@ -1,7 +1,8 @@
 /** The bot as several processes on one PostgreSQL: two that listen, one that works. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, describe, expect, jest, test } from '@jest/globals';
-import { startPostgres, available, declareMissing } from '../support/backends.ts';
+import { startPostgres, available } from '../support/backends.ts';
+import { declareMissing } from '../support/missing.ts';
 import { labelPayload, sendCopies } from '../support/label-delivery.ts';
 import { edit, finish } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';

@@ -1,6 +1,6 @@
 /**
  * PostgreSQL and Redis for tests: servers named in the environment, else children of the test started from
- * binaries on this machine, else none. AUTODEV_TEST_REQUIRE=postgres,redis turns "none" into a failure.
+ * binaries on this machine, else none.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -8,7 +8,6 @@ import { chownSync, existsSync, globSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { test } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { Client } from 'pg';
 import { until } from './until.ts';
@@ -38,20 +37,6 @@ export function available(kind: ServerKind): boolean {
   return kind === 'postgres'
     ? process.env.AUTODEV_TEST_DATABASE_URL !== undefined || postgresBin() !== null
     : process.env.AUTODEV_TEST_REDIS_URL !== undefined || redisBin() !== null;
-}
-
-/** Declares what stands in the place of a suite whose server is not there. */
-export function declareMissing(kind: ServerKind, suite: string): void {
-  const required = (process.env.AUTODEV_TEST_REQUIRE ?? '').split(',').includes(kind);
-  const line = `${suite} left out on ${kind}: no server in the environment, no binary on this machine`;
-  if (required) {
-    test(`${suite} on ${kind}`, () => {
-      throw new Error(`AUTODEV_TEST_REQUIRE names ${kind}, but: ${line}`);
-    });
-    return;
-  }
-  process.stdout.write(`${line}\n`);
-  test.skip(line, () => undefined);
 }
 
 function onPath(name: string): string | null {
@@ -93,8 +78,11 @@ function unprivileged(): { uid: number; gid: number } | null {
   throw new Error('PostgreSQL does not run as root, and there is no account postgres or nobody.');
 }
 
-/** Starts (or reaches) PostgreSQL. */
-export async function startPostgres(): Promise<PostgresServer> {
+/** A server whose data nobody needs after a crash. */
+const FORGETFUL = ['fsync=off'];
+
+/** Starts (or reaches) PostgreSQL; `extra` are settings of a server of our own. */
+export async function startPostgres(extra: readonly string[] = FORGETFUL): Promise<PostgresServer> {
   const given = process.env.AUTODEV_TEST_DATABASE_URL;
   if (given !== undefined) return databasesOf(given, async () => undefined);
   const bin = postgresBin();
@@ -109,7 +97,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
     { ...as, stdio: 'pipe' },
   );
-  const settings = ['listen_addresses=', 'fsync=off', 'shared_buffers=32MB', 'max_connections=80'];
+  const settings = ['listen_addresses=', 'shared_buffers=32MB', 'max_connections=80', ...extra];
   const args = ['-D', data, '-k', dir, ...settings.flatMap((setting) => ['-c', setting])];
   const child = spawn(path.join(bin, 'postgres'), args, { ...as, stdio: 'ignore' });
   const url = `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(dir)}`;
