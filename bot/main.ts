@@ -9,7 +9,7 @@ import type { Config } from './config/env.ts';
 import { createFailpoints, type Failpoint } from './config/failpoints.ts';
 import { findInstallation, type Installation } from './config/installation.ts';
 import { parseRepoConfig, REPO_CONFIG_PATH } from './config/repo-config.ts';
-import { checkRoutes, loadAgents, loadSettings } from './config/settings.ts';
+import { checkRoutes, loadAgents, loadSettings, loadWorkflows } from './config/settings.ts';
 import type { Actor } from './domain/events.ts';
 import type { Forge } from './forge/forge.ts';
 import { createGitHubWebhooks } from './forge/github/webhooks.ts';
@@ -84,6 +84,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
           forge,
           settings,
           agents,
+          workflows: loadWorkflows(files.workflowsDir),
           providers: (['openai', 'anthropic'] as const).filter((name) => config.providers[name]),
           parseRepoConfig,
           repoConfigPath: REPO_CONFIG_PATH,

@@ -1,6 +1,7 @@
 /** Builds the one result of a job, within its schema whatever came before. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Report } from '../schema/wire/report.ts';
 import {
   type CommandCheck,
   JobResult,
@@ -22,6 +23,7 @@ export interface ResultParts {
   cause: string;
   summary?: string | undefined;
   comment?: string | undefined;
+  report?: Report | undefined;
   collected?: CollectedChanges | undefined;
   baseSha: string | undefined;
   checks: readonly CommandCheck[];
@@ -56,6 +58,7 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
     cause: redact(cause).slice(0, CAUSE_CHARS),
     summary: redact(parts.summary ?? '').slice(0, RESULT_LIMITS.summaryChars),
     ...(comment ? { comment } : {}),
+    ...(parts.report ? { report: redacted(parts.report, redact) } : {}),
     changes: collected?.changes ?? [],
     baseSha: parts.baseSha ?? NO_SHA,
     checks: parts.checks.slice(-RESULT_LIMITS.checks).map((check) => ({
@@ -64,6 +67,13 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
     })),
     stats: parts.stats,
   });
+}
+
+/** The report with every text of it redacted. */
+function redacted(report: Report, redact: (text: string) => string): unknown {
+  return JSON.parse(JSON.stringify(report), (_, value: unknown) =>
+    typeof value === 'string' ? redact(value) : value,
+  );
 }
 
 /** Writes the result file; returns its path. */

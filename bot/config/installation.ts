@@ -6,6 +6,7 @@ export interface Installation {
   root: string;
   settingsFile: string;
   agentsDir: string;
+  workflowsDir: string;
   migrationsDir: string;
   templateFile: string;
 }
@@ -25,6 +26,7 @@ export function findInstallation(from: string): Installation {
         root: dir,
         settingsFile: join(dir, 'config', 'settings.yaml'),
         agentsDir: join(dir, 'config', 'agents'),
+        workflowsDir: join(dir, 'config', 'workflows'),
         migrationsDir: join(dir, 'schema', 'sql'),
         templateFile: join(dir, 'ci-templates', 'autodev.yml'),
       };

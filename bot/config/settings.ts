@@ -5,14 +5,9 @@ import { parse } from 'yaml';
 import type { z } from 'zod';
 import { AgentFrontMatter, AgentRole, type Agent } from '../../schema/wire/agent.ts';
 import { Settings } from '../../schema/wire/settings.ts';
-
-/** A file of the installation that cannot be used; the message names file, field and fix. */
-export class SettingsError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'SettingsError';
-  }
-}
+import type { Workflow } from '../../schema/wire/workflow.ts';
+import { SettingsError } from './settings-error.ts';
+import { parseWorkflow } from './workflows.ts';
 
 const FRONT_MATTER = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/;
 
@@ -52,6 +47,25 @@ export function loadAgents(dir: string): Record<AgentRole, Agent | undefined> {
     };
   }
   return agents;
+}
+
+/**
+ * Reads every workflow template of a folder, keyed by name (the file's name).
+ * @throws SettingsError naming file and line of an unknown stage, agent or field.
+ */
+export function loadWorkflows(dir: string): Record<string, Workflow | undefined> {
+  const workflows: Record<string, Workflow | undefined> = {};
+  for (const name of readdirSync(dir).filter((entry) => entry.endsWith('.yaml'))) {
+    const file = join(dir, name);
+    const workflow = parseWorkflow(read(file), file);
+    if (workflow.name !== basename(name, '.yaml')) {
+      throw new SettingsError(
+        `${file}: is named ${workflow.name}; call the file ${workflow.name}.yaml`,
+      );
+    }
+    workflows[workflow.name] = workflow;
+  }
+  return workflows;
 }
 
 /**

@@ -11,6 +11,12 @@ export interface CommandHelp {
 
 export const COMMANDS: readonly CommandHelp[] = [
   {
+    name: 'plan',
+    usage: 'plan [hint]',
+    does: 'writes a specification for approval, implements, reviews and merges it',
+    on: ['issue'],
+  },
+  {
     name: 'implement',
     usage: 'implement [hint]',
     does: 'implements this issue and opens a merge request',
@@ -27,6 +33,12 @@ export const COMMANDS: readonly CommandHelp[] = [
     usage: 'ask <question>',
     does: 'answers a question from what the repository contains',
     on: ['issue'],
+  },
+  {
+    name: 'reject',
+    usage: 'reject <why>',
+    does: 'says no at a gate and sends the work back with the reason',
+    on: ['issue', 'change'],
   },
   {
     name: 'status',

@@ -1,61 +1,46 @@
 /**
- * Purpose: stop a run, and start a stopped one again.
+ * Purpose: stop a run, send it back at a gate, and start a stopped one again.
  */
 import type { Effect } from '../domain/effects.ts';
-import { isActive, type Verdict } from '../domain/outcomes.ts';
-import { isOpen, type Run } from '../domain/runs.ts';
-import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { isActive } from '../domain/outcomes.ts';
+import { stageOf } from '../domain/runs.ts';
+import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { refuse, type Ask } from './ask.ts';
 import { acted } from './decision.ts';
 import { endRun } from './end.ts';
+import { sendBack } from './gate.ts';
 import * as text from './text.ts';
 import { startWork } from './work.ts';
-
-/** Effects that must not happen any more once a run is over. */
-const FORWARD_EFFECTS: Effect['kind'][] = ['create_pipeline', 'commit_changes', 'open_change'];
 
 /** `/autodev cancel`: final; a later result of the agent is refused by its fence. */
 export function cancelRun(ask: Ask, snapshot: Snapshot): Decision {
   const run = snapshot.run;
   if (!run || !isActive(run.state)) return refuse(ask, text.nothingToCancel(), 'nothing to cancel');
-  const stopped = stopRun(run, {
+  const stopped = endRun(run, {
     kind: 'cancelled',
     cause: `Cancelled by @${ask.actor.username}.`,
     next: '`/autodev retry` starts it again.',
   });
-  const done: Effect[] =
-    ask.noteId === null
-      ? []
-      : [{ kind: 'react', target: ask.target, noteId: ask.noteId, emoji: 'white_check_mark' }];
   return acted(
     [`run ${run.id} cancelled by ${ask.actor.username} (id ${ask.actor.id})`],
     stopped.writes,
-    [...stopped.effects, ...done],
+    [...stopped.effects, ...acknowledged(ask, 'white_check_mark')],
   );
 }
 
-/** Ends a run that is under way: open attempts are cancelled, their pipelines too. */
-export function stopRun(run: Run, verdict: Verdict): { writes: Write[]; effects: Effect[] } {
-  const writes: Write[] = [{ op: 'drop_effects', runId: run.id, kinds: FORWARD_EFFECTS }];
-  const effects: Effect[] = [];
-  for (const attempt of run.attempts.filter(isOpen)) {
-    writes.push({
-      op: 'end_attempt',
-      attemptId: attempt.id,
-      state: 'cancelled',
-      cause: verdict.cause,
-    });
-    if (attempt.pipelineId !== null) {
-      effects.push({
-        kind: 'cancel_pipeline',
-        run: run.id,
-        attempt: attempt.id,
-        pipelineId: attempt.pipelineId,
-      });
-    }
-  }
-  const end = endRun(run, verdict);
-  return { writes: [...writes, ...end.writes], effects: [...effects, ...end.effects] };
+/** `/autodev reject <why>`: at a gate, back to the stage before it with the reason. */
+export function rejectGate(ask: Ask, snapshot: Snapshot): Decision {
+  const run = snapshot.run;
+  const stage = run && isActive(run.state) ? stageOf(run) : null;
+  if (!run || stage?.kind !== 'gate')
+    return refuse(ask, text.nothingToReject(), 'no gate to reject at');
+  if (ask.args.trim() === '') return refuse(ask, text.needsReason(), 'reject without a reason');
+  const why = `rejected by @${ask.actor.username}`;
+  const moved = sendBack(run, stage, snapshot, why, ask.args);
+  return acted(moved.reasons, moved.writes, [
+    ...moved.effects,
+    ...acknowledged(ask, 'white_check_mark'),
+  ]);
 }
 
 /** `/autodev retry [hint]`: the last work again, as a new run, when it ended without success. */
@@ -75,9 +60,10 @@ export function retryRun(ask: Ask, snapshot: Snapshot): Decision {
     { ...ask, target: last.target, noteId: null, discussionId: null, command: last.command, args },
     snapshot,
   );
-  const seen: Effect[] =
-    ask.noteId === null
-      ? []
-      : [{ kind: 'react', target: ask.target, noteId: ask.noteId, emoji: 'eyes' }];
-  return { ...started, effects: [...started.effects, ...seen] };
+  return { ...started, effects: [...started.effects, ...acknowledged(ask, 'eyes')] };
+}
+
+function acknowledged(ask: Ask, emoji: 'eyes' | 'white_check_mark'): Effect[] {
+  if (ask.noteId === null) return [];
+  return [{ kind: 'react', target: ask.target, noteId: ask.noteId, emoji }];
 }

@@ -7,8 +7,10 @@
 import type { Event } from '../domain/events.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { ignored } from './decision.ts';
-import { decideIssueClosed, decidePipeline, decideSettled, decideVerify } from './progress.ts';
-import { decideClaimed, decideLost, decideResult } from './results.ts';
+import { decideApproval } from './gate.ts';
+import { decideIssueClosed, decidePipeline, decideSettled, decideWaiting } from './progress.ts';
+import { decideLost } from './losses.ts';
+import { decideClaimed, decideResult } from './results.ts';
 import { decideLabels, decideNote } from './triggers.ts';
 
 /** Decides one event. Never throws for any event and snapshot that belong together. */
@@ -23,9 +25,9 @@ export function decide(event: Event, snapshot: Snapshot): Decision {
     case 'pipeline':
       return decidePipeline(event, snapshot);
     case 'change':
-      return event.action === 'closed' || event.action === 'merged'
-        ? decideVerify(snapshot)
-        : ignored(`a change was ${event.action}`);
+      return event.action === 'approved' || event.action === 'unapproved'
+        ? decideApproval(event, snapshot)
+        : decideWaiting(snapshot);
     case 'attempt_claimed':
       return decideClaimed(snapshot);
     case 'job_result':
@@ -35,7 +37,7 @@ export function decide(event: Event, snapshot: Snapshot): Decision {
     case 'effect_settled':
       return decideSettled(snapshot);
     case 'wake':
-      return decideVerify(snapshot);
+      return decideWaiting(snapshot);
     case 'job':
     case 'emoji':
     case 'push':

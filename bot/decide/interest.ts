@@ -26,6 +26,9 @@ export type Interest =
   /** An event of the bot's own about one run. */
   | { kind: 'own'; runId: number; effectId: number | null };
 
+/** What can happen to a change that a run may have waited for; new commits do, too. */
+const MOVING: ReadonlySet<string> = new Set(['closed', 'merged', 'approved', 'unapproved']);
+
 /** What an event needs; pure and total. */
 export function interestOf(event: Event): Interest {
   switch (event.kind) {
@@ -65,7 +68,7 @@ export function interestOf(event: Event): Interest {
       };
     }
     case 'change':
-      if (event.action !== 'closed' && event.action !== 'merged') {
+      if (!MOVING.has(event.action) && event.oldHeadSha === null) {
         return none(`a change was ${event.action}`);
       }
       return { kind: 'run', project: event.project, by: { change: event.change.iid } };

@@ -1,149 +1,169 @@
 /**
- * Purpose: how a run moves on once an effect is settled or its change's own pipeline has ended.
+ * Purpose: how a run moves on once an effect is settled, a pipeline has ended, or somebody touched its
+ * issue or changes.
  */
+import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
-import { latestAttempt, type Run } from '../domain/runs.ts';
+import {
+  isOpen,
+  latestAttempt,
+  resultOf,
+  stageOf,
+  taskOfAttempt,
+  type Attempt,
+  type Run,
+} from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { stopRun } from './control.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
-import { duration, money } from './format.ts';
-import { decideLost, limitVerdict } from './results.ts';
-import { statusOf } from './start.ts';
+import { decideGate, mergedVerdict } from './gate.ts';
+import { decideLost } from './losses.ts';
+import { limitVerdict } from './results.ts';
+import { enterStage, nextStage } from './stages.ts';
+import { statusOf } from './status-effects.ts';
+import { decideVerify, doneVerdict } from './verify.ts';
 
-/** A pipeline was created, changes were committed, a change was opened; or could not be. */
+/** A pipeline was created, changes were committed, a change was opened or merged; or could not be. */
 export function decideSettled(snapshot: Snapshot): Decision {
   const { run, effect: settled } = snapshot;
   if (!run || !isActive(run.state)) return ignored('the run is over');
   if (!settled) return ignored('the effect is gone');
   const { effect, receipt } = settled;
-  if (effect.kind === 'create_pipeline') {
-    if (settled.state === 'done') return acted(['the pipeline was created'], [], statusOf(run));
-    const attempt = latestAttempt(run);
-    if (!attempt || attempt.id !== effect.attempt) return ignored('a newer attempt has taken over');
-    return decideLost(
-      {
-        kind: 'attempt_lost',
-        runId: run.id,
-        attemptId: attempt.id,
-        loss: 'pipeline_refused',
-        detail: settled.error ?? 'no reason given',
-      },
-      snapshot,
-    );
+  if (settled.state === 'done' && receipt) return settledWell(run, effect, receipt, snapshot);
+  const error = settled.error ?? 'no reason given';
+  if (effect.kind === 'create_pipeline') return pipelineRefused(run, effect, error, snapshot);
+  return end(run, {
+    kind: 'needs-human',
+    cause: `The result could not be published: ${error}`,
+    next: 'Check the bot account’s rights in the project, then `/autodev retry`.',
+  });
+}
+
+function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snapshot): Decision {
+  switch (receipt.kind) {
+    case 'create_pipeline':
+      return acted(['the pipeline was created'], [], statusOf(run));
+    case 'commit_changes':
+      if (receipt.outcome === 'refused') {
+        return end(run, { kind: 'refused', cause: receipt.cause, next: receipt.next });
+      }
+      return effect.kind === 'commit_changes'
+        ? committed(run, effect, receipt.sha, snapshot)
+        : noFollow(receipt);
+    case 'open_change':
+      return effect.kind === 'open_change'
+        ? opened(run, effect, receipt.iid, snapshot)
+        : noFollow(receipt);
+    case 'merge_change':
+      if (receipt.outcome === 'not_merged') return decideGate(snapshot);
+      return merged(run, receipt.sha, snapshot);
+    default:
+      return noFollow(receipt);
   }
-  if (settled.state !== 'done' || !receipt) {
-    return end(run, {
-      kind: 'needs-human',
-      cause: `The result could not be published: ${settled.error ?? 'no reason given'}`,
-      next: 'Check the bot account’s rights in the project, then `/autodev retry`.',
-    });
-  }
-  if (receipt.kind === 'commit_changes') {
-    if (receipt.outcome === 'refused') {
-      return end(run, { kind: 'refused', cause: receipt.cause, next: receipt.next });
-    }
-    const attempt = latestAttempt(run);
-    if (!attempt) return ignored('no attempt to publish');
-    const draft = attempt.result?.outcome !== 'finished';
-    return acted(
-      [`committed ${receipt.sha} to ${receipt.branch}`],
-      [],
-      [{ kind: 'open_change', run: run.id, attempt: attempt.id, draft }, ...statusOf(run)],
-    );
-  }
-  if (receipt.kind === 'open_change') return decideOpened(run, receipt.iid);
+}
+
+function noFollow(receipt: Receipt): Decision {
   return ignored(`nothing follows from ${receipt.kind}`);
 }
 
-/** Looks at the change's own pipeline: by its webhook, or by the sweeper when that was missed. */
-export function decideVerify(snapshot: Snapshot): Decision {
-  const run = snapshot.run;
-  if (!run || !isActive(run.state)) return ignored('the run is over');
-  if (run.stage !== 'verify' || !run.change) return ignored('the run has no change to check yet');
-  const { changeState, changePipeline } = snapshot;
-  if (changeState === 'merged')
-    return end(run, doneVerdict(run, snapshot.now, 'It is merged already.'));
-  if (changeState === 'closed') {
-    return end(run, {
-      kind: 'cancelled',
-      cause: `!${run.change.iid} was closed.`,
-      next: 'Reopen it to go on by hand, or `/autodev implement` to start anew.',
-    });
+function committed(
+  run: Run,
+  effect: Extract<Effect, { kind: 'commit_changes' }>,
+  sha: string,
+  snapshot: Snapshot,
+): Decision {
+  const { attempt, change } = effect;
+  const reason = `committed ${sha}`;
+  if (run.changes[change]?.iid == null) {
+    const outcome = resultOf(taskOfAttempt(run, attempt))?.outcome;
+    const draft = outcome !== undefined && outcome !== 'finished';
+    return acted(
+      [reason],
+      [],
+      [{ kind: 'open_change', run: run.id, attempt, change, draft }, ...statusOf(run)],
+    );
   }
-  const waitedMs = snapshot.now.getTime() - run.updatedAt.getTime();
-  const limitMs = snapshot.settings.limits.verifyMinutes * 60_000;
-  if (!changePipeline) {
-    if (waitedMs < limitMs) return ignored('the change has no pipeline yet');
-    return end(run, doneVerdict(run, snapshot.now, 'The repository ran no pipeline for it.'));
-  }
-  switch (changePipeline.status) {
-    case 'success':
-      return end(
-        run,
-        doneVerdict(run, snapshot.now, `Its [pipeline](${changePipeline.url}) passed.`),
-      );
-    case 'failed':
-    case 'canceled':
-      return end(run, {
-        kind: 'needs-human',
-        cause: `!${run.change.iid} is open, but its [pipeline](${changePipeline.url}) ${changePipeline.status === 'failed' ? 'failed' : 'was cancelled'}.`,
-        next: 'Take over on the branch, or close it and `/autodev retry <hint>`.',
-      });
-    case 'skipped':
-    case 'manual':
-      return end(
-        run,
-        doneVerdict(run, snapshot.now, `Its pipeline is \`${changePipeline.status}\`.`),
-      );
-    default:
-      if (waitedMs < limitMs) return ignored(`the pipeline is ${changePipeline.status}`);
-      return end(
-        run,
-        doneVerdict(run, snapshot.now, 'Its pipeline had not ended when the wait was over.'),
-      );
-  }
+  return goOn(run, snapshot, reason);
 }
 
-/** A pipeline hook: of the run's change, or of the attempt's own parent pipeline. */
+function opened(
+  run: Run,
+  effect: Extract<Effect, { kind: 'open_change' }>,
+  iid: number,
+  snapshot: Snapshot,
+): Decision {
+  const task = taskOfAttempt(run, effect.attempt);
+  const result = resultOf(task);
+  if (task && result && result.outcome !== 'finished') {
+    return end(run, limitVerdict(result, task, { iid }));
+  }
+  return goOn(run, snapshot, `change !${iid} is open`);
+}
+
+function merged(run: Run, sha: string, snapshot: Snapshot): Decision {
+  if (stageOf(run)?.kind !== 'gate') return ignored('the run went on already');
+  const moved = enterStage(run, nextStage(run), snapshot, () =>
+    mergedVerdict(run, snapshot.now, sha),
+  );
+  return acted([`merged as ${sha}`, ...moved.reasons], moved.writes, moved.effects);
+}
+
+/** From a task stage whose result is published to the next stage. */
+function goOn(run: Run, snapshot: Snapshot, reason: string): Decision {
+  if (stageOf(run)?.kind !== 'task') return ignored('the run went on already');
+  const moved = enterStage(run, nextStage(run), snapshot, () => doneVerdict(run, snapshot.now, ''));
+  return acted([reason, ...moved.reasons], moved.writes, moved.effects);
+}
+
+function pipelineRefused(
+  run: Run,
+  effect: Extract<Effect, { kind: 'create_pipeline' }>,
+  detail: string,
+  snapshot: Snapshot,
+): Decision {
+  const attempt = openAttempts(run).find(({ launchId }) => launchId === effect.launch);
+  if (!attempt) return ignored('a newer attempt has taken over');
+  return lost(run, attempt, 'pipeline_refused', detail, snapshot);
+}
+
+/** A pipeline hook: of one of the run's changes, or of an attempt's own parent pipeline. */
 export function decidePipeline(
   event: Extract<Event, { kind: 'pipeline' }>,
   snapshot: Snapshot,
 ): Decision {
   const run = snapshot.run;
   if (!run) return ignored('a pipeline of no run');
-  const attempt = latestAttempt(run);
-  if (attempt && attempt.pipelineId === event.pipeline.id) {
-    return decideAttemptPipeline(snapshot, attempt.id);
-  }
-  return decideVerify(snapshot);
-}
-
-/** The attempt's own pipeline ended while the attempt was still open: it will bring no result. */
-function decideAttemptPipeline(snapshot: Snapshot, attemptId: number): Decision {
-  const { run, attemptPipeline: pipeline } = snapshot;
-  if (!run || !pipeline) return ignored('the pipeline is gone');
+  const attempt = openAttempts(run).find(({ pipelineId }) => pipelineId === event.pipeline.id);
+  if (!attempt) return decideWaiting(snapshot);
+  const pipeline = snapshot.attemptPipeline;
+  if (!pipeline || pipeline.id !== attempt.pipelineId) return ignored('the pipeline is gone');
   if (pipeline.status !== 'failed' && pipeline.status !== 'canceled') {
     return ignored(`the attempt's pipeline is ${pipeline.status}`);
   }
-  return decideLost(
-    {
-      kind: 'attempt_lost',
-      runId: run.id,
-      attemptId,
-      loss: pipeline.status === 'canceled' ? 'pipeline_cancelled' : 'pipeline_failed',
-      detail: `pipeline ${pipeline.id} is ${pipeline.status}`,
-    },
-    snapshot,
-  );
+  const loss = pipeline.status === 'canceled' ? 'pipeline_cancelled' : 'pipeline_failed';
+  return lost(run, attempt, loss, `pipeline ${pipeline.id} is ${pipeline.status}`, snapshot);
+}
+
+/** Looks at whatever the run waits for: by a hook, or by the sweeper when the hook was missed. */
+export function decideWaiting(snapshot: Snapshot): Decision {
+  const run = snapshot.run;
+  if (!run || !isActive(run.state)) return ignored('the run is over');
+  switch (stageOf(run)?.kind) {
+    case 'verify':
+      return decideVerify(snapshot);
+    case 'gate':
+      return decideGate(snapshot);
+    default:
+      return ignored('the run waits for nothing');
+  }
 }
 
 /** The issue was closed while work on it was under way. */
 export function decideIssueClosed(snapshot: Snapshot, who: string): Decision {
   const run = snapshot.run;
   if (!run || !isActive(run.state)) return ignored('no run is active on this issue');
-  const stopped = stopRun(run, {
+  const stopped = endRun(run, {
     kind: 'cancelled',
     cause: `The issue was closed by @${who}.`,
     next: 'Reopen it, then `/autodev retry`.',
@@ -151,26 +171,23 @@ export function decideIssueClosed(snapshot: Snapshot, who: string): Decision {
   return acted([`issue closed by ${who}`], stopped.writes, stopped.effects);
 }
 
-function decideOpened(run: Run, iid: number): Decision {
-  const result = latestAttempt(run)?.result;
-  if (result && result.outcome !== 'finished') {
-    return end(run, limitVerdict(result, run, { iid }));
-  }
-  return acted(
-    [`change !${iid} is open`],
-    [{ op: 'update_run', runId: run.id, version: run.version, patch: { stage: 'verify' } }],
-    statusOf(run),
-  );
+function openAttempts(run: Run): Attempt[] {
+  return run.tasks
+    .flatMap((task) => latestAttempt(task) ?? [])
+    .filter((attempt) => isOpen(attempt));
 }
 
-function doneVerdict(run: Run, now: Date, checks: string): Verdict {
-  const iid = run.change?.iid ?? 0;
-  const took = duration(now.getTime() - run.createdAt.getTime());
-  return {
-    kind: 'done',
-    cause: `!${iid} is open with the change. ${checks} ${money(run.task.spentMicrousd)}, ${took}.`,
-    next: `Review !${iid} and merge it when it is right.`,
-  };
+function lost(
+  run: Run,
+  attempt: Attempt,
+  loss: Extract<Event, { kind: 'attempt_lost' }>['loss'],
+  detail: string,
+  snapshot: Snapshot,
+): Decision {
+  return decideLost(
+    { kind: 'attempt_lost', runId: run.id, attemptId: attempt.id, loss, detail },
+    snapshot,
+  );
 }
 
 function end(run: Run, verdict: Verdict): Decision {

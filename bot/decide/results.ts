@@ -1,16 +1,18 @@
 /**
- * Purpose: what becomes of a run when its agent job starts, ends or is lost.
+ * Purpose: what becomes of a run when one of its agent jobs starts or ends.
  */
 import type { JobResult } from '../../schema/wire/result.ts';
 import type { Effect } from '../domain/effects.ts';
-import type { AttemptLoss, Event } from '../domain/events.ts';
+import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
-import { isOpen, latestAttempt, type Attempt, type Run } from '../domain/runs.ts';
+import { stageOf, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { currentAttempt, oneLine, retryOrStop } from './attempts.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
 import { money } from './format.ts';
-import { startAttempt, statusOf } from './start.ts';
+import { statusOf } from './status-effects.ts';
+import { decideVerify } from './verify.ts';
 
 /** The agent job took its task. */
 export function decideClaimed(snapshot: Snapshot): Decision {
@@ -30,24 +32,19 @@ export function decideResult(
 ): Decision {
   const found = currentAttempt(event.attemptId, snapshot);
   if ('ignore' in found) return ignored(found.ignore);
-  const { run, attempt } = found;
+  const { run, task, attempt } = found;
   const { result } = event;
   switch (result.outcome) {
     case 'finished':
-      return run.role === 'ask'
-        ? publishAnswer(run, result)
-        : publishChanges(run, attempt, result, false);
+      return finished(run, task, attempt, result, snapshot);
     case 'budget':
     case 'limit':
-      if (run.role === 'main' && result.changes.length > 0) {
-        return publishChanges(run, attempt, result, true);
-      }
-      return end(run, limitVerdict(result, run, null));
+      if (publishes(task) && result.changes.length > 0) return publish(run, task, attempt, true);
+      return end(run, limitVerdict(result, task, null));
     case 'needs_human':
       return end(run, {
         kind: 'needs-human',
-        cause:
-          'The agent stopped because it needs a decision or more facts. What it says is below.',
+        cause: `The ${task.agent} stopped because it needs a decision or more facts. What it says is below.`,
         next: 'Answer in the issue, then `/autodev retry <hint>`.',
       });
     case 'model_error':
@@ -62,56 +59,29 @@ export function decideResult(
         cause: 'The agent job was stopped.',
         next: '`/autodev retry` starts it again.',
       });
-    case 'crashed':
-      return again(run, snapshot, `the agent crashed (${oneLine(result.cause)})`, {
+    case 'crashed': {
+      const why = oneLine(result.cause);
+      const next = retryOrStop(run, task, snapshot, `the agent crashed (${why})`, {
         kind: 'needs-human',
-        cause: `The agent crashed ${run.attempts.length} times: ${oneLine(result.cause)}`,
+        cause: `The agent crashed ${task.attempts.length} times: ${why}`,
         next: 'See the job log of the pipeline, then `/autodev retry`.',
       });
+      return acted(next.reasons, next.writes, next.effects);
+    }
   }
 }
 
-/** An attempt that can bring no result any more. */
-export function decideLost(
-  event: Extract<Event, { kind: 'attempt_lost' }>,
-  snapshot: Snapshot,
-): Decision {
-  const found = currentAttempt(event.attemptId, snapshot);
-  if ('ignore' in found) return ignored(found.ignore);
-  const { run, attempt } = found;
-  if (!isOpen(attempt)) return ignored('the attempt had ended already');
-  const lost: Write = {
-    op: 'end_attempt',
-    attemptId: attempt.id,
-    state: event.loss === 'pipeline_cancelled' ? 'cancelled' : 'lost',
-    cause: `${event.loss}: ${event.detail}`,
-  };
-  const cancel: Effect[] =
-    attempt.pipelineId === null || event.loss === 'pipeline_cancelled'
-      ? []
-      : [
-          {
-            kind: 'cancel_pipeline',
-            run: run.id,
-            attempt: attempt.id,
-            pipelineId: attempt.pipelineId,
-          },
-        ];
-  const next = afterLoss(event.loss, event.detail, run, attempt, snapshot);
-  return acted(
-    [`attempt ${attempt.fence} lost: ${event.loss}`, ...next.reasons],
-    [lost, ...next.writes],
-    [...cancel, ...next.effects],
-  );
-}
-
 /** The verdict of a result that stopped at a limit, with its draft when there is one. */
-export function limitVerdict(result: JobResult, run: Run, draft: { iid: number } | null): Verdict {
+export function limitVerdict(
+  result: JobResult,
+  task: Task,
+  draft: { iid: number } | null,
+): Verdict {
   const partial = draft ? ` What was done so far is in draft !${draft.iid}.` : '';
   if (result.outcome === 'budget') {
     return {
       kind: 'budget',
-      cause: `Stopped at the cap of ${money(run.task.capMicrousd)} per task.${partial}`,
+      cause: `Stopped at the cap of ${money(task.capMicrousd)} per task.${partial}`,
       next: 'Raise `limits.taskUsd` in config/settings.yaml or split the issue, then `/autodev retry`.',
     };
   }
@@ -122,72 +92,69 @@ export function limitVerdict(result: JobResult, run: Run, draft: { iid: number }
   };
 }
 
-function afterLoss(
-  loss: AttemptLoss,
-  detail: string,
+const PUBLISHING: ReadonlySet<Task['type']> = new Set([
+  'write_spec',
+  'implement_feature',
+  'implement_fix',
+  'address_review_feedback',
+]);
+
+/** True for tasks whose result becomes a commit. */
+export function publishes(task: Task): boolean {
+  return PUBLISHING.has(task.type);
+}
+
+function finished(
   run: Run,
+  task: Task,
   attempt: Attempt,
+  result: JobResult,
   snapshot: Snapshot,
-): { reasons: string[]; writes: Write[]; effects: Effect[] } {
-  const stop = (verdict: Verdict): { reasons: string[]; writes: Write[]; effects: Effect[] } => ({
-    reasons: [`verdict ${verdict.kind}`],
-    ...endRun(run, verdict),
-  });
-  switch (loss) {
-    case 'no_runner': {
-      const tags = attempt.spec.tags.map((tag) => `\`${tag}\``).join(', ') || 'no tag';
-      const minutes = snapshot.settings.limits.runnerWaitMinutes;
-      return stop({
-        kind: 'no-runner',
-        cause: `No runner with ${tags} picked the job up in ${minutes} min.`,
-        next: 'Add one or set `runner.tags` in `.autodev.yml`, then `/autodev retry`.',
-      });
-    }
-    case 'pipeline_cancelled':
-      return stop({
-        kind: 'cancelled',
-        cause: 'The pipeline was cancelled.',
-        next: '`/autodev retry` starts it again.',
-      });
-    case 'pipeline_refused':
-      return stop({
-        kind: 'needs-human',
-        cause: `GitLab refused to start the pipeline: ${oneLine(detail)}`,
-        next: 'Check that `.gitlab-ci.yml` includes the AutoDev template (`autodev doctor` says how), then `/autodev retry`.',
-      });
-    case 'no_heartbeat':
-    case 'pipeline_failed':
-    case 'deadline':
-      return retryOrStop(run, snapshot, lossText(loss, detail), {
-        kind: 'needs-human',
-        cause: `The agent job was lost ${run.attempts.length} times, last: ${lossText(loss, detail)}.`,
-        next: 'See the job log of the pipeline and the runner, then `/autodev retry`.',
-      });
-  }
-}
-
-function lossText(loss: AttemptLoss, detail: string): string {
-  if (loss === 'no_heartbeat') return 'its runner fell silent';
-  if (loss === 'deadline') return 'it ran past its time limit';
-  return `its pipeline failed (${oneLine(detail)})`;
-}
-
-function publishChanges(run: Run, attempt: Attempt, result: JobResult, draft: boolean): Decision {
-  if (result.changes.length === 0) {
+): Decision {
+  const report = result.report;
+  if (task.type === 'answer_question') return answered(run, result);
+  if (task.type === 'write_spec' && report?.kind === 'spec' && !report.feasible) {
     return end(run, {
       kind: 'needs-human',
-      cause: 'The agent finished without changing a file. What it says is below.',
-      next: 'Say more precisely what should change, then `/autodev retry <hint>`.',
+      cause: 'The architect thinks this cannot be done as it is asked. What it says is below.',
+      next: 'Change the issue, then `/autodev retry <hint>`.',
     });
   }
+  if (publishes(task)) {
+    if (task.type !== 'write_spec' && result.changes.length === 0) {
+      return end(run, {
+        kind: 'needs-human',
+        cause: 'The agent finished without changing a file. What it says is below.',
+        next: 'Say more precisely what should change, then `/autodev retry <hint>`.',
+      });
+    }
+    return publish(run, task, attempt, false);
+  }
+  const done: Write = { op: 'end_task', taskId: task.id, state: 'done' };
+  const after: Run = {
+    ...run,
+    tasks: run.tasks.map((other) => (other.id === task.id ? { ...other, state: 'done' } : other)),
+  };
+  if (stageOf(run)?.kind !== 'verify') return acted([`${task.type} done`], [done], statusOf(run));
+  const verified = decideVerify(snapshot, after);
+  if (verified.ignored !== null) {
+    // Two agents that end at once must not each wait for the other: the second decides again.
+    const seen: Write = { op: 'update_run', runId: run.id, version: run.version, patch: {} };
+    return acted([`${task.agent} is done; ${verified.ignored}`], [done, seen], statusOf(run));
+  }
+  return { ...verified, writes: [done, ...verified.writes] };
+}
+
+function publish(run: Run, task: Task, attempt: Attempt, draft: boolean): Decision {
+  const change = task.type === 'write_spec' ? 'spec' : 'code';
   return acted(
-    [`${result.changes.length} files to publish${draft ? ' as a draft' : ''}`],
-    [{ op: 'update_run', runId: run.id, version: run.version, patch: { stage: 'publish' } }],
-    [{ kind: 'commit_changes', run: run.id, attempt: attempt.id }, ...statusOf(run)],
+    [`${change} to publish${draft ? ' as a draft' : ''}`],
+    [{ op: 'end_task', taskId: task.id, state: 'done' }],
+    [{ kind: 'commit_changes', run: run.id, attempt: attempt.id, change }, ...statusOf(run)],
   );
 }
 
-function publishAnswer(run: Run, result: JobResult): Decision {
+function answered(run: Run, result: JobResult): Decision {
   const text = result.comment ?? result.summary;
   const reply: Effect = {
     kind: 'reply',
@@ -204,37 +171,4 @@ function publishAnswer(run: Run, result: JobResult): Decision {
 function end(run: Run, verdict: Verdict): Decision {
   const ended = endRun(run, verdict);
   return acted([`verdict ${verdict.kind}`], ended.writes, ended.effects);
-}
-
-function again(run: Run, snapshot: Snapshot, reason: string, otherwise: Verdict): Decision {
-  const next = retryOrStop(run, snapshot, reason, otherwise);
-  return acted(next.reasons, next.writes, next.effects);
-}
-
-function retryOrStop(
-  run: Run,
-  snapshot: Snapshot,
-  reason: string,
-  otherwise: Verdict,
-): { reasons: string[]; writes: Write[]; effects: Effect[] } {
-  if (run.attempts.length < run.context.attemptsPerTask) {
-    return startAttempt(run, snapshot, reason);
-  }
-  return { reasons: [`verdict ${otherwise.kind}`], ...endRun(run, otherwise) };
-}
-
-function currentAttempt(
-  attemptId: number,
-  snapshot: Snapshot,
-): { run: Run; attempt: Attempt } | { ignore: string } {
-  const run = snapshot.run;
-  if (!run || !isActive(run.state)) return { ignore: 'the run is over' };
-  const attempt = latestAttempt(run);
-  if (!attempt || attempt.id !== attemptId) return { ignore: 'a newer attempt has taken over' };
-  return { run, attempt };
-}
-
-function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

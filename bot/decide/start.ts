@@ -1,21 +1,30 @@
 /**
- * Purpose: start a run, or a further attempt of one, with everything it needs frozen.
+ * Purpose: start a run, or a further attempt of a task, with everything it needs frozen.
  */
-import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
-import type { ModelRoute } from '../../schema/wire/job-api.ts';
+import type { TaskType, AgentRole } from '../../schema/wire/agent.ts';
+import type { Workflow } from '../../schema/wire/workflow.ts';
 import type { Actor, Issue } from '../domain/events.ts';
 import type { Effect } from '../domain/effects.ts';
-import type { AttemptSpec, Run, RunContext, RunRole, Stage, Target } from '../domain/runs.ts';
-import type { NewRun, Snapshot, Write } from '../domain/snapshot.ts';
-import { taskInput } from './task-input.ts';
+import {
+  latestAttempt,
+  type Run,
+  type RunContext,
+  type RunRole,
+  type Target,
+  type Task,
+} from '../domain/runs.ts';
+import type { Snapshot, Write } from '../domain/snapshot.ts';
+import { statusOf } from './status-effects.ts';
+import { makeTask, usableAgent } from './tasks.ts';
 
-/** Which agent does what, and as which kind of run, for each command that starts work. */
+/** Which workflow a command starts, and which task type its builder stage gets instead of the template's. */
 export const WORK: Readonly<
-  Record<string, { type: TaskType; agent: AgentRole; role: RunRole; stage: Stage }>
+  Record<string, { workflow: string; role: RunRole; builds?: TaskType }>
 > = {
-  implement: { type: 'implement_feature', agent: 'builder', role: 'main', stage: 'implement' },
-  fix: { type: 'implement_fix', agent: 'builder', role: 'main', stage: 'implement' },
-  ask: { type: 'answer_question', agent: 'architect', role: 'ask', stage: 'answer' },
+  plan: { workflow: 'feature', role: 'main' },
+  implement: { workflow: 'quick', role: 'main' },
+  fix: { workflow: 'quick', role: 'main', builds: 'implement_fix' },
+  ask: { workflow: 'ask', role: 'ask' },
 };
 
 export interface StartRequest {
@@ -35,68 +44,86 @@ export type Started =
 export function startRun(request: StartRequest, snapshot: Snapshot): Started {
   const work = WORK[request.command];
   if (!work) throw new Error(`no work is defined for command ${request.command}`);
-  const ready = prerequisites(work.agent, snapshot);
+  const ready = prerequisites(work, snapshot);
   if ('problem' in ready) return { ok: false, ...ready };
-  const { issue, headSha, agent, models } = ready;
-  const context = freezeContext(issue, agent, snapshot);
-  const spec: AttemptSpec = {
-    taskType: work.type,
-    agent: work.agent,
-    project: { path: snapshot.project.path, defaultBranch: snapshot.project.defaultBranch },
-    instructions: agent.prompt,
-    input: taskInput(work.type, {
-      iid: request.target.iid,
-      title: context.title,
-      text: context.text,
-      request: request.args,
-    }),
-    models,
-    tools: agent.settings.tools,
-    limits: jobLimits(agent),
-    image: context.image,
-    tags: context.tags,
-  };
-  const run: NewRun = {
-    target: request.target,
-    role: work.role,
-    command: request.command,
-    args: request.args,
-    requester: request.requester,
-    triggerNoteId: request.noteId,
-    triggerDiscussionId: request.discussionId,
-    stage: work.stage,
-    context,
-    statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
-    task: { type: work.type, agent: work.agent, capMicrousd: context.taskCapMicrousd },
-    attempt: { spec, ref: snapshot.project.defaultBranch, sha: headSha },
-  };
+  const { issue, headSha, workflow, first } = ready;
+  const found = usableAgent(first.agent, snapshot);
+  if ('problem' in found) return { ok: false, ...found };
+  const context = freezeContext(issue, workflow, snapshot);
+  const facts = { iid: request.target.iid, title: context.title, text: context.text };
+  const task = makeTask(first.task, found, context, { ...facts, request: request.args }, snapshot);
+  const ref = snapshot.project.defaultBranch;
   return {
     ok: true,
     reasons: [
       `${request.command} asked by ${request.requester.username} (id ${request.requester.id}, ` +
         `access ${snapshot.actorAccess})`,
-      `agent ${work.agent}, models ${models.map((m) => `${m.provider}/${m.model}`).join(', ')}`,
+      `workflow ${workflow.name} version ${workflow.version}, stage ${first.id}`,
     ],
-    effects: startEffects(request, work.role, snapshot),
-    writes: [{ op: 'create_run', run }],
+    effects: startEffects(request, work.role, ref),
+    writes: [
+      {
+        op: 'create_run',
+        run: {
+          target: request.target,
+          role: work.role,
+          command: request.command,
+          args: request.args,
+          requester: request.requester,
+          triggerNoteId: request.noteId,
+          triggerDiscussionId: request.discussionId,
+          stage: first.id,
+          context,
+          statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
+          launch: { ref, sha: headSha, tasks: [task] },
+        },
+      },
+    ],
   };
 }
 
-function startEffects(request: StartRequest, role: RunRole, snapshot: Snapshot): Effect[] {
+/** A further attempt at a task, from the same frozen spec, on the head its branch has now. */
+export function startAttempt(
+  run: Run,
+  task: Task,
+  snapshot: Snapshot,
+  reason: string,
+): { writes: Write[]; effects: Effect[]; reasons: string[] } {
+  const last = latestAttempt(task);
+  if (!last) throw new Error(`task ${task.id} has no attempt to repeat`);
+  const sha = last.ref === run.context.defaultBranch ? (snapshot.headSha ?? last.sha) : last.sha;
+  return {
+    reasons: [`attempt ${last.fence + 1} of ${run.context.attemptsPerTask}: ${reason}`],
+    writes: [
+      { op: 'new_attempt', runId: run.id, taskId: task.id, spec: last.spec, ref: last.ref, sha },
+    ],
+    effects: [
+      { kind: 'create_pipeline', run: run.id, launch: 'new', ref: last.ref },
+      ...statusOf(run),
+    ],
+  };
+}
+
+function startEffects(request: StartRequest, role: RunRole, ref: string): Effect[] {
   const { target, noteId } = request;
-  const ref = snapshot.project.defaultBranch;
-  const effects: Effect[] = [{ kind: 'create_pipeline', run: 'new', attempt: 'new', ref }];
-  if (role === 'main') effects.unshift({ kind: 'status_comment', run: 'new' });
+  const effects: Effect[] = [{ kind: 'create_pipeline', run: 'new', launch: 'new', ref }];
+  if (role === 'main') effects.unshift({ kind: 'status_comment', run: 'new', urgent: true });
   if (noteId !== null) effects.unshift({ kind: 'react', target, noteId, emoji: 'eyes' });
   return effects;
 }
 
+interface FirstStage {
+  id: string;
+  task: TaskType;
+  agent: AgentRole;
+}
+
 /** What a run cannot start without. */
 function prerequisites(
-  role: AgentRole,
+  work: { workflow: string; builds?: TaskType },
   snapshot: Snapshot,
 ):
-  | { issue: Issue; headSha: string; agent: Agent; models: ModelRoute[] }
+  | { issue: Issue; headSha: string; workflow: Workflow; first: FirstStage }
   | { problem: string; next: string } {
   const { issue, headSha } = snapshot;
   if (!issue) {
@@ -111,70 +138,33 @@ function prerequisites(
       next: 'Push a first commit, then ask again.',
     };
   }
-  const agent = snapshot.agents[role];
-  if (!agent) {
+  const template = snapshot.workflows[work.workflow];
+  const workflow = template && withBuilder(template, work.builds);
+  const first = workflow?.stages[0];
+  if (!workflow || first?.kind !== 'task') {
     return {
-      problem: `The agent \`${role}\` is not set up.`,
-      next: `Add \`config/agents/${role}.md\` to the bot and restart it.`,
+      problem: `The workflow \`${work.workflow}\` is not set up.`,
+      next: `Add \`config/workflows/${work.workflow}.yaml\` to the bot and restart it.`,
     };
   }
-  const models = agent.settings.models.filter((route) =>
-    snapshot.providers.includes(route.provider),
+  return { issue, headSha, workflow, first };
+}
+
+/** The template with its implementing stage doing another type of task. */
+function withBuilder(workflow: Workflow, builds: TaskType | undefined): Workflow {
+  if (builds === undefined) return workflow;
+  const stages = workflow.stages.map((stage) =>
+    stage.kind === 'task' && stage.task === 'implement_feature'
+      ? { ...stage, task: builds }
+      : stage,
   );
-  if (models.length === 0) {
-    return {
-      problem: 'No model provider is set up for this agent.',
-      next: 'Set OPENAI_API_KEY or ANTHROPIC_API_KEY for the bot and restart it.',
-    };
-  }
-  return { issue, headSha, agent, models };
+  return { ...workflow, stages };
 }
 
-/** A further attempt at the run's task, from the same frozen spec, on today's head. */
-export function startAttempt(
-  run: Run,
-  snapshot: Snapshot,
-  reason: string,
-): { writes: Write[]; effects: Effect[]; reasons: string[] } {
-  const last = run.attempts.at(-1);
-  if (!last) throw new Error(`run ${run.id} has no attempt to repeat`);
-  return {
-    reasons: [`attempt ${last.fence + 1} of ${run.context.attemptsPerTask}: ${reason}`],
-    writes: [
-      {
-        op: 'new_attempt',
-        runId: run.id,
-        taskId: run.task.id,
-        spec: last.spec,
-        ref: last.ref,
-        sha: snapshot.headSha ?? last.sha,
-      },
-    ],
-    effects: [
-      { kind: 'create_pipeline', run: run.id, attempt: 'new', ref: last.ref },
-      ...statusOf(run),
-    ],
-  };
-}
-
-/** The status comment effect of a run; runs of role `ask` answer in their thread instead. */
-export function statusOf(run: Run): Effect[] {
-  return run.role === 'main' ? [{ kind: 'status_comment', run: run.id }] : [];
-}
-
-function jobLimits(agent: Agent): AttemptSpec['limits'] {
-  const { maxCostUsd: _inTheCap, ...limits } = agent.settings.limits;
-  return limits;
-}
-
-function freezeContext(issue: Issue, agent: Agent, snapshot: Snapshot): RunContext {
+function freezeContext(issue: Issue, workflow: Workflow, snapshot: Snapshot): RunContext {
   const { settings, repoConfig } = snapshot;
   const own = repoConfig.config;
-  const capUsd = Math.min(
-    settings.limits.taskUsd,
-    agent.settings.limits.maxCostUsd,
-    own.budget.task_usd ?? Number.POSITIVE_INFINITY,
-  );
+  const capUsd = Math.min(settings.limits.taskUsd, own.budget.task_usd ?? Number.POSITIVE_INFINITY);
   return {
     title: issue.title,
     text: issue.description,
@@ -185,5 +175,6 @@ function freezeContext(issue: Issue, agent: Agent, snapshot: Snapshot): RunConte
     tags: own.runner.tags ?? settings.ci.tags,
     image: own.runner.image ?? settings.ci.image,
     attemptsPerTask: settings.limits.attemptsPerTask,
+    workflow,
   };
 }

@@ -4,8 +4,9 @@
  * Everything by people or models in it goes through `code` or is quoted after the neutraliser, which
  * the caller applies; everything else is ours.
  */
-import type { Run } from '../domain/runs.ts';
-import { latestAttempt } from '../domain/runs.ts';
+import type { StageDefinition } from '../../schema/wire/workflow.ts';
+import { latestAttempt, resultOf, spentOn, stageOf, type Run } from '../domain/runs.ts';
+import { securityScore } from '../domain/votes.ts';
 import { COMMANDS } from './command-help.ts';
 import { money, utc } from './format.ts';
 import { code } from './text.ts';
@@ -39,14 +40,16 @@ interface Row {
 /** The whole body, marker included. Deterministic: the same facts give the same text. */
 export function statusComment(facts: StatusFacts): string {
   const { run } = facts;
-  const rows = [implementRow(run), changeRow(run), verifyRow(run)];
+  const stages = run.context.workflow.stages.filter(
+    (stage) => stage.kind !== 'task' || !stage.aside,
+  );
   const parts = [
     STATUS_MARKER,
     `### AutoDev · ${code(run.context.title)} · ${headline(run)}`,
     '',
     '| stage | | by | |',
     '|---|---|---|---|',
-    ...rows.map((row) => `| ${row.stage} | ${row.state} | ${row.by} | ${row.facts} |`),
+    ...stages.map((stage) => rowText(stageRow(run, stage))),
     '',
     costLine(run),
     '',
@@ -64,60 +67,129 @@ function headline(run: Run): string {
   return run.state === 'queued' ? 'queued' : `running · ${run.stage}`;
 }
 
-function implementRow(run: Run): Row {
-  const attempt = latestAttempt(run);
-  const link = attempt?.pipelineUrl ? `[pipeline](${attempt.pipelineUrl})` : '';
-  const by = 'Builder';
-  if (!attempt) return { stage: 'implement', state: 'queued', by, facts: '' };
-  const tries = attempt.fence > 1 ? `, attempt ${attempt.fence}` : '';
-  switch (attempt.state) {
-    case 'requested':
-      return { stage: 'implement', state: 'starting', by, facts: `waits for its pipeline${tries}` };
-    case 'waiting':
-      return {
-        stage: 'implement',
-        state: 'waiting',
-        by,
-        facts: `${link} waits for a runner${tries}`,
-      };
-    case 'running': {
-      const turn = attempt.progress ? `, turn ${attempt.progress.turn}` : '';
-      return { stage: 'implement', state: 'running', by, facts: `${link}${turn}${tries}` };
-    }
-    case 'finished': {
-      const result = attempt.result;
-      const state = result && result.outcome !== 'finished' ? result.outcome : 'done';
-      const count = result?.changes.length ?? 0;
-      const files = `${count} ${count === 1 ? 'file' : 'files'}`;
-      return { stage: 'implement', state, by, facts: `${link}, ${files}${tries}` };
-    }
-    case 'lost':
-    case 'cancelled':
-      return { stage: 'implement', state: attempt.state, by, facts: `${link}${tries}` };
+function rowText(row: Row): string {
+  return `| ${row.stage} | ${row.state} | ${row.by} | ${row.facts} |`;
+}
+
+function stageRow(run: Run, stage: StageDefinition): Row {
+  switch (stage.kind) {
+    case 'task':
+      return taskRow(run, stage);
+    case 'verify':
+      return verifyRow(run, stage);
+    case 'gate':
+      return gateRow(run, stage);
   }
 }
 
-function changeRow(run: Run): Row {
-  const row = (state: string, facts: string): Row => ({ stage: 'change', state, by: '', facts });
-  if (run.change)
-    return row('open', `!${run.change.iid} at \`${(run.headSha ?? '').slice(0, 8)}\``);
-  if (run.stage === 'publish') return row('publishing', '');
-  return row('–', '');
+function taskRow(run: Run, stage: Extract<StageDefinition, { kind: 'task' }>): Row {
+  const row = (state: string, facts = ''): Row => ({
+    stage: stage.id,
+    state,
+    by: roleName(stage.agent),
+    facts,
+  });
+  const task = run.tasks.findLast((candidate) => candidate.stage === stage.id);
+  const attempt = task ? latestAttempt(task) : null;
+  if (!task || !attempt) return row('–');
+  const tries = attempt.fence > 1 ? `, attempt ${attempt.fence}` : '';
+  const link = attempt.pipelineUrl ? `[pipeline](${attempt.pipelineUrl})` : '';
+  switch (attempt.state) {
+    case 'requested':
+      return row('starting', `waits for its pipeline${tries}`);
+    case 'waiting':
+      return row('waiting', `${link} waits for a runner${tries}`);
+    case 'running':
+      return row(
+        'running',
+        `${link}${attempt.progress ? `, turn ${attempt.progress.turn}` : ''}${tries}`,
+      );
+    case 'finished': {
+      const result = attempt.result;
+      const state = result && result.outcome !== 'finished' ? result.outcome : 'done';
+      const change = run.changes[task.type === 'write_spec' ? 'spec' : 'code'];
+      const where = change?.iid ? `, !${change.iid} at \`${change.headSha.slice(0, 8)}\`` : '';
+      const count = result?.changes.length ?? 0;
+      const files = count === 0 ? '' : `, ${count} ${count === 1 ? 'file' : 'files'}`;
+      return row(state, `${link}${files}${where}${tries}`);
+    }
+    case 'lost':
+    case 'cancelled':
+      return row(attempt.state, `${link}${tries}`);
+  }
 }
 
-function verifyRow(run: Run): Row {
-  const row = (state: string): Row => ({ stage: 'verify', state, by: 'CI', facts: '' });
-  if (run.stage === 'verify') return row('running');
-  if (run.stage !== 'end' || !run.change) return row('–');
-  return row(run.verdict?.kind === 'done' ? 'done' : (run.verdict?.kind ?? '–'));
+function verifyRow(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>): Row {
+  const by = stage.tasks.length === 0 ? 'CI' : 'CI and agents';
+  const row = (state: string, facts = ''): Row => ({ stage: stage.id, state, by, facts });
+  const fixing = run.stage === stage.fix;
+  const votes = stage.tasks.map(({ agent, task }) => {
+    const newest = run.tasks.findLast(
+      (candidate) => candidate.type === task && candidate.stage === stage.id,
+    );
+    const report = resultOf(newest ?? null)?.report;
+    const score =
+      report === undefined || report.kind === 'spec' || report.kind === 'build'
+        ? '…'
+        : report.kind === 'security'
+          ? String(securityScore(report.rubric).score)
+          : String(report.score);
+    return newest ? `${roleName(agent)} ${score}` : null;
+  });
+  const shown = votes.filter((vote) => vote !== null).join(' · ');
+  if (run.stage === stage.id) return row(`running${roundText(run, stage)}`, shown);
+  if (fixing) return row(`fixing${roundText(run, stage)}`, shown);
+  if (run.stage === 'end' && run.verdict?.kind !== 'done' && run.changes.code?.iid) {
+    return row(run.verdict?.kind ?? '–', shown);
+  }
+  const passed = run.changes.code?.iid != null && !isBefore(run, stage.id);
+  return passed ? row('done', shown) : row('–');
+}
+
+function gateRow(run: Run, stage: Extract<StageDefinition, { kind: 'gate' }>): Row {
+  const row = (state: string, facts = ''): Row => ({ stage: stage.id, state, by: 'you', facts });
+  const change = run.changes[stage.gate === 'spec' ? 'spec' : 'code'];
+  if (run.stage === stage.id)
+    return row(
+      'waits for you',
+      `!${change?.iid ?? '?'}: ${code(run.gateNote ?? 'needs 1 approval')}`,
+    );
+  if (!isBefore(run, stage.id) && run.stage !== 'end')
+    return row('approved', change?.iid ? `!${change.iid}` : '');
+  if (run.stage === 'end' && run.verdict?.kind === 'done')
+    return row('approved', change?.iid ? `!${change.iid}` : '');
+  return row('–');
+}
+
+/** True when the run has not come to that stage yet; the fix stage counts as its verify stage. */
+function isBefore(run: Run, id: string): boolean {
+  const { stages } = run.context.workflow;
+  const at = (name: string): number => stages.findIndex((stage) => stage.id === name);
+  const here = run.stage === 'end' ? stages.length : at(run.stage);
+  const fixed = stages.find((stage) => stage.kind === 'verify' && stage.fix === run.stage);
+  return (fixed ? at(fixed.id) : here) < at(id);
+}
+
+function roundText(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>): string {
+  if (stage.rounds === 0) return '';
+  const rounds = run.tasks.filter((task) => task.stage === stage.fix).length;
+  return ` (round ${rounds + 1} of ${stage.rounds + 1})`;
+}
+
+function roleName(role: string): string {
+  return role.charAt(0).toUpperCase() + role.slice(1).replaceAll('_', ' ');
 }
 
 function costLine(run: Run): string {
-  const cost = `**Cost** ${money(run.task.spentMicrousd)} of ${money(run.task.capMicrousd)}`;
+  const cap = run.tasks.reduce((sum, task) => sum + task.capMicrousd, 0);
+  const cost = `**Cost** ${money(spentOn(run))} of ${money(cap)}`;
   if (run.verdict) return cost;
+  const kind = stageOf(run)?.kind;
+  if (kind === 'gate')
+    return `${cost} · **Next** approve the merge request, or \`/autodev reject <why>\``;
   const next =
-    run.stage === 'verify'
-      ? 'nothing to do; the change’s own pipeline is running'
+    kind === 'verify'
+      ? 'nothing to do; the change is being checked'
       : 'nothing to do; the agent is at work';
   return `${cost} · **Next** ${next}`;
 }
@@ -133,7 +205,9 @@ function commandLine(run: Run): string {
     ? run.verdict.kind === 'done'
       ? ['help']
       : ['retry', 'help']
-    : ['cancel', 'status', 'help'];
+    : stageOf(run)?.kind === 'gate'
+      ? ['reject', 'cancel', 'help']
+      : ['cancel', 'status', 'help'];
   return COMMANDS.filter((command) => names.includes(command.name))
     .toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
     .map((command) => `\`/autodev ${command.name}\``)
@@ -158,10 +232,16 @@ function details(facts: StatusFacts): string[] {
         `${use.outputTokens} out, ${money(use.costMicrousd)}`,
     );
   }
-  for (const attempt of run.attempts) {
-    const cause = attempt.cause === null ? '' : `: ${code(attempt.cause)}`;
-    lines.push(`- attempt ${attempt.fence}: ${attempt.state}${cause}`);
+  for (const task of run.tasks) {
+    for (const attempt of task.attempts) {
+      const cause = attempt.cause === null ? '' : `: ${code(attempt.cause)}`;
+      lines.push(
+        `- ${task.stage}, ${roleName(task.agent)}, attempt ${attempt.fence}: ${attempt.state}${cause}`,
+      );
+    }
   }
-  if (run.branch !== null) lines.push(`- branch ${code(run.branch)}`);
+  for (const change of [run.changes.spec, run.changes.code]) {
+    if (change !== null) lines.push(`- branch ${code(change.branch)}`);
+  }
   return ['<details><summary>Details</summary>', '', ...lines, '', '</details>'];
 }

@@ -3,7 +3,7 @@
  * (EXPERIENCE): no exclamation marks, no "I". Words by people are shown in code spans only.
  */
 import { COMMANDS, type CommandHelp } from './command-help.ts';
-import type { Run } from '../domain/runs.ts';
+import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import { money } from './format.ts';
 
 /** `text` as an inline code span that cannot be left: no backticks, no line breaks, bounded. */
@@ -78,7 +78,7 @@ export function closedIssue(): string {
 }
 
 export function alreadyRunning(run: Run): string {
-  const where = run.stage === 'verify' ? 'its change is being checked' : 'an agent is at work';
+  const where = whereIs(run);
   return (
     `${code(`/autodev ${run.command}`)} by @${run.requester.username} is still running (${where}). ` +
     '`/autodev cancel` stops it; the status comment shows how far it is.'
@@ -87,6 +87,14 @@ export function alreadyRunning(run: Run): string {
 
 export function nothingToCancel(): string {
   return 'Nothing is running here. `/autodev implement` starts work on this issue.';
+}
+
+export function nothingToReject(): string {
+  return 'Nothing waits for a decision here. `/autodev status` says how far the work is.';
+}
+
+export function needsReason(): string {
+  return 'There is no reason. Write what should be different: `/autodev reject keep the old option`.';
 }
 
 export function nothingToRetry(last: Run | null): string {
@@ -113,7 +121,7 @@ export function statusReply(run: Run | null): string {
   }
   return (
     `\`/autodev ${run.command}\` is running, stage ${run.stage}, ` +
-    `${money(run.task.spentMicrousd)} spent so far. The status comment is kept up to date.`
+    `${money(spentOn(run))} spent so far. The status comment is kept up to date.`
   );
 }
 
@@ -142,4 +150,15 @@ export function configProblems(problems: readonly string[]): string {
 
 function withArticle(role: string): string {
   return role === 'no member' ? 'no member of this project' : role;
+}
+
+function whereIs(run: Run): string {
+  switch (stageOf(run)?.kind) {
+    case 'verify':
+      return 'its change is being checked';
+    case 'gate':
+      return 'it waits for an approval';
+    default:
+      return 'an agent is at work';
+  }
 }

@@ -12,10 +12,11 @@ import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
 import { answer, refuse, replyTo, type Ask } from './ask.ts';
 import { COMMANDS } from './command-help.ts';
-import { cancelRun, retryRun } from './control.ts';
+import { cancelRun, rejectGate, retryRun } from './control.ts';
 import { ignored } from './decision.ts';
 import { permissionFor, neededLevel } from './permissions.ts';
-import { statusOf, WORK } from './start.ts';
+import { WORK } from './start.ts';
+import { statusOf } from './status-effects.ts';
 import * as text from './text.ts';
 import { startWork } from './work.ts';
 
@@ -107,10 +108,12 @@ export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
     case 'status': {
       const run = snapshot.run ?? snapshot.lastRun;
       const reply = answer(ask, text.statusReply(run), 'status');
-      return run ? { ...reply, effects: [...reply.effects, ...statusOf(run)] } : reply;
+      return run ? { ...reply, effects: [...reply.effects, ...statusOf(run, true)] } : reply;
     }
     case 'cancel':
       return cancelRun(ask, snapshot);
+    case 'reject':
+      return rejectGate(ask, snapshot);
     case 'retry':
       return retryRun(ask, snapshot);
     default:

@@ -1,7 +1,17 @@
 /** Purpose: find `/autodev <command> [args]` in what people write, and commands in label names. */
 import { plainLines, trimBlanks } from './markdown-lines.ts';
 
-export const COMMANDS = ['help', 'implement', 'fix', 'status', 'cancel', 'retry', 'ask'] as const;
+export const COMMANDS = [
+  'help',
+  'plan',
+  'implement',
+  'fix',
+  'reject',
+  'status',
+  'cancel',
+  'retry',
+  'ask',
+] as const;
 export type CommandName = (typeof COMMANDS)[number];
 
 /** What stands behind it is not read: a note may have a million characters, and reading takes time. */

@@ -1,12 +1,17 @@
 /** Things to do to the outside world, as data. Asking twice is the same as asking once: see effectKey. */
-import type { Target } from './runs.ts';
+import type { ChangeRole, Target } from './runs.ts';
 
 /** `new` stands for the row that the same decision creates. */
 export type RowRef = number | 'new';
 
 export type Effect =
   /** Find or create the one status comment of the target and bring it up to date. */
-  | { kind: 'status_comment'; run: RowRef }
+  | {
+      kind: 'status_comment';
+      run: RowRef;
+      /** A person should see it at once: it starts, needs them, or is over. The rest is gathered. */
+      urgent: boolean;
+    }
   /** Acknowledge a command: 👀 at once, ✅ or ❌ at the end. */
   | { kind: 'react'; target: Target; noteId: number | null; emoji: Emoji }
   /** One answer to one input; `about` names that input. */
@@ -18,20 +23,41 @@ export type Effect =
       body: string;
       about: string;
     }
-  | { kind: 'create_pipeline'; attempt: RowRef; run: RowRef; ref: string }
+  /** Start the one parent pipeline of a launch. */
+  | { kind: 'create_pipeline'; launch: RowRef; run: RowRef; ref: string }
   | { kind: 'cancel_pipeline'; attempt: number; run: number; pipelineId: number }
-  /** Check the result of an attempt and commit its changes to the run's branch. */
-  | { kind: 'commit_changes'; attempt: number; run: number }
-  /** Find or open the change of the run's branch. */
-  | { kind: 'open_change'; attempt: number; run: number; draft: boolean };
+  /** Check the result of an attempt and commit it to the branch of the run's spec or code change. */
+  | { kind: 'commit_changes'; attempt: number; run: number; change: ChangeRole }
+  /** Find or open the change of that branch. */
+  | { kind: 'open_change'; attempt: number; run: number; change: ChangeRole; draft: boolean }
+  /** Bring title, description and labels of the code change up to date: votes, cost. */
+  | { kind: 'update_change'; run: number; round: number }
+  /** One thread per open finding of a round, on its line. */
+  | { kind: 'open_threads'; run: number; round: number }
+  /** Say what was fixed in the threads of findings that are gone, and resolve them. */
+  | { kind: 'resolve_threads'; run: number; round: number }
+  /** Take back approvals that were given for an older head. */
+  | { kind: 'reset_approvals'; run: number; change: ChangeRole; sha: string }
+  /** The gate's commit status on a head. */
+  | {
+      kind: 'set_gate';
+      run: number;
+      change: ChangeRole;
+      sha: string;
+      state: GateState;
+      text: string;
+    }
+  /** Merge exactly this head; anything else is refused by the forge. */
+  | { kind: 'merge_change'; run: number; change: ChangeRole; sha: string };
 
+export type GateState = 'pending' | 'success' | 'failed';
 export type Emoji = 'eyes' | 'white_check_mark' | 'x';
 export type EffectKind = Effect['kind'];
 
 /** The ids that `new` stood for. */
 export interface NewIds {
   runId: number | null;
-  attemptId: number | null;
+  launchId: number | null;
 }
 
 /**
@@ -40,7 +66,7 @@ export interface NewIds {
  */
 export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
   const run = (ref: RowRef): number => resolve(ref, ids.runId, effect.kind);
-  const attempt = (ref: RowRef): number => resolve(ref, ids.attemptId, effect.kind);
+  const launch = (ref: RowRef): number => resolve(ref, ids.launchId, effect.kind);
   switch (effect.kind) {
     case 'status_comment':
       return `status_comment/${run(effect.run)}`;
@@ -51,13 +77,22 @@ export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
     case 'reply':
       return `reply/${repoId}/${effect.target.type}/${effect.target.iid}/${effect.about}`;
     case 'create_pipeline':
-      return `create_pipeline/${attempt(effect.attempt)}`;
+      return `create_pipeline/${launch(effect.launch)}`;
     case 'cancel_pipeline':
       return `cancel_pipeline/${effect.attempt}/${effect.pipelineId}`;
     case 'commit_changes':
       return `commit_changes/${effect.attempt}`;
     case 'open_change':
       return `open_change/${effect.attempt}`;
+    case 'update_change':
+    case 'open_threads':
+    case 'resolve_threads':
+      return `${effect.kind}/${effect.run}/${effect.round}`;
+    case 'reset_approvals':
+    case 'merge_change':
+      return `${effect.kind}/${effect.run}/${effect.change}/${effect.sha}`;
+    case 'set_gate':
+      return `set_gate/${effect.run}/${effect.change}/${effect.sha}/${effect.state}/${effect.text}`;
   }
 }
 
@@ -70,7 +105,7 @@ export function withIds(effect: Effect, ids: NewIds): Effect {
       return {
         ...effect,
         run: resolve(effect.run, ids.runId, effect.kind),
-        attempt: resolve(effect.attempt, ids.attemptId, effect.kind),
+        launch: resolve(effect.launch, ids.launchId, effect.kind),
       };
     default:
       return effect;
@@ -99,4 +134,12 @@ export type Receipt =
   | { kind: 'cancel_pipeline' }
   | { kind: 'commit_changes'; outcome: 'committed'; branch: string; sha: string }
   | { kind: 'commit_changes'; outcome: 'refused'; cause: string; next: string }
-  | { kind: 'open_change'; iid: number; url: string };
+  | { kind: 'open_change'; iid: number; url: string }
+  | { kind: 'update_change' }
+  | { kind: 'open_threads'; threads: { fingerprint: string; discussionId: string }[] }
+  | { kind: 'resolve_threads'; resolved: string[] }
+  | { kind: 'reset_approvals' }
+  | { kind: 'set_gate' }
+  | { kind: 'merge_change'; outcome: 'merged'; sha: string }
+  /** The head moved or the forge will not merge it now; the gate looks again. */
+  | { kind: 'merge_change'; outcome: 'not_merged'; why: string };

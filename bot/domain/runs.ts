@@ -2,6 +2,7 @@
 import type { TaskType, AgentRole } from '../../schema/wire/agent.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import type { TaskSpec } from '../../schema/wire/job-api.ts';
+import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { RunState, Verdict } from './outcomes.ts';
 
 export type TargetType = 'issue' | 'change';
@@ -10,9 +11,6 @@ export interface Target {
   type: TargetType;
   iid: number;
 }
-
-/** Where a run is. `answer` is the one stage of `/autodev ask`. */
-export type Stage = 'implement' | 'publish' | 'verify' | 'answer' | 'end';
 
 /** Kinds of run that may be active side by side on one target. */
 export type RunRole = 'main' | 'ask';
@@ -28,6 +26,8 @@ export interface RunContext {
   tags: string[];
   image: string;
   attemptsPerTask: number;
+  /** The template the run started with. */
+  workflow: Workflow;
 }
 
 /** A TaskSpec before the ids are known, with what the child pipeline needs. */
@@ -44,6 +44,8 @@ export interface Attempt {
   id: number;
   taskId: number;
   fence: number;
+  /** Attempts of one launch share one parent pipeline. */
+  launchId: number;
   state: AttemptState;
   ref: string;
   sha: string;
@@ -58,11 +60,29 @@ export interface Attempt {
 
 export interface Task {
   id: number;
+  /** The stage it belongs to, and in which round of that stage it was made. */
+  stage: string;
+  round: number;
   type: TaskType;
   agent: AgentRole;
   state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
   capMicrousd: number;
   spentMicrousd: number;
+  /** Oldest first. */
+  attempts: Attempt[];
+}
+
+/** Which of a run's changes is meant: the specification or the code. */
+export type ChangeRole = 'spec' | 'code';
+
+/** A change of a run as the bot last made or saw it. */
+export interface ChangeRef {
+  branch: string;
+  /** Null until the change is opened. */
+  iid: number | null;
+  url: string;
+  /** The bot's last commit on the branch, or the head a person pushed since. */
+  headSha: string;
 }
 
 export interface Run {
@@ -76,26 +96,66 @@ export interface Run {
   triggerNoteId: number | null;
   triggerDiscussionId: string | null;
   state: RunState;
-  stage: Stage;
+  /** Id of a stage of the run's workflow, or `end`. */
+  stage: string;
+  /** How often the run was sent back to the fix stage. */
+  round: number;
   context: RunContext;
   verdict: Verdict | null;
+  /** What the gate the run stands at still misses, in one line. */
+  gateNote: string | null;
   statusNoteId: number | null;
-  branch: string | null;
-  change: { iid: number; url: string } | null;
-  headSha: string | null;
+  changes: Record<ChangeRole, ChangeRef | null>;
   version: number;
   createdAt: Date;
   updatedAt: Date;
   finishedAt: Date | null;
-  /** In this slice a run has one task. */
-  task: Task;
   /** Oldest first. */
-  attempts: Attempt[];
+  tasks: Task[];
 }
 
-/** The attempt that counts: the one with the highest fence. */
-export function latestAttempt(run: Run): Attempt | null {
-  return run.attempts.at(-1) ?? null;
+/** The definition of a stage of the run; null for `end`. */
+export function stageOf(run: Run, id: string = run.stage): StageDefinition | null {
+  return run.context.workflow.stages.find((stage) => stage.id === id) ?? null;
+}
+
+/** The stage after this one, leaving out those that are entered only when named; null at the end. */
+export function stageAfter(run: Run, id: string): StageDefinition | null {
+  const { stages } = run.context.workflow;
+  const from = stages.findIndex((stage) => stage.id === id);
+  const rest = stages.slice(from + 1);
+  return rest.find((stage) => stage.kind !== 'task' || !stage.aside) ?? null;
+}
+
+/** Tasks of the stage and round the run is in. */
+export function currentTasks(run: Run): Task[] {
+  return run.tasks.filter((task) => task.stage === run.stage && task.round === run.round);
+}
+
+/** The newest finished task of a type, or null. */
+export function lastDone(run: Run, type: TaskType): Task | null {
+  return run.tasks.findLast((task) => task.type === type && task.state === 'done') ?? null;
+}
+
+/** The attempt of a task that counts: the one with the highest fence. */
+export function latestAttempt(task: Task): Attempt | null {
+  return task.attempts.at(-1) ?? null;
+}
+
+/** The result of a task's counting attempt. */
+export function resultOf(task: Task | null): JobResult | null {
+  return (task && latestAttempt(task)?.result) ?? null;
+}
+
+export function taskOfAttempt(run: Run, attemptId: number): Task | null {
+  return (
+    run.tasks.find((task) => task.attempts.some((attempt) => attempt.id === attemptId)) ?? null
+  );
+}
+
+/** All money of a run so far, in micro-dollars. */
+export function spentOn(run: Run): number {
+  return run.tasks.reduce((sum, task) => sum + task.spentMicrousd, 0);
 }
 
 /** True while the attempt may still bring a result. */

@@ -3,11 +3,12 @@ import type { Agent, AgentRole } from '../../schema/wire/agent.ts';
 import type { RepoConfig } from '../../schema/wire/repo-config.ts';
 import type { Settings } from '../../schema/wire/settings.ts';
 import type { Effect, Receipt } from './effects.ts';
+import type { Workflow } from '../../schema/wire/workflow.ts';
 import type { Actor, Issue, PipelineInfo, Project } from './events.ts';
+import type { GateFacts } from './gates.ts';
 import type { AttemptSpec, Run, RunContext, RunRole, Target } from './runs.ts';
 import type { RunState, Verdict } from './outcomes.ts';
 import type { TaskType } from '../../schema/wire/agent.ts';
-import type { Stage } from './runs.ts';
 
 export interface RepoConfigView {
   /** Defaults where the file is missing or wrong. */
@@ -16,12 +17,26 @@ export interface RepoConfigView {
   problems: string[];
 }
 
+/** A change of a run, re-read. */
+export interface ChangeFacts {
+  state: 'opened' | 'closed' | 'merged' | 'locked';
+  headSha: string;
+  /** Newest pipeline at that head; null when there is none. */
+  pipeline: PipelineInfo | null;
+  /** Names of its jobs that failed and may not. */
+  failedJobs: string[];
+  /** Set while the run stands at a gate. */
+  gate: { facts: GateFacts; mergeStatus: string } | null;
+}
+
 export interface Snapshot {
   now: Date;
   bot: Actor;
   project: Project & { repoId: number; archived: boolean };
   settings: Pick<Settings, 'permissions' | 'ci' | 'limits' | 'protectedPaths'>;
   agents: Readonly<Record<AgentRole, Agent | undefined>>;
+  /** Workflow templates by name. */
+  workflows: Readonly<Record<string, Workflow | undefined>>;
   /** Providers with a key; a model route to another one cannot be used. */
   providers: readonly ('openai' | 'anthropic')[];
   repoConfig: RepoConfigView;
@@ -39,10 +54,8 @@ export interface Snapshot {
   noteHandled: boolean;
   /** Runs the actor started here within the last hour. */
   runsLastHour: number;
-  /** Newest pipeline of the run's change, at the head of its branch; null when there is none. */
-  changePipeline: PipelineInfo | null;
-  /** State of the run's change; null when it has none. */
-  changeState: 'opened' | 'closed' | 'merged' | 'locked' | null;
+  /** The change that the run's stage is about, as the forge has it now; null when there is none. */
+  change: ChangeFacts | null;
   /** The parent pipeline of the run's newest attempt, re-read; null when there is none. */
   attemptPipeline: PipelineInfo | null;
   /** The settled effect that an `effect_settled` event is about. */
@@ -54,6 +67,21 @@ export interface Snapshot {
   } | null;
 }
 
+/** A task to be made, with the spec of its first attempt. */
+export interface NewTask {
+  type: TaskType;
+  agent: AgentRole;
+  capMicrousd: number;
+  spec: AttemptSpec;
+}
+
+/** Tasks that start together in one parent pipeline. */
+export interface Launch {
+  ref: string;
+  sha: string;
+  tasks: NewTask[];
+}
+
 export interface NewRun {
   target: Target;
   role: RunRole;
@@ -62,23 +90,33 @@ export interface NewRun {
   requester: Actor;
   triggerNoteId: number | null;
   triggerDiscussionId: string | null;
-  stage: Stage;
+  stage: string;
   context: RunContext;
   statusNoteId: number | null;
-  task: { type: TaskType; agent: AgentRole; capMicrousd: number };
-  attempt: { spec: AttemptSpec; ref: string; sha: string };
+  launch: Launch;
 }
+
+/** What a run waits for, so that it is looked at now and then; null while an agent works. */
+export type WaitsFor = 'checks' | 'person' | null;
 
 export interface RunPatch {
   state?: RunState;
-  stage?: Stage;
+  stage?: string;
+  round?: number;
+  waitsFor?: WaitsFor;
+  gateNote?: string | null;
   verdict?: Verdict;
+  /** A new head that a person pushed. */
+  codeHeadSha?: string;
+  specHeadSha?: string;
 }
 
 /** State changes, applied in one transaction with the effects. */
 export type Write =
   | { op: 'create_run'; run: NewRun }
   | { op: 'update_run'; runId: number; version: number; patch: RunPatch }
+  /** Make the tasks of a stage and round, all in one launch. */
+  | { op: 'launch'; runId: number; stage: string; round: number; launch: Launch }
   | {
       op: 'new_attempt';
       runId: number;
@@ -89,6 +127,8 @@ export type Write =
     }
   | { op: 'end_attempt'; attemptId: number; state: 'lost' | 'cancelled'; cause: string }
   | { op: 'end_task'; taskId: number; state: 'done' | 'failed' | 'cancelled' }
+  /** Remember at which head an approval was given or taken back. */
+  | { op: 'note_approval'; changeIid: number; userId: number; sha: string; given: boolean }
   /** Pending effects of the run that must not happen any more. */
   | { op: 'drop_effects'; runId: number; kinds: Effect['kind'][] };
 

@@ -152,6 +152,73 @@ export interface ForgeCi {
   changePipelines(projectId: number, iid: number): Promise<PipelineInfo[]>;
 }
 
+/** An approval as the forge shows it now; it carries no sha (gitlab-facts §3.3). */
+export interface ApprovalInfo {
+  user: { id: number; username: string };
+  /** When it was given, where the forge says so. */
+  at: Date | null;
+}
+
+/** What a gate needs: who approved, who worked on the change, and the merge itself. */
+export interface ForgeGate {
+  /** Approvals given now, and how many the forge's own rules still miss (0 on Free). */
+  approvals(projectId: number, iid: number): Promise<{ given: ApprovalInfo[]; left: number }>;
+  /**
+   * Ids of project members who authored or committed any commit of any version of the change, and of
+   * those who opened it or pushed to it. People are recognised by the commit's e-mail or name;
+   * somebody who matches by name alone counts, because a wrong match only asks for another approver.
+   */
+  contributors(projectId: number, iid: number): Promise<number[]>;
+  /** When the newest version of the change came to be; null when the forge does not say. */
+  headAt(projectId: number, iid: number): Promise<Date | null>;
+  /** `detailed_merge_status`; an unknown value is passed on as it is. */
+  mergeStatus(projectId: number, iid: number): Promise<string>;
+  /**
+   * Merges exactly this head. `conflict`: the head moved or it cannot be merged now.
+   * An answer that was lost is `ambiguous`: read the change's state before anything else.
+   */
+  merge(projectId: number, iid: number, sha: string): Promise<{ sha: string }>;
+  /** Takes back all approvals; only tokens of project and group bots may, others get `denied`. */
+  resetApprovals(projectId: number, iid: number): Promise<void>;
+  /** A commit status; the same state again counts as done (gitlab-facts §3.6). */
+  setStatus(
+    projectId: number,
+    sha: string,
+    status: {
+      name: string;
+      state: 'pending' | 'success' | 'failed';
+      description: string;
+      ref: string;
+      /** Pipeline to attach to, so that no extra external pipeline is made. */
+      pipelineId: number | null;
+    },
+  ): Promise<void>;
+}
+
+export interface ThreadInfo {
+  id: string;
+  resolved: boolean;
+  /** Notes oldest first. */
+  notes: { id: number; authorId: number; body: string }[];
+}
+
+/** Inline review threads of a change. */
+export interface ForgeReview {
+  threads(projectId: number, iid: number): Promise<ThreadInfo[]>;
+  /**
+   * Opens a thread on a line of the new side; where the forge cannot address that line it falls back to
+   * the file, then to a plain thread, and says which it was (gitlab-facts §3.4).
+   */
+  openThread(
+    projectId: number,
+    iid: number,
+    on: { path: string; line: number },
+    body: string,
+  ): Promise<{ id: string; on: 'line' | 'file' | 'change' }>;
+  replyInThread(projectId: number, iid: number, threadId: string, body: string): Promise<void>;
+  resolveThread(projectId: number, iid: number, threadId: string): Promise<void>;
+}
+
 export interface HookInfo {
   id: number;
   url: string;
@@ -201,5 +268,7 @@ export interface Forge {
   readonly read: ForgeRead;
   readonly write: ForgeWrite;
   readonly ci: ForgeCi;
+  readonly gate: ForgeGate;
+  readonly review: ForgeReview;
   readonly setup: ForgeSetup;
 }

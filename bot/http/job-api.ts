@@ -17,7 +17,7 @@ import type { InternalEvent } from '../domain/events.ts';
 import type { AttemptSpec } from '../domain/runs.ts';
 import {
   attemptById,
-  attemptByPipeline,
+  attemptsByPipeline,
   claimAttempt,
   finishAttempt,
   heartbeat,
@@ -62,15 +62,17 @@ async function plan(request: Request, response: Response, deps: JobApiDeps): Pro
   const identity = await identify(request, response, deps);
   if (!identity) return;
   const repo = await repoByProject(deps.db, 'gitlab', identity.projectId);
-  const attempt = repo ? await attemptByPipeline(deps.db, repo.id, identity.pipelineId) : null;
-  if (repo && !attempt && (await requestedAttempts(deps.db, repo.id)).length > 0) {
+  const attempts = repo ? await attemptsByPipeline(deps.db, repo.id, identity.pipelineId) : [];
+  if (repo && attempts.length === 0 && (await requestedAttempts(deps.db, repo.id)).length > 0) {
     // Its creation may not have been recorded yet; a moment later it is known, or nobody asked.
     response.setHeader('Retry-After', String(RETRY_SECONDS));
     sendError(response, 503, 'not_ready', 'The pipeline is being recorded.', 'Ask again shortly.');
     return;
   }
   response.type('text/yaml');
-  if (!attempt || (attempt.state !== 'waiting' && attempt.state !== 'running')) {
+  const live = attempts.filter(({ state }) => state === 'waiting' || state === 'running');
+  const [first] = live;
+  if (!first) {
     deps.log.info(
       { pipeline: identity.pipelineId },
       'a pipeline without a task asked for its plan',
@@ -78,14 +80,14 @@ async function plan(request: Request, response: Response, deps: JobApiDeps): Pro
     response.send(harmlessPipeline(deps.ci));
     return;
   }
-  const spec = attempt.spec as AttemptSpec;
   response.send(
     childPipeline({
-      attemptId: attempt.id,
+      attempts: live.map(({ id, spec }) => ({ id, name: spec.agent })),
       server: deps.publicUrl,
-      image: spec.image,
-      tags: spec.tags,
-      timeoutMinutes: spec.limits.minutes + TOKEN_GRACE_MINUTES,
+      image: first.spec.image,
+      tags: first.spec.tags,
+      timeoutMinutes:
+        Math.max(...live.map(({ spec }) => spec.limits.minutes)) + TOKEN_GRACE_MINUTES,
     }),
   );
 }
@@ -186,6 +188,12 @@ async function result(request: Request, response: Response, deps: JobApiDeps): P
   if (body.data.attempt !== attempt.id || body.data.baseSha !== attempt.sha) {
     sendError(response, 403, 'not_yours', 'The result names another attempt or another commit.');
     return;
+  }
+  const wanted = attempt.spec.report;
+  const brought = body.data.report?.kind ?? 'none';
+  if (brought !== wanted && (brought !== 'none' || body.data.outcome === 'finished')) {
+    const message = `is ${brought}, but this task brings ${wanted}`;
+    return wrongBody(response, [{ path: ['report'], message }]);
   }
   const kept = await deps.db.tx(async (db) => {
     const finished = await finishAttempt(db, attempt.id, {

@@ -12,6 +12,8 @@ export interface AttemptRow {
   runId: number;
   repoId: number;
   fence: number;
+  /** Attempts that started together share one launch and its pipeline. */
+  launchId: number;
   state: AttemptState;
   /** The frozen TaskSpec and the child pipeline's settings. */
   spec: AttemptSpec;
@@ -38,6 +40,7 @@ export type AttemptSummary = Omit<AttemptRow, 'spec'>;
 
 export interface NewAttempt {
   taskId: number;
+  launchId: number;
   runId: number;
   repoId: number;
   spec: AttemptSpec;
@@ -46,8 +49,8 @@ export interface NewAttempt {
   claimBy?: Date | null;
 }
 
-const SUMMARY = `id, task_id as "taskId", run_id as "runId", repo_id as "repoId", fence, state, ref,
-  sha, pipeline_id as "pipelineId", pipeline_url as "pipelineUrl",
+const SUMMARY = `id, task_id as "taskId", run_id as "runId", repo_id as "repoId", fence,
+  launch_id as "launchId", state, ref, sha, pipeline_id as "pipelineId", pipeline_url as "pipelineUrl",
   child_pipeline_id as "childPipelineId", job_id as "jobId", heartbeat_at as "heartbeatAt",
   progress, claim_by as "claimBy", deadline_at as "deadlineAt", token_expires_at as "tokenExpiresAt",
   result,
@@ -64,8 +67,9 @@ export async function insertAttempt(db: Db, attempt: NewAttempt): Promise<Attemp
   return db.tx(async (tx) => {
     await tx.query('select 1 from tasks where id = $1 for update', [attempt.taskId]);
     const [row] = await tx.query<AttemptRow>(
-      `insert into attempts (task_id, run_id, repo_id, fence, state, spec, ref, sha, claim_by)
-       select $1, $2, $3, coalesce(max(fence), 0) + 1, 'requested', $4, $5, $6, $7::timestamptz
+      `insert into attempts
+         (task_id, run_id, repo_id, fence, state, spec, ref, sha, claim_by, launch_id)
+       select $1, $2, $3, coalesce(max(fence), 0) + 1, 'requested', $4, $5, $6, $7::timestamptz, $8
        from attempts where task_id = $1
        returning ${SUMMARY}, spec`,
       [
@@ -76,6 +80,7 @@ export async function insertAttempt(db: Db, attempt: NewAttempt): Promise<Attemp
         attempt.ref,
         attempt.sha,
         attempt.claimBy ?? null,
+        attempt.launchId,
       ],
     );
     return row as AttemptRow;
@@ -100,37 +105,26 @@ export async function attemptsOfRun(db: Db, runId: number): Promise<AttemptSumma
   );
 }
 
-export async function attemptByPipeline(
+/** Attempts whose launch runs in a parent pipeline, oldest first. */
+export async function attemptsByPipeline(
   db: Db,
   repoId: number,
   pipelineId: number,
-): Promise<AttemptRow | null> {
-  const rows = await db.query<AttemptRow>(
-    `select ${SUMMARY}, spec from attempts where repo_id = $1 and pipeline_id = $2`,
+): Promise<AttemptRow[]> {
+  return db.query<AttemptRow>(
+    `select ${SUMMARY}, spec from attempts where repo_id = $1 and pipeline_id = $2 order by id`,
     [repoId, pipelineId],
     'attempts_by_pipeline',
   );
-  return rows[0] ?? null;
 }
 
-/**
- * Binds the parent pipeline that was created for an attempt, and the commit it really runs on. True
- * also when the same pipeline was bound before; false when the attempt ended or has another
- * pipeline.
- */
-export async function setPipeline(
-  db: Db,
-  id: number,
-  pipeline: { pipelineId: number; pipelineUrl: string | null; sha: string; claimBy: Date | null },
-): Promise<boolean> {
-  const rows = await db.query(
-    `update attempts set pipeline_id = $2, pipeline_url = $3, sha = $5,
-       claim_by = coalesce($4::timestamptz, claim_by),
-       state = case when state = 'requested' then 'waiting' else state end
-     where id = $1 and ${OPEN} and (pipeline_id is null or pipeline_id = $2) returning id`,
-    [id, pipeline.pipelineId, pipeline.pipelineUrl, pipeline.claimBy, pipeline.sha],
+/** Attempts of a launch, oldest first. */
+export async function attemptsOfLaunch(db: Db, launchId: number): Promise<AttemptRow[]> {
+  return db.query<AttemptRow>(
+    `select ${SUMMARY}, spec from attempts where launch_id = $1 order by id`,
+    [launchId],
+    'attempts_of_launch',
   );
-  return rows.length > 0;
 }
 
 export interface AttemptClaim {

@@ -1,10 +1,7 @@
 /** Runs: the journey of one issue or change, at most one active per target and role. */
 import type { Verdict, RunState } from '../domain/outcomes.ts';
-import type { RunContext, RunRole, Stage, TargetType } from '../domain/runs.ts';
-import { type AttemptSummary, attemptsOfRun } from './attempts.ts';
+import type { RunContext, RunRole, TargetType } from '../domain/runs.ts';
 import { requireTransaction, type Db } from './db.ts';
-import { type TaskRow, tasksOfRun } from './tasks.ts';
-import { type ModelUsage, usageOfRun } from './usage.ts';
 
 export interface RunRow {
   id: number;
@@ -19,7 +16,7 @@ export interface RunRow {
   triggerNoteId: number | null;
   triggerDiscussionId: string | null;
   state: RunState;
-  stage: Stage;
+  stage: string;
   /** What the run was started with and must not change under it. */
   context: RunContext;
   /** Set once, at the end. */
@@ -29,6 +26,13 @@ export interface RunRow {
   changeIid: number | null;
   changeUrl: string | null;
   headSha: string | null;
+  specBranch: string | null;
+  specIid: number | null;
+  specUrl: string | null;
+  specSha: string | null;
+  round: number;
+  waitsFor: 'checks' | 'person' | null;
+  gateNote: string | null;
   /** Grows with every update; an update names the version it was computed from. */
   version: number;
   createdAt: Date;
@@ -48,7 +52,7 @@ export interface NewRun {
   triggerNoteId?: number | null;
   triggerDiscussionId?: string | null;
   state: RunState;
-  stage: Stage;
+  stage: string;
   context: RunContext;
   branch?: string | null;
   changeIid?: number | null;
@@ -71,17 +75,15 @@ export type RunPatch = Partial<
     | 'changeIid'
     | 'changeUrl'
     | 'headSha'
+    | 'specBranch'
+    | 'specIid'
+    | 'specUrl'
+    | 'specSha'
+    | 'round'
+    | 'waitsFor'
+    | 'gateNote'
   >
 >;
-
-/** Everything the status comment and `explain` show of a run. */
-export interface RunView {
-  run: RunRow;
-  tasks: TaskRow[];
-  attempts: AttemptSummary[];
-  spentMicrousd: number;
-  usage: ModelUsage[];
-}
 
 const ACTIVE = `state in ('queued', 'running', 'paused')`;
 
@@ -89,7 +91,9 @@ const COLUMNS = `id, repo_id as "repoId", target_type as "targetType", target_ii
   role, command, args, requester_id as "requesterId", requester_name as "requesterName",
   trigger_note_id as "triggerNoteId", trigger_discussion_id as "triggerDiscussionId", state, stage,
   context, verdict, status_note_id as "statusNoteId", branch, change_iid as "changeIid",
-  change_url as "changeUrl", head_sha as "headSha", version, created_at as "createdAt",
+  change_url as "changeUrl", head_sha as "headSha", spec_branch as "specBranch",
+  spec_iid as "specIid", spec_url as "specUrl", spec_sha as "specSha", round,
+  waits_for as "waitsFor", gate_note as "gateNote", version, created_at as "createdAt",
   updated_at as "updatedAt", finished_at as "finishedAt"`;
 
 /** Starts a run; null when its target already has an active run in that role. */
@@ -186,34 +190,35 @@ export async function countRunsBy(
   return rows[0]?.count ?? 0;
 }
 
-/** Runs in a stage that nothing touched for a while; oldest first. */
-export async function quietRuns(
-  db: Db,
-  stage: Stage,
-  seconds: number,
-  limit: number,
-): Promise<number[]> {
-  const rows = await db.query<{ id: number }>(
-    `select id from runs where ${ACTIVE} and stage = $1
-       and updated_at < now() - make_interval(secs => $2::float8) order by updated_at limit $3`,
-    [stage, seconds, limit],
-    'runs_quiet',
-  );
-  return rows.map((row) => row.id);
-}
-
-/** The newest run that made or works on a change. */
+/** The newest run that one of a change's roles, specification or code, belongs to. */
 export async function runByChange(
   db: Db,
   repoId: number,
   changeIid: number,
 ): Promise<RunRow | null> {
   const rows = await db.query<RunRow>(
-    `select ${COLUMNS} from runs where repo_id = $1 and change_iid = $2 order by id desc limit 1`,
+    `select ${COLUMNS} from runs where repo_id = $1 and (change_iid = $2 or spec_iid = $2)
+     order by id desc limit 1`,
     [repoId, changeIid],
     'runs_by_change',
   );
   return rows[0] ?? null;
+}
+
+/** Runs that wait and that nothing touched for a while; longest wait first. */
+export async function quietRuns(
+  db: Db,
+  waitsFor: 'checks' | 'person',
+  seconds: number,
+  limit: number,
+): Promise<number[]> {
+  const rows = await db.query<{ id: number }>(
+    `select id from runs where ${ACTIVE} and waits_for = $1
+       and updated_at < now() - make_interval(secs => $2::float8) order by updated_at limit $3`,
+    [waitsFor, seconds, limit],
+    'runs_quiet',
+  );
+  return rows.map((row) => row.id);
 }
 
 /** Active runs with a running agent whose status comment is older than `seconds`. */
@@ -268,6 +273,13 @@ export async function updateRun(
        change_iid = case when p ? 'changeIid' then (p->>'changeIid')::int else change_iid end,
        change_url = case when p ? 'changeUrl' then p->>'changeUrl' else change_url end,
        head_sha = case when p ? 'headSha' then p->>'headSha' else head_sha end,
+       spec_branch = case when p ? 'specBranch' then p->>'specBranch' else spec_branch end,
+       spec_iid = case when p ? 'specIid' then (p->>'specIid')::int else spec_iid end,
+       spec_url = case when p ? 'specUrl' then p->>'specUrl' else spec_url end,
+       spec_sha = case when p ? 'specSha' then p->>'specSha' else spec_sha end,
+       round = case when p ? 'round' then (p->>'round')::int else round end,
+       waits_for = case when p ? 'waitsFor' then p->>'waitsFor' else waits_for end,
+       gate_note = case when p ? 'gateNote' then p->>'gateNote' else gate_note end,
        finished_at = case when not p ? 'state' then finished_at
          when p->>'state' in ('queued', 'running', 'paused') then null
          else coalesce(finished_at, now()) end
@@ -277,15 +289,4 @@ export async function updateRun(
     'runs_update',
   );
   return rows.length > 0;
-}
-
-/** A run with its tasks, attempts and money; null when there is no such run. */
-export async function runView(db: Db, runId: number): Promise<RunView | null> {
-  const run = await runById(db, runId);
-  if (run === null) return null;
-  const tasks = await tasksOfRun(db, runId);
-  const attempts = await attemptsOfRun(db, runId);
-  const usage = await usageOfRun(db, runId);
-  const spentMicrousd = tasks.reduce((sum, task) => sum + task.spentMicrousd, 0);
-  return { run, tasks, attempts, spentMicrousd, usage };
 }

@@ -8,6 +8,9 @@ export type TaskState = Task['state'];
 export interface TaskRow {
   id: number;
   runId: number;
+  /** The stage of the run it belongs to, and in which round. */
+  stage: string;
+  round: number;
   type: TaskType;
   agent: AgentRole;
   state: TaskState;
@@ -22,6 +25,8 @@ export interface TaskRow {
 
 export interface NewTask {
   runId: number;
+  stage: string;
+  round: number;
   type: TaskType;
   agent: AgentRole;
   state?: TaskState;
@@ -29,14 +34,14 @@ export interface NewTask {
   capMicrousd: number;
 }
 
-const COLUMNS = `id, run_id as "runId", type, agent, state, priority, cap_microusd as "capMicrousd",
+const COLUMNS = `id, run_id as "runId", stage, round, type, agent, state, priority, cap_microusd as "capMicrousd",
   spent_microusd as "spentMicrousd", reserved_microusd as "reservedMicrousd",
   created_at as "createdAt", updated_at as "updatedAt"`;
 
 export async function insertTask(db: Db, task: NewTask): Promise<TaskRow> {
   const [row] = await db.query<TaskRow>(
-    `insert into tasks (run_id, type, agent, state, priority, cap_microusd)
-     values ($1, $2, $3, $4, $5, $6) returning ${COLUMNS}`,
+    `insert into tasks (run_id, type, agent, state, priority, cap_microusd, stage, round)
+     values ($1, $2, $3, $4, $5, $6, $7, $8) returning ${COLUMNS}`,
     [
       task.runId,
       task.type,
@@ -44,6 +49,8 @@ export async function insertTask(db: Db, task: NewTask): Promise<TaskRow> {
       task.state ?? 'queued',
       task.priority ?? 5,
       task.capMicrousd,
+      task.stage,
+      task.round,
     ],
     'tasks_insert',
   );

@@ -18,11 +18,13 @@ import {
 import { newLeaseOwner } from '../store/leases.ts';
 import { repoById, type RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
-import { commitChanges, openChange } from './effects/changes.ts';
+import { commitChanges, openChange, updateChange } from './effects/changes.ts';
 import { LeaseLost, type EffectContext } from './effects/context.ts';
+import { mergeChange, resetApprovals, setGate } from './effects/gates.ts';
 import { react, reply, statusComment } from './effects/notes.ts';
 import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
 import { applyReceipt } from './effects/receipts.ts';
+import { openThreads, resolveThreads } from './effects/reviews.ts';
 import { LEASE_SECONDS, whileLeased } from './lease.ts';
 
 /** A lost answer is looked into after this long, when the write has landed or never will. */
@@ -43,6 +45,12 @@ const HANDLERS: Handlers = {
   cancel_pipeline: cancelPipeline,
   commit_changes: commitChanges,
   open_change: openChange,
+  update_change: updateChange,
+  open_threads: openThreads,
+  resolve_threads: resolveThreads,
+  reset_approvals: resetApprovals,
+  set_gate: setGate,
+  merge_change: mergeChange,
 };
 
 /** Kinds whose end moves their run on. */
@@ -50,6 +58,7 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
   'create_pipeline',
   'commit_changes',
   'open_change',
+  'merge_change',
 ]);
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */

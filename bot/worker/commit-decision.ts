@@ -4,14 +4,16 @@
  */
 import { effectKey, withIds, type Effect, type NewIds } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
-import type { Decision, NewRun, Snapshot, Write } from '../domain/snapshot.ts';
+import type { Decision, Launch, NewRun, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
+import { noteApproval } from '../store/approvals.ts';
 import { appendAudit } from '../store/audit.ts';
 import { finishAttempt, insertAttempt } from '../store/attempts.ts';
 import type { Db } from '../store/db.ts';
 import { settleDelivery, type DeliveryRow } from '../store/deliveries.ts';
 import { dropEffects, putEffect } from '../store/effects.ts';
+import { insertLaunch } from '../store/launches.ts';
 import { withTargetLock } from '../store/locks.ts';
-import { insertRun, updateRun } from '../store/runs.ts';
+import { insertRun, updateRun, type RunPatch as RowPatch } from '../store/runs.ts';
 import { insertTask, setTaskState } from '../store/tasks.ts';
 import type { WorkerDeps } from './deps.ts';
 import type { Scope } from './take-snapshot.ts';
@@ -48,10 +50,10 @@ export async function commitDecision(
   const { delivery, scope } = context;
   const effectIds = await deps.db.tx(async (db) => {
     await withTargetLock(db, scope.repo.id, scope.target.type, scope.target.iid);
-    const ids: NewIds = { runId: null, attemptId: null };
+    const ids: NewIds = { runId: null, launchId: null };
     for (const write of decision.writes) await apply(db, write, scope, ids);
     const rung: number[] = [];
-    for (const effect of decision.effects) rung.push(await put(db, effect, scope, ids));
+    for (const effect of decision.effects) rung.push(await put(db, effect, scope, ids, deps));
     await appendAudit(db, {
       repoId: scope.repo.id,
       runId: ids.runId ?? context.snapshot.run?.id ?? null,
@@ -81,16 +83,22 @@ async function apply(db: Db, write: Write, scope: Scope, ids: NewIds): Promise<v
     case 'create_run':
       return createRun(db, write.run, scope, ids);
     case 'update_run': {
-      const updated = await updateRun(db, write.runId, write.version, write.patch);
+      const updated = await updateRun(db, write.runId, write.version, rowPatch(write.patch));
       if (!updated) throw new DecisionConflict(`run ${write.runId}`);
       return;
     }
+    case 'launch':
+      return startLaunch(db, write, scope, ids);
     case 'new_attempt': {
       const { taskId, runId, spec, ref, sha } = write;
-      const row = await insertAttempt(db, { taskId, runId, repoId: scope.repo.id, spec, ref, sha });
-      ids.attemptId = row.id;
+      const repoId = scope.repo.id;
+      const launchId = await insertLaunch(db, { runId, repoId });
+      await insertAttempt(db, { taskId, runId, repoId, launchId, spec, ref, sha });
+      ids.launchId = launchId;
       return;
     }
+    case 'note_approval':
+      return noteApproval(db, { repoId: scope.repo.id, ...write });
     case 'end_attempt': {
       const { state, cause } = write;
       const ended = await finishAttempt(db, write.attemptId, { state, cause });
@@ -103,6 +111,16 @@ async function apply(db: Db, write: Write, scope: Scope, ids: NewIds): Promise<v
       await dropEffects(db, write.runId, write.kinds);
       return;
   }
+}
+
+/** Names of the columns for what decide calls by role. */
+function rowPatch(patch: RunPatch): RowPatch {
+  const { codeHeadSha, specHeadSha, ...same } = patch;
+  return {
+    ...same,
+    ...(codeHeadSha === undefined ? {} : { headSha: codeHeadSha }),
+    ...(specHeadSha === undefined ? {} : { specSha: specHeadSha }),
+  };
 }
 
 async function createRun(db: Db, run: NewRun, scope: Scope, ids: NewIds): Promise<void> {
@@ -123,26 +141,51 @@ async function createRun(db: Db, run: NewRun, scope: Scope, ids: NewIds): Promis
     statusNoteId: run.statusNoteId,
   });
   if (!row) throw new DecisionConflict('another run was started meanwhile');
-  const task = await insertTask(db, { runId: row.id, ...run.task });
-  const attempt = await insertAttempt(db, {
-    taskId: task.id,
-    runId: row.id,
-    repoId: scope.repo.id,
-    ...run.attempt,
-  });
   ids.runId = row.id;
-  ids.attemptId = attempt.id;
+  await startLaunch(
+    db,
+    { runId: row.id, stage: run.stage, round: 0, launch: run.launch },
+    scope,
+    ids,
+  );
 }
 
-async function put(db: Db, draft: Effect, scope: Scope, ids: NewIds): Promise<number> {
+/** The tasks of a stage with their first attempts, all under one launch. */
+async function startLaunch(
+  db: Db,
+  start: { runId: number; stage: string; round: number; launch: Launch },
+  scope: Scope,
+  ids: NewIds,
+): Promise<void> {
+  const { runId, stage, round, launch } = start;
+  const repoId = scope.repo.id;
+  const launchId = await insertLaunch(db, { runId, repoId });
+  for (const { spec, ...task } of launch.tasks) {
+    const { id: taskId } = await insertTask(db, { runId, stage, round, ...task });
+    const { ref, sha } = launch;
+    await insertAttempt(db, { taskId, runId, repoId, launchId, spec, ref, sha });
+  }
+  ids.launchId = launchId;
+}
+
+async function put(
+  db: Db,
+  draft: Effect,
+  scope: Scope,
+  ids: NewIds,
+  deps: WorkerDeps,
+): Promise<number> {
   const effect = withIds(draft, ids);
   const { id } = await putEffect(db, {
     repoId: scope.repo.id,
     runId: 'run' in effect && effect.run !== 'new' ? effect.run : null,
-    attemptId: 'attempt' in effect && effect.attempt !== 'new' ? effect.attempt : null,
+    attemptId: 'attempt' in effect ? effect.attempt : null,
     kind: effect.kind,
     key: effectKey(effect, scope.repo.id, ids),
     payload: effect,
+    ...(effect.kind === 'status_comment' && !effect.urgent
+      ? { notBefore: new Date(deps.now().getTime() + deps.settings.limits.statusSeconds * 1000) }
+      : {}),
   });
   return id;
 }
@@ -161,10 +204,11 @@ function auditEntry(decision: Decision, context: DecisionContext): Record<string
         stage: snapshot.run.stage,
       },
       headSha: snapshot.headSha,
-      changeState: snapshot.changeState,
-      changePipeline: snapshot.changePipeline && {
-        id: snapshot.changePipeline.id,
-        status: snapshot.changePipeline.status,
+      change: snapshot.change && {
+        state: snapshot.change.state,
+        headSha: snapshot.change.headSha,
+        pipeline: snapshot.change.pipeline?.status ?? null,
+        approvals: snapshot.change.gate?.facts.approvals.map(({ user }) => user.id) ?? null,
       },
     },
     reasons: decision.reasons,

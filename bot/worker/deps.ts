@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { Agent, AgentRole } from '../../schema/wire/agent.ts';
 import type { Settings } from '../../schema/wire/settings.ts';
+import type { Workflow } from '../../schema/wire/workflow.ts';
 import type { Actor } from '../domain/events.ts';
 import type { RepoConfigView } from '../domain/snapshot.ts';
 import type { Forge } from '../forge/forge.ts';
@@ -14,6 +15,7 @@ export interface WorkerDeps {
   forge: Forge;
   settings: Settings;
   agents: Readonly<Record<AgentRole, Agent | undefined>>;
+  workflows: Readonly<Record<string, Workflow | undefined>>;
   providers: readonly ('openai' | 'anthropic')[];
   parseRepoConfig: (text: string | null) => RepoConfigView;
   repoConfigPath: string;

@@ -1,8 +1,9 @@
 /** A run as decide sees it, from its rows. */
-import type { Attempt, Run, Task } from '../domain/runs.ts';
+import type { Attempt, ChangeRef, Run, Task } from '../domain/runs.ts';
 import { attemptById, type AttemptRow } from '../store/attempts.ts';
 import type { Db } from '../store/db.ts';
-import { runView, type RunView } from '../store/runs.ts';
+import { runView, type RunView } from '../store/run-view.ts';
+import type { TaskRow } from '../store/tasks.ts';
 
 /** The run with its task and attempts, or null when there is none. */
 export async function loadRun(
@@ -11,19 +12,10 @@ export async function loadRun(
 ): Promise<{ run: Run; usage: RunView['usage'] } | null> {
   const view = await runView(db, runId);
   if (!view) return null;
+  const { run } = view;
   const rows = await Promise.all(view.attempts.map((attempt) => attemptById(db, attempt.id)));
   const attempts = rows.flatMap((row) => (row === null ? [] : [toAttempt(row)]));
-  const first = view.tasks[0];
-  if (!first) throw new Error(`run ${runId} has no task`);
-  const { run } = view;
-  const task: Task = {
-    id: first.id,
-    type: first.type,
-    agent: first.agent,
-    state: first.state,
-    capMicrousd: first.capMicrousd,
-    spentMicrousd: view.spentMicrousd,
-  };
+  const tasks = view.tasks.map((task) => toTask(task, attempts));
   return {
     usage: view.usage,
     run: {
@@ -41,17 +33,34 @@ export async function loadRun(
       context: run.context,
       verdict: run.verdict,
       statusNoteId: run.statusNoteId,
-      branch: run.branch,
-      change: run.changeIid === null ? null : { iid: run.changeIid, url: run.changeUrl ?? '' },
-      headSha: run.headSha,
+      round: run.round,
+      gateNote: run.gateNote,
+      changes: {
+        spec: changeRef(run.specBranch, run.specIid, run.specUrl, run.specSha),
+        code: changeRef(run.branch, run.changeIid, run.changeUrl, run.headSha),
+      },
       version: run.version,
       createdAt: run.createdAt,
       updatedAt: run.updatedAt,
       finishedAt: run.finishedAt,
-      task,
-      attempts,
+      tasks,
     },
   };
+}
+
+function toTask(row: TaskRow, attempts: readonly Attempt[]): Task {
+  const { id, stage, round, type, agent, state, capMicrousd, spentMicrousd } = row;
+  const own = attempts.filter((attempt) => attempt.taskId === id);
+  return { id, stage, round, type, agent, state, capMicrousd, spentMicrousd, attempts: own };
+}
+
+function changeRef(
+  branch: string | null,
+  iid: number | null,
+  url: string | null,
+  headSha: string | null,
+): ChangeRef | null {
+  return branch === null ? null : { branch, iid, url: url ?? '', headSha: headSha ?? '' };
 }
 
 function toAttempt(row: AttemptRow): Attempt {
@@ -59,6 +68,7 @@ function toAttempt(row: AttemptRow): Attempt {
     id: row.id,
     taskId: row.taskId,
     fence: row.fence,
+    launchId: row.launchId,
     state: row.state,
     ref: row.ref,
     sha: row.sha,

@@ -12,16 +12,18 @@ import { effectKey } from '../domain/effects.ts';
 import type { WorkerDeps } from './deps.ts';
 
 const ROWS = 100;
-/** How often a change that waits for its pipeline is looked at, besides its hooks. */
-const VERIFY_SECONDS = 10;
-/** How often the status comment follows a running agent. */
-const LIVE_SECONDS = 15;
+/** How often a run that waits is looked at, besides its hooks: missed ones are healed by this. */
+const LOOK_SECONDS = { checks: 10, person: 30 } as const;
+/** A running agent's figures are not followed more often than this. */
+const MIN_LIVE_SECONDS = 10;
+/** A run is left alone this long after it was touched. */
+const QUIET_SECONDS = 2;
 
 /** One sweep; returns how many events and effects it made. */
 export async function sweep(deps: WorkerDeps): Promise<number> {
   const [lost, woken, refreshed] = [
     await reportLostAttempts(deps),
-    await wakeVerifying(deps),
+    await wakeWaiting(deps),
     await refreshStatus(deps),
   ];
   return lost + woken + refreshed;
@@ -46,24 +48,32 @@ async function reportLostAttempts(deps: WorkerDeps): Promise<number> {
   return overdue.length;
 }
 
-async function wakeVerifying(deps: WorkerDeps): Promise<number> {
-  const quiet = await quietRuns(deps.db, 'verify', 2, ROWS);
-  const bucket = Math.floor(deps.now().getTime() / 1000 / VERIFY_SECONDS);
-  for (const runId of quiet) {
-    await announce({ kind: 'wake', runId }, `wake:${runId}:${bucket}`, deps);
+async function wakeWaiting(deps: WorkerDeps): Promise<number> {
+  let woken = 0;
+  for (const waitsFor of ['checks', 'person'] as const) {
+    const quiet = await quietRuns(deps.db, waitsFor, QUIET_SECONDS, ROWS);
+    const bucket = Math.floor(deps.now().getTime() / 1000 / LOOK_SECONDS[waitsFor]);
+    for (const runId of quiet) {
+      await announce({ kind: 'wake', runId }, `wake:${runId}:${waitsFor}:${bucket}`, deps);
+    }
+    woken += quiet.length;
   }
-  return quiet.length;
+  return woken;
 }
 
 async function refreshStatus(deps: WorkerDeps): Promise<number> {
-  const runs = await staleStatusRuns(deps.db, LIVE_SECONDS, ROWS);
+  const runs = await staleStatusRuns(
+    deps.db,
+    Math.max(MIN_LIVE_SECONDS, deps.settings.limits.statusSeconds),
+    ROWS,
+  );
   for (const { id: runId, repoId } of runs) {
-    const effect = { kind: 'status_comment', run: runId } as const;
+    const effect = { kind: 'status_comment', run: runId, urgent: true } as const;
     const { id } = await putEffect(deps.db, {
       repoId,
       runId,
       kind: effect.kind,
-      key: effectKey(effect, repoId, { runId, attemptId: null }),
+      key: effectKey(effect, repoId, { runId, launchId: null }),
       payload: effect,
     });
     await deps.queue.add({ name: 'effect', id });

@@ -6,11 +6,12 @@ import { effectKey } from '../domain/effects.ts';
 import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Project } from '../domain/events.ts';
 import { isActive } from '../domain/outcomes.ts';
-import { latestAttempt, type Run, type RunRole, type Target } from '../domain/runs.ts';
+import type { Run, RunRole, Target } from '../domain/runs.ts';
+import { changeFacts, openAttempts, roleAt } from './change-facts.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Interest } from '../decide/interest.ts';
 import { ForgeError } from '../forge/errors.ts';
-import { attemptByPipeline } from '../store/attempts.ts';
+import { attemptsByPipeline } from '../store/attempts.ts';
 import { anyEffect, effectById } from '../store/effects.ts';
 import { repoById, repoByProject, upsertRepo, type RepoRow } from '../store/repos.ts';
 import { activeRun, countRunsBy, latestRun, runByChange, runById } from '../store/runs.ts';
@@ -86,7 +87,8 @@ async function takeForRun(interest: ByRun, deps: WorkerDeps): Promise<Taken> {
   if (!repo) return { ignore: 'no run in this project' };
   const run = await runBy(interest.by, repo, deps);
   if (!run || !isActive(run.state)) return { ignore: 'no active run follows from it' };
-  return runSnapshot(run, repo, null, deps);
+  const pipelineId = 'pipeline' in interest.by ? interest.by.pipeline : null;
+  return runSnapshot(run, repo, null, pipelineId, deps);
 }
 
 async function takeForOwn(
@@ -97,7 +99,7 @@ async function takeForOwn(
   if (!loaded) return { ignore: 'the run does not exist' };
   const repo = await repoById(deps.db, loaded.run.repoId);
   if (!repo) return { ignore: 'the project does not exist' };
-  return runSnapshot(loaded.run, repo, interest.effectId, deps);
+  return runSnapshot(loaded.run, repo, interest.effectId, null, deps);
 }
 
 /** What is needed to move a run on: its change and pipelines as the forge has them now. */
@@ -105,30 +107,27 @@ async function runSnapshot(
   run: Run,
   repo: RepoRow,
   effectId: number | null,
+  pipelineId: number | null,
   deps: WorkerDeps,
 ): Promise<Taken> {
   const { read, ci } = deps.forge;
   const projectId = repo.projectId;
-  const verifying = run.stage === 'verify' && run.change !== null;
-  const attempt = latestAttempt(run);
-  const needsHead = attempt !== null && run.stage !== 'verify';
-  const pipelineId = attempt?.pipelineId ?? null;
-  const [bot, change, pipelines, attemptPipeline, head, effect] = await Promise.all([
+  const role = roleAt(run);
+  const ref = role === null ? null : run.changes[role];
+  const attempt = openAttempts(run).find((candidate) => candidate.pipelineId === pipelineId);
+  const [bot, change, attemptPipeline, head, effect] = await Promise.all([
     deps.bot(),
-    verifying ? orNull(read.change(projectId, run.change?.iid ?? 0)) : null,
-    verifying ? ci.changePipelines(projectId, run.change?.iid ?? 0) : [],
-    pipelineId === null || verifying ? null : orNull(ci.pipeline(projectId, pipelineId)),
-    needsHead ? orNull(read.branch(projectId, repo.defaultBranch)) : null,
+    role === null || ref?.iid == null ? null : changeFacts(run, repo, role, ref.iid, deps),
+    attempt?.pipelineId == null ? null : orNull(ci.pipeline(projectId, attempt.pipelineId)),
+    orNull(read.branch(projectId, repo.defaultBranch)),
     effectId === null ? null : effectById(deps.db, effectId),
   ]);
-  const headSha = change?.headSha ?? run.headSha;
   const snapshot: Snapshot = {
     ...base(repo, deps),
     bot,
     run,
     headSha: head?.sha ?? null,
-    changeState: verifying ? (change?.state ?? 'closed') : null,
-    changePipeline: pipelines.find((pipeline) => pipeline.sha === headSha) ?? null,
+    change,
     attemptPipeline,
     effect:
       effect === null || effect.state === 'pending'
@@ -159,6 +158,7 @@ function base(repo: RepoRow, deps: WorkerDeps): Snapshot {
     },
     settings: deps.settings,
     agents: deps.agents,
+    workflows: deps.workflows,
     providers: deps.providers,
     repoConfig: deps.parseRepoConfig(null),
     actorAccess: 0,
@@ -168,8 +168,7 @@ function base(repo: RepoRow, deps: WorkerDeps): Snapshot {
     headSha: null,
     noteHandled: false,
     runsLastHour: 0,
-    changePipeline: null,
-    changeState: null,
+    change: null,
     attemptPipeline: null,
     effect: null,
   };
@@ -204,7 +203,7 @@ async function runBy(by: ByRun['by'], repo: RepoRow, deps: WorkerDeps): Promise<
     const row = await runByChange(db, repo.id, by.change);
     return row ? ((await loadRun(db, row.id))?.run ?? null) : null;
   }
-  const attempt = await attemptByPipeline(db, repo.id, by.pipeline);
+  const [attempt] = await attemptsByPipeline(db, repo.id, by.pipeline);
   const row = attempt ? await runById(db, attempt.runId) : null;
   return row ? ((await loadRun(db, row.id))?.run ?? null) : null;
 }
@@ -216,7 +215,7 @@ async function noteHandled(
   deps: WorkerDeps,
 ): Promise<boolean> {
   if (noteId === null) return false;
-  const none = { runId: null, attemptId: null };
+  const none = { runId: null, launchId: null };
   const keys = (['eyes', 'white_check_mark', 'x'] as const).map((emoji) =>
     effectKey({ kind: 'react', target, noteId, emoji }, repoId, none),
   );

@@ -54,7 +54,7 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
     spec,
     opening,
     models,
-    tools: selectTools(spec.tools),
+    tools: selectTools(spec),
     context: {
       root,
       resultBytes: spec.limits.toolResultBytes,

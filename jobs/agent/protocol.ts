@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { TaskSpec } from '../../schema/wire/job-api.ts';
+import { Report as TaskReport } from '../../schema/wire/report.ts';
 import { CommandCheck, JobStats, RESULT_LIMITS } from '../../schema/wire/result.ts';
 
 /** File descriptor on which the agent reports. */
@@ -54,6 +55,7 @@ export const Report = z.discriminatedUnion('type', [
       .string()
       .transform((text) => text.slice(0, RESULT_LIMITS.commentChars))
       .optional(),
+    report: TaskReport.optional(),
     stats: JobStats,
   }),
 ]);

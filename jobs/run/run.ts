@@ -183,6 +183,7 @@ async function collectResult(
     cause: ending.cause,
     summary: ending.end?.summary,
     comment: ending.end?.comment,
+    report: ending.end?.report,
     baseSha: progress.claim?.spec.baseSha,
     checks,
     stats: ending.end?.stats ?? ownStats(progress),

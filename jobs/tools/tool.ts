@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { CommandCheck, JobOutcome } from '../../schema/wire/result.ts';
 import type { ToolName } from '../../schema/wire/job-api.ts';
+import type { Report } from '../../schema/wire/report.ts';
 import type { ToolSpec } from '../engines/model.ts';
 
 /** What a tool may use. */
@@ -31,6 +32,7 @@ export interface ToolResult {
     outcome: Extract<JobOutcome, 'finished' | 'needs_human'>;
     summary: string;
     comment?: string;
+    report?: Report;
   };
 }
 
@@ -66,7 +68,10 @@ export function toolError(text: string): ToolResult {
   return { ok: false, text };
 }
 
-export type Checked = { ok: true; tool: Tool; input: unknown } | { ok: false; text: string };
+export type Checked =
+  | { ok: true; tool: Tool; input: unknown }
+  /** `report`: the call would end the task, but its report is missing or does not fit. */
+  | { ok: false; text: string; report?: true };
 
 /** Checks a model's call against the tools it has; the text names the field and the fix. */
 export function checkCall(tools: readonly Tool[], name: string, json: string): Checked {
@@ -90,9 +95,11 @@ export function checkCall(tools: readonly Tool[], name: string, json: string): C
   const issues = parsed.error.issues
     .slice(0, 5)
     .map((issue) => `${issue.path.join('.') || 'arguments'}: ${issue.message}`);
+  const report = name === 'finish' && parsed.error.issues.some(({ path }) => path[0] === 'report');
   return {
     ok: false,
     text: `The arguments of ${name} do not fit: ${issues.join('; ')}. Mend them and call again.`,
+    ...(report ? { report } : {}),
   };
 }
 

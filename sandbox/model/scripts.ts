@@ -6,7 +6,11 @@ import { z } from 'zod';
 import type { Answer, Conversation, Script } from './types.ts';
 
 /** One answer of the model; `expect` is a regular expression that the last tool result must match. */
-export type Step = (Answer & { expect?: string }) | ((conversation: Conversation) => Answer);
+type AnswerStep = Answer & { expect?: string };
+
+/** `choose`: the first answer whose expectation is met, so that a script can act on what it read. */
+export type Step =
+  AnswerStep | { choose: readonly AnswerStep[] } | ((conversation: Conversation) => Answer);
 
 export interface StepsScript {
   name: string;
@@ -18,15 +22,19 @@ export interface StepsScript {
 /** What a script says once its steps are used up, so that an agent that goes on still ends. */
 const NOTHING_LEFT = 'There is nothing left to do.';
 
-function checkExpectation(name: string, turn: number, expect: string, seen: Conversation): void {
+/** The answer among `choices` that fits the last tool result. @throws Error when none does. */
+function choose(where: string, choices: readonly AnswerStep[], seen: Conversation): Answer {
   const results = seen.messages.filter((message) => message.role === 'tool');
   const text = results.at(-1)?.text ?? '';
-  if (!new RegExp(expect, 's').test(text)) {
-    const got = text.slice(0, 300);
-    throw new Error(
-      `script ${name}, step ${turn}: expected a result like /${expect}/, got: ${got}`,
-    );
+  const chosen = choices.find(
+    ({ expect }) => expect === undefined || new RegExp(expect, 's').test(text),
+  );
+  if (chosen === undefined) {
+    const wanted = choices.map(({ expect }) => `/${expect}/`).join(' or ');
+    throw new Error(`${where}: expected a result like ${wanted}, got: ${text.slice(0, 300)}`);
   }
+  const { expect: _, ...answer } = chosen;
+  return answer;
 }
 
 /**
@@ -41,9 +49,8 @@ export function scriptFromSteps({ name, matches, steps }: StepsScript): Script {
       const step = steps[turn - 1];
       if (step === undefined) return { text: NOTHING_LEFT };
       if (typeof step === 'function') return step(conversation);
-      const { expect, ...answer } = step;
-      if (expect !== undefined) checkExpectation(name, turn, expect, conversation);
-      return answer;
+      const choices = 'choose' in step ? step.choose : [step];
+      return choose(`script ${name}, step ${turn}`, choices, conversation);
     },
   };
 }
@@ -62,7 +69,7 @@ const YamlFault = z.union([
   z.strictObject({ errorEventAt: z.int().nonnegative() }),
 ]);
 
-const YamlStep = z.strictObject({
+const YamlAnswer = z.strictObject({
   text: z.string().exactOptional(),
   toolCalls: z
     .array(
@@ -79,6 +86,7 @@ const YamlStep = z.strictObject({
   faultTimes: z.int().positive().exactOptional(),
   expect: z.string().exactOptional(),
 });
+const YamlStep = z.union([z.strictObject({ choose: z.array(YamlAnswer).min(1) }), YamlAnswer]);
 
 /** `when`: regular expressions, all of which must match; absent ones match everything. */
 const YamlScript = z.strictObject({

@@ -64,6 +64,17 @@ create table runs (
   -- Set once, at the end: {verdict, cause, next, at}.
   verdict jsonb,
   status_note_id bigint,
+  -- How often the run was sent back to an earlier stage.
+  round integer not null default 0,
+  -- Set while no agent works: `checks` for pipelines and votes, `person` at a gate.
+  waits_for text check (waits_for in ('checks', 'person')),
+  -- What the gate still misses, in one line.
+  gate_note text,
+  -- The specification's change, then the code's.
+  spec_branch text,
+  spec_iid integer,
+  spec_url text,
+  spec_sha text,
   branch text,
   change_iid integer,
   change_url text,
@@ -77,12 +88,16 @@ create unique index runs_one_active on runs (repo_id, target_type, target_iid, r
   where state in ('queued', 'running', 'paused');
 create index runs_by_target on runs (repo_id, target_type, target_iid, id desc);
 create index runs_by_requester on runs (repo_id, requester_id, created_at);
-create index runs_quiet on runs (stage, updated_at) where state in ('queued', 'running', 'paused');
+create index runs_waiting on runs (waits_for, updated_at) where waits_for is not null;
+create index runs_by_spec on runs (repo_id, spec_iid) where spec_iid is not null;
 create index runs_by_change on runs (repo_id, change_iid) where change_iid is not null;
 
 create table tasks (
   id bigint generated always as identity primary key,
   run_id bigint not null references runs (id),
+  -- The stage of the run it belongs to, and in which round.
+  stage text not null,
+  round integer not null,
   type text not null,
   agent text not null,
   state text not null check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
@@ -96,11 +111,23 @@ create table tasks (
 );
 create index tasks_by_run on tasks (run_id, id);
 
+-- Tasks that start together share one parent pipeline.
+create table launches (
+  id bigint generated always as identity primary key,
+  run_id bigint not null references runs (id),
+  repo_id bigint not null references repos (id),
+  pipeline_id bigint,
+  created_at timestamptz not null default now(),
+  unique (repo_id, pipeline_id)
+);
+create index launches_by_run on launches (run_id);
+
 create table attempts (
   id bigint generated always as identity primary key,
   task_id bigint not null references tasks (id),
   run_id bigint not null references runs (id),
   repo_id bigint not null references repos (id),
+  launch_id bigint not null references launches (id),
   -- 1, 2, …: every write of a job names it, and only the newest fence of a task may write.
   fence integer not null,
   state text not null check (state in ('requested', 'waiting', 'running', 'finished', 'lost', 'cancelled')),
@@ -126,9 +153,10 @@ create table attempts (
   created_at timestamptz not null default now(),
   claimed_at timestamptz,
   ended_at timestamptz,
-  unique (task_id, fence),
-  unique (repo_id, pipeline_id)
+  unique (task_id, fence)
 );
+create index attempts_by_launch on attempts (launch_id);
+create index attempts_by_pipeline on attempts (repo_id, pipeline_id) where pipeline_id is not null;
 create unique index attempts_token on attempts (token_hash) where token_hash is not null;
 create unique index attempts_jti on attempts (jti) where jti is not null;
 create index attempts_open on attempts (state) where state in ('requested', 'waiting', 'running');
@@ -159,6 +187,17 @@ create table effects (
 );
 create index effects_due on effects (not_before) where state = 'pending';
 create index effects_by_run on effects (run_id, id);
+
+-- At which head the bot last saw a person approve a change, or take the approval back.
+create table approvals (
+  repo_id bigint not null references repos (id),
+  change_iid integer not null,
+  user_id bigint not null,
+  sha text not null,
+  given boolean not null,
+  seen_at timestamptz not null default now(),
+  primary key (repo_id, change_iid, user_id)
+);
 
 create table usage (
   id bigint generated always as identity primary key,

@@ -1,10 +1,22 @@
 -- Made by `npm run schema:dump`; do not edit.
 
+table approvals (
+  repo_id bigint not null,
+  change_iid integer not null,
+  user_id bigint not null,
+  sha text not null,
+  given boolean not null,
+  seen_at timestamp with time zone default now() not null,
+  constraint approvals_pkey PRIMARY KEY (repo_id, change_iid, user_id),
+  constraint approvals_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id)
+);
+
 table attempts (
   id bigint generated always as identity not null,
   task_id bigint not null,
   run_id bigint not null,
   repo_id bigint not null,
+  launch_id bigint not null,
   fence integer not null,
   state text not null,
   spec jsonb not null,
@@ -26,14 +38,16 @@ table attempts (
   created_at timestamp with time zone default now() not null,
   claimed_at timestamp with time zone,
   ended_at timestamp with time zone,
+  constraint attempts_launch_id_fkey FOREIGN KEY (launch_id) REFERENCES launches(id),
   constraint attempts_pkey PRIMARY KEY (id),
   constraint attempts_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
-  constraint attempts_repo_id_pipeline_id_key UNIQUE (repo_id, pipeline_id),
   constraint attempts_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
   constraint attempts_state_check CHECK ((state = ANY (ARRAY['requested'::text, 'waiting'::text, 'running'::text, 'finished'::text, 'lost'::text, 'cancelled'::text]))),
   constraint attempts_task_id_fence_key UNIQUE (task_id, fence),
   constraint attempts_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
 );
+CREATE INDEX attempts_by_launch ON public.attempts USING btree (launch_id);
+CREATE INDEX attempts_by_pipeline ON public.attempts USING btree (repo_id, pipeline_id) WHERE (pipeline_id IS NOT NULL);
 CREATE INDEX attempts_by_run ON public.attempts USING btree (run_id, id);
 CREATE UNIQUE INDEX attempts_jti ON public.attempts USING btree (jti) WHERE (jti IS NOT NULL);
 CREATE INDEX attempts_open ON public.attempts USING btree (state) WHERE (state = ANY (ARRAY['requested'::text, 'waiting'::text, 'running'::text]));
@@ -110,6 +124,19 @@ table effects (
 CREATE INDEX effects_by_run ON public.effects USING btree (run_id, id);
 CREATE INDEX effects_due ON public.effects USING btree (not_before) WHERE (state = 'pending'::text);
 
+table launches (
+  id bigint generated always as identity not null,
+  run_id bigint not null,
+  repo_id bigint not null,
+  pipeline_id bigint,
+  created_at timestamp with time zone default now() not null,
+  constraint launches_pkey PRIMARY KEY (id),
+  constraint launches_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint launches_repo_id_pipeline_id_key UNIQUE (repo_id, pipeline_id),
+  constraint launches_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id)
+);
+CREATE INDEX launches_by_run ON public.launches USING btree (run_id);
+
 table repos (
   id bigint generated always as identity not null,
   forge text not null,
@@ -143,6 +170,13 @@ table runs (
   context jsonb not null,
   verdict jsonb,
   status_note_id bigint,
+  round integer default 0 not null,
+  waits_for text,
+  gate_note text,
+  spec_branch text,
+  spec_iid integer,
+  spec_url text,
+  spec_sha text,
   branch text,
   change_iid integer,
   change_url text,
@@ -154,13 +188,15 @@ table runs (
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
   constraint runs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text, 'completed'::text, 'failed'::text, 'stopped_budget'::text, 'stopped_user'::text, 'stopped_policy'::text]))),
-  constraint runs_target_type_check CHECK ((target_type = ANY (ARRAY['issue'::text, 'change'::text])))
+  constraint runs_target_type_check CHECK ((target_type = ANY (ARRAY['issue'::text, 'change'::text]))),
+  constraint runs_waits_for_check CHECK ((waits_for = ANY (ARRAY['checks'::text, 'person'::text])))
 );
 CREATE INDEX runs_by_change ON public.runs USING btree (repo_id, change_iid) WHERE (change_iid IS NOT NULL);
 CREATE INDEX runs_by_requester ON public.runs USING btree (repo_id, requester_id, created_at);
+CREATE INDEX runs_by_spec ON public.runs USING btree (repo_id, spec_iid) WHERE (spec_iid IS NOT NULL);
 CREATE INDEX runs_by_target ON public.runs USING btree (repo_id, target_type, target_iid, id DESC);
 CREATE UNIQUE INDEX runs_one_active ON public.runs USING btree (repo_id, target_type, target_iid, role) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text]));
-CREATE INDEX runs_quiet ON public.runs USING btree (stage, updated_at) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text]));
+CREATE INDEX runs_waiting ON public.runs USING btree (waits_for, updated_at) WHERE (waits_for IS NOT NULL);
 
 table schema_migrations (
   version integer not null,
@@ -173,6 +209,8 @@ table schema_migrations (
 table tasks (
   id bigint generated always as identity not null,
   run_id bigint not null,
+  stage text not null,
+  round integer not null,
   type text not null,
   agent text not null,
   state text not null,

@@ -15,11 +15,20 @@ export const AgentRole = z.enum([
 ]);
 export type AgentRole = z.infer<typeof AgentRole>;
 
-export const TaskType = z.enum(['implement_feature', 'implement_fix', 'answer_question']);
+export const TaskType = z.enum([
+  'answer_question',
+  'write_spec',
+  'implement_feature',
+  'implement_fix',
+  'address_review_feedback',
+  'review_mr',
+  'run_tests',
+  'security_scan',
+]);
 export type TaskType = z.infer<typeof TaskType>;
 
 /** What a result of this agent may carry; anything else is refused by the publisher. */
-export const OutputVerb = z.enum(['changes', 'comment']);
+export const OutputVerb = z.enum(['changes', 'comment', 'report']);
 export type OutputVerb = z.infer<typeof OutputVerb>;
 
 export const AgentFrontMatter = z.strictObject({
@@ -31,6 +40,8 @@ export const AgentFrontMatter = z.strictObject({
   models: z.array(ModelRoute).min(1),
   tools: z.array(ToolName).min(1),
   output: z.array(OutputVerb),
+  /** What its vote counts beside the others'. */
+  voteWeight: z.number().min(0).max(10).default(1),
   limits: TaskLimits.extend({ maxCostUsd: z.number().positive().max(1000) }),
 });
 export type AgentFrontMatter = z.infer<typeof AgentFrontMatter>;

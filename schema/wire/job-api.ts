@@ -1,5 +1,6 @@
 /** The HTTP API between a CI job and the bot: plan, claim, heartbeat, result. */
 import { z } from 'zod';
+import { ReportKind } from './report.ts';
 
 export const ModelRoute = z.strictObject({
   provider: z.enum(['openai', 'anthropic']),
@@ -41,6 +42,8 @@ export const TaskSpec = z.strictObject({
   input: z.string(),
   models: z.array(ModelRoute).min(1),
   tools: z.array(ToolName).min(1),
+  /** The typed report `finish` must carry. */
+  report: ReportKind,
   limits: TaskLimits,
 });
 export type TaskSpec = z.infer<typeof TaskSpec>;

@@ -1,5 +1,6 @@
 /** What an agent job sends back: the closed list of things an agent may propose (DESIGN §4.5). */
 import { z } from 'zod';
+import { Report } from './report.ts';
 
 /** Upper bounds of one result; the publisher refuses anything larger before it parses further. */
 export const RESULT_LIMITS = {
@@ -65,6 +66,8 @@ export const JobResult = z.strictObject({
   summary: z.string().max(RESULT_LIMITS.summaryChars),
   /** The answer of an `ask` task or a question to a person, Markdown; untrusted text. */
   comment: z.string().max(RESULT_LIMITS.commentChars).optional(),
+  /** The typed part, of the kind the task asked for; absent when it asked for none. */
+  report: Report.optional(),
   /** Computed by the supervisor against `baseSha`, never by the agent. */
   changes: z.array(FileChange).max(RESULT_LIMITS.changes),
   baseSha: z.string().regex(/^[0-9a-f]{40,64}$/),

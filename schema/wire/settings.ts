@@ -27,6 +27,8 @@ export const Settings = z.strictObject({
     heartbeatLostSeconds: z.number().positive(),
     /** Minutes the change's own pipeline may take before the run ends without its verdict. */
     verifyMinutes: z.number().positive(),
+    /** Seconds for which edits of the status comment that nobody waits for are gathered. */
+    statusSeconds: z.number().nonnegative(),
     /** Runs one person may start per hour in one repository. */
     runsPerUserHour: z.int().positive(),
   }),

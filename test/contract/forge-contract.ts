@@ -38,7 +38,7 @@ export interface ForgeWorld {
   close(): Promise<void>;
 }
 
-async function kindOf(asked: Promise<unknown>): Promise<string> {
+export async function kindOf(asked: Promise<unknown>): Promise<string> {
   return asked.then(
     () => 'done',
     (error: unknown) => (error instanceof ForgeError ? error.kind : `not a ForgeError: ${error}`),

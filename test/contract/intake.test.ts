@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import pino from 'pino';
 import { parseRepoConfig, REPO_CONFIG_PATH } from '../../bot/config/repo-config.ts';
-import { loadAgents, loadSettings } from '../../bot/config/settings.ts';
+import { loadAgents, loadSettings, loadWorkflows } from '../../bot/config/settings.ts';
 import { createGitHubWebhooks } from '../../bot/forge/github/webhooks.ts';
 import {
   createGitLabWebhooks,
@@ -521,7 +521,14 @@ async function work(): Promise<string[]> {
         return Promise.reject(new Error('no forge here'));
       },
     });
-  const sides = { read: side('read'), write: side('write'), ci: side('ci'), setup: side('setup') };
+  const sides = {
+    read: side('read'),
+    write: side('write'),
+    ci: side('ci'),
+    gate: side('gate'),
+    review: side('review'),
+    setup: side('setup'),
+  };
   const root = new URL('../../config/', import.meta.url).pathname;
   const deps: WorkerDeps = {
     db: store,
@@ -529,6 +536,7 @@ async function work(): Promise<string[]> {
     forge: { name: 'gitlab', webhooks: gitlab, ...sides },
     settings: loadSettings(`${root}settings.yaml`),
     agents: loadAgents(`${root}agents`),
+    workflows: loadWorkflows(`${root}workflows`),
     providers: [],
     parseRepoConfig,
     repoConfigPath: REPO_CONFIG_PATH,

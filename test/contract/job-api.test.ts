@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { attemptById, finishAttempt, setPipeline } from '../../bot/store/attempts.ts';
+import { attemptById, finishAttempt } from '../../bot/store/attempts.ts';
+import { setPipeline } from '../../bot/store/launches.ts';
 import { ApiError, ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import {
@@ -271,7 +272,7 @@ describe('plan', () => {
     expectError(answer, 503, 'not_ready');
     expect(answer.headers['retry-after']).toBe('2');
     const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimBy: null };
-    await setPipeline(stage.store, work.attempt.id, pipeline);
+    await setPipeline(stage.store, work.attempt.launchId, pipeline);
     expect((await plan(claims)).text).toContain(`AUTODEV_ATTEMPT: "${work.attempt.id}"`);
   });
 });

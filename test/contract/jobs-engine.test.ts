@@ -36,6 +36,7 @@ afterEach(async () => {
 
 interface Options {
   limits?: Partial<TaskSpec['limits']>;
+  report?: TaskSpec['report'];
   models?: ModelRoute[];
   messages?: string[][];
   now?: () => number;
@@ -47,7 +48,8 @@ async function play(
   script: (n: number, body: ModelBody) => Reply,
   options: Options = {},
 ): Promise<LoopResult> {
-  const spec = makeSpec(provider, options.limits);
+  const report = options.report ?? 'none';
+  const spec: TaskSpec = { ...makeSpec(provider, options.limits), report };
   standin = await startStandin(spec, script);
   const { models } = buildRoute(options.models ?? spec.models, {
     gateway: `${standin.url}/gateway`,
@@ -58,7 +60,7 @@ async function play(
     spec,
     opening: 'Do it.',
     models,
-    tools: selectTools(spec.tools),
+    tools: selectTools(spec),
     context: {
       root,
       resultBytes: spec.limits.toolResultBytes,
@@ -247,6 +249,30 @@ describe.each(PROVIDERS)('%s', (provider) => {
     expect(lastSeen()).toContain('Not ended');
   });
 
+  const finish = (report: unknown): Reply => ({
+    calls: [{ name: 'finish', args: { outcome: 'done', summary: 'ok', report } }],
+  });
+  const build = { kind: 'build', selfScore: 80 };
+
+  test('a report that is wrong twice is told by field and fix, and the third one counts', async () => {
+    const replies = [finish({ kind: 'build', selfScore: 800 }), done, finish(build)];
+    const result = await play(provider, (n) => replies[n] as Reply, { report: 'build' });
+    expect(result).toMatchObject({ outcome: 'finished', turns: 3, report: build });
+    expect(lastSeen()).toContain('report.selfScore: Too big: expected number to be <=100');
+    expect(lastSeen()).toContain('report: Missing; with outcome');
+  });
+
+  test.each<[string, Reply]>([
+    ['wrong', finish({ kind: 'build', selfScore: 'high' })],
+    ['missing', done],
+  ])('a report that stays %s ends as model_error, with other work in between', async (_, bad) => {
+    const replies = [bad, edit, bad, { calls: [{ name: 'list', args: {} }] }, bad, finish(build)];
+    const result = await play(provider, (n) => replies[n] as Reply, { report: 'build' });
+    expect(result).toMatchObject({ outcome: 'model_error', turns: 5 });
+    expect(result.cause).toMatch(/^The report was wrong 3 times; at last: .*report/);
+    expect(result).not.toHaveProperty('report');
+  });
+
   test('time that runs out in a model call or a command ends as a limit', async () => {
     for (const reply of [
       { hang: true },
@@ -276,6 +302,37 @@ test('the clock of the task steers as well as its turns', async () => {
     { now },
   );
   expect(lastSeen()).toContain('0.4 minutes are left');
+});
+
+test('a report in strict mode names every property at every depth, optional ones as nullable', async () => {
+  const report = { kind: 'review', score: 90, findings: [] };
+  const last = { name: 'finish', args: { outcome: 'done', summary: 'ok', report } };
+  await play('openai', () => ({ calls: [last] }), { report: 'review' });
+  const tool = bodies()[0]?.tools?.find(({ name }) => name === 'finish');
+  const objects: { required: string[]; properties: Record<string, unknown> }[] = [];
+  JSON.stringify(tool?.parameters, (_, value: unknown) => {
+    const schema = value as { type?: string; additionalProperties?: boolean } | null;
+    if (schema?.type !== 'object') return value;
+    expect(schema.additionalProperties).toBe(false);
+    objects.push(schema as (typeof objects)[number]);
+    return value;
+  });
+  expect(objects).toHaveLength(3);
+  for (const object of objects) expect(object.required).toEqual(Object.keys(object.properties));
+  expect(objects[2]?.properties['suggestion']).toEqual({
+    anyOf: [{ type: 'string', maxLength: 4000 }, { type: 'null' }],
+  });
+  expect(objects[2]?.properties['title']).toMatchObject({ type: 'string' });
+});
+
+test.each([
+  ['gpt-6.1-sol', true],
+  ['gpt-5.4-mini', true],
+  ['o4-mini', true],
+  ['gpt-4.1', false],
+])('the reasoning of %s is asked for: %j', async (model, wanted) => {
+  await play('openai', () => done, { models: [{ provider: 'openai', model }] });
+  expect(bodies()[0]?.['include']).toEqual(wanted ? ['reasoning.encrypted_content'] : undefined);
 });
 
 test('requests are what the providers document', async () => {

@@ -1,8 +1,6 @@
 /** The builtin engine against the sandbox's model server, whose wire formats were written apart from it. */
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { mkdtempSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
-import { createServer, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runLoop } from '../../jobs/engines/builtin/loop.ts';
@@ -12,38 +10,18 @@ import { selectTools } from '../../jobs/tools/all.ts';
 import { scriptFromSteps, type Step } from '../../sandbox/model/scripts.ts';
 import { startModelServer, type ModelServer } from '../../sandbox/model/server.ts';
 import type { Fault } from '../../sandbox/model/types.ts';
+import { type Passthrough, startPassthrough } from './jobs-passthrough.ts';
 import { makeSpec, type Provider, removeTree } from './jobs-standin.ts';
 
 let model: ModelServer | undefined;
-let gateway: Server | undefined;
+let gateway: Passthrough | undefined;
 let root = '';
 
 afterEach(async () => {
-  gateway?.closeAllConnections();
   gateway?.close();
   await model?.close();
   removeTree(root);
 });
-
-/** Maps the gateway's paths onto the model server's. */
-async function startGateway(target: string): Promise<string> {
-  gateway = createServer((req, res) => {
-    const path = (req.url ?? '').replace(/^\/(openai|anthropic)/, '');
-    const out = request(
-      `${target}${path}`,
-      { method: req.method, headers: req.headers },
-      (back) => {
-        res.writeHead(back.statusCode ?? 502, back.headers);
-        res.flushHeaders();
-        back.on('error', () => res.destroy()).pipe(res);
-      },
-    );
-    out.on('error', () => res.destroy());
-    req.pipe(out);
-  });
-  await new Promise<void>((resolve) => gateway?.listen(0, '127.0.0.1', resolve));
-  return `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`;
-}
 
 async function play(provider: Provider, steps: Step[], fault?: Fault): Promise<LoopResult> {
   root = realpathSync(mkdtempSync(join(tmpdir(), 'autodev-model-')));
@@ -51,9 +29,10 @@ async function play(provider: Provider, steps: Step[], fault?: Fault): Promise<L
   const keys = { openai: 'the-token', anthropic: 'the-token' };
   model = await startModelServer({ scripts: [scriptFromSteps({ name: 'test', steps })], keys });
   if (fault) model.fail(fault, 1);
+  gateway = await startPassthrough(model.url);
   const spec = makeSpec(provider);
   const { models } = buildRoute(spec.models, {
-    gateway: await startGateway(model.url),
+    gateway: gateway.url,
     token: 'the-token',
     onRequest: () => undefined,
   });
@@ -61,7 +40,7 @@ async function play(provider: Provider, steps: Step[], fault?: Fault): Promise<L
     spec,
     opening: 'Do it.',
     models,
-    tools: selectTools(spec.tools),
+    tools: selectTools(spec),
     context: {
       root,
       resultBytes: spec.limits.toolResultBytes,

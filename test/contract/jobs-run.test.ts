@@ -49,6 +49,37 @@ describe.each(['openai', 'anthropic'] as const)('a whole task with %s', (provide
   });
 });
 
+test('the report of the task is delivered, without secrets', async () => {
+  const report = {
+    kind: 'review',
+    score: 60,
+    findings: [
+      {
+        path: 'greet.js',
+        line: 1,
+        severity: 'low',
+        category: 'style',
+        title: 'Arrow',
+        body: `See ${JOB_TOKEN}.`,
+        suggestion: null,
+        confidence: 0.5,
+      },
+    ],
+  };
+  const args = { outcome: 'done', summary: 'Reviewed.', report };
+  const program = await job.start(() => ({ calls: [{ name: 'finish', args }] }), {
+    spec: { report: 'review', tools: ['read_file', 'finish'] },
+  });
+  expect((await program.done).code).toBe(0);
+  const { suggestion: _, ...finding } = report.findings[0] as Record<string, unknown>;
+  expect(job.standin.results[0]).toEqual(job.file());
+  expect(job.file()).toMatchObject({ outcome: 'finished', changes: [] });
+  expect(job.file().report).toEqual({
+    ...report,
+    findings: [{ ...finding, body: 'See [hidden].' }],
+  });
+});
+
 test('every request repeats the one before it, byte for byte, as its prefix', async () => {
   for (const provider of ['openai', 'anthropic'] as const) {
     const program = await job.start(
@@ -76,16 +107,11 @@ test('every request repeats the one before it, byte for byte, as its prefix', as
 });
 
 test('messages of people reach the next turn', async () => {
-  const program = await job.start(
-    (n, body) => {
-      if (JSON.stringify(body).includes('please use semicolons')) return finish('Seen.');
-      return n < 15 ? shell(`sleep 0.3; echo ${n}`) : finish('Never seen.');
-    },
-    {
-      before: (s) =>
-        s.nextHeartbeat.push({}, {}, {}, {}, {}, {}, { messages: ['please use semicolons'] }),
-    },
-  );
+  const program = await job.start((n, body) => {
+    if (JSON.stringify(body).includes('please use semicolons')) return finish('Seen.');
+    if (n === 1) job.standin.nextHeartbeat.push({ messages: ['please use semicolons'] });
+    return n < 15 ? shell(`sleep 0.3; echo ${n}`) : finish('Never seen.');
+  });
   expect((await program.done).code).toBe(0);
   expect(job.standin.results[0]?.summary).toBe('Seen.');
   expect(job.standin.heartbeats.some((h) => h.doing.startsWith('run_command sleep'))).toBe(true);

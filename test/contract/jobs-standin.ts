@@ -66,6 +66,7 @@ export function makeSpec(provider: Provider, more: Partial<TaskSpec['limits']> =
     input: 'Add a farewell to greet.js.',
     models: [{ provider, model: provider === 'openai' ? 'gpt-test' : 'claude-test' }],
     tools: ['read_file', 'list', 'search', 'edit_file', 'run_command', 'finish'],
+    report: 'none',
     limits: {
       turns: 20,
       minutes: 2,

@@ -289,6 +289,45 @@ describe('scripts in YAML', () => {
     expect((await example.answer(conversation, 9)).toolCalls).toBeUndefined();
   });
 
+  describe('a step that chooses', () => {
+    const script = scriptFromYaml(
+      [
+        'name: chooser',
+        'steps:',
+        '  - toolCalls: [{ name: read_file, arguments: { path: a } }]',
+        '  - choose:',
+        "      - { expect: 'red|blue', text: A colour. }",
+        "      - { expect: 'seven', text: A number., delayMs: 5 }",
+      ].join('\n'),
+      'chooser.yaml',
+    );
+    const seen = (result: string) => ({
+      provider: 'openai' as const,
+      api: 'responses' as const,
+      model: 'm',
+      stream: false,
+      system: '',
+      messages: [{ role: 'tool' as const, id: '1', text: result, isError: false }],
+      tools: [],
+      maxOutputTokens: null,
+      turn: 2,
+    });
+
+    test.each([
+      ['it is blue', { text: 'A colour.' }],
+      ['it is seven', { text: 'A number.', delayMs: 5 }],
+      ['seven blue ones', { text: 'A colour.' }],
+    ])('%j → %j', (result, answer) => {
+      expect(script.answer(seen(result), 2)).toEqual(answer);
+    });
+
+    test('says what it wanted when nothing fits', () => {
+      expect(() => script.answer(seen('it is round'), 2)).toThrow(
+        'script chooser, step 2: expected a result like /red|blue/ or /seven/, got: it is round',
+      );
+    });
+  });
+
   test('a mistake is named with its place', () => {
     expect(() => scriptFromYaml('name: x\nsteps:\n  - texd: a', 'x.yaml')).toThrow(
       /x\.yaml is not a model script[\s\S]*texd/,

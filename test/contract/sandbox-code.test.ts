@@ -322,6 +322,19 @@ test('inline threads need the newest head and a line; they are resolved by devel
   const stale = { ...position, head_sha: 'c'.repeat(40) };
   const refused = await bot('POST', `${path}/discussions`, { body: 'hm', position: stale });
   expect([refused.status, refused.body.message]).toEqual([400, expect.stringMatching(/line_code/)]);
+  for (const wrong of [
+    { new_line: 2 },
+    { old_line: 1 },
+    { new_line: undefined },
+    { new_line: undefined, old_line: 1 },
+    { new_path: 'README.md' },
+    { base_sha: 'c'.repeat(40) },
+    { position_type: 'file', new_path: 'README.md', new_line: undefined },
+  ]) {
+    const body = { body: 'hm', position: { ...position, ...wrong } };
+    const answer = await bot('POST', `${path}/discussions`, body);
+    expect([wrong, answer.status]).toEqual([wrong, 400]);
+  }
   const thread = await bot('POST', `${path}/discussions`, { body: 'hm', position });
   expect(thread.body.notes[0]).toMatchObject({
     type: 'DiffNote',

@@ -302,6 +302,33 @@ test('auto-merge waits for the pipeline, and a gate status holds a merge on Free
   expect((await dana('GET', path)).body.state).toBe('merged');
 });
 
+test('a commit status goes by id and ref; a merge request pipeline has a ref of its own', async () => {
+  const at = await clone(samRemote());
+  await git(at, 'checkout', '-q', '-b', 'status');
+  const sha = await commit(at, 'status.txt', 'x');
+  await git(at, 'push', '-q', 'origin', 'status');
+  const mr = { source_branch: 'status', target_branch: 'main', title: 'Status' };
+  const { iid } = (await sam('POST', `${P}/merge_requests`, mr)).body;
+  await kit.gitlab.hooksIdle();
+  const rows = (await sam('GET', `${P}/merge_requests/${iid}/pipelines`)).body;
+  const own = rows.find((one: Json) => one.source === 'merge_request_event');
+  const send = (more: Json) =>
+    sam('POST', `${P}/statuses/${sha}`, { state: 'success', name: 'autodev/gate', ...more });
+  const byId = await send({ pipeline_id: own.id });
+  expect([byId.status, byId.body.pipeline_id]).toEqual([201, own.id]);
+  expect((await send({ pipeline_id: own.id, ref: `refs/merge-requests/${iid}/head` })).status).toBe(
+    201,
+  );
+  const mixed = await send({ pipeline_id: own.id, ref: 'status' });
+  expect([mixed.status, mixed.body.message]).toEqual([
+    404,
+    '404 Pipeline for pipeline_id, sha and ref Not Found',
+  ]);
+  const byRef = await send({ ref: 'status' });
+  expect(byRef.body.pipeline_id).not.toBe(own.id);
+  expect((await sam('GET', `${P}/pipelines?sha=${sha}&source=external`)).body).toEqual([]);
+});
+
 test('a commit status without a pipeline makes an external one', async () => {
   const project = await kit.gitlab.api.createProject({ path: 'acme/bare', owner: kit.people.sam });
   const base = `/projects/${project.id}`;

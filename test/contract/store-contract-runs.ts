@@ -26,9 +26,9 @@ import {
   latestRun,
   runByChange,
   runById,
-  runView,
   updateRun,
 } from '../../bot/store/runs.ts';
+import { runView } from '../../bot/store/run-view.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { reserve, setCap, setTaskState, settle, taskById } from '../../bot/store/tasks.ts';
 import { recordUsage } from '../../bot/store/usage.ts';

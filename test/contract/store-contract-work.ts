@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import {
   attemptById,
-  attemptByPipeline,
+  attemptsByPipeline,
   attemptByToken,
   boundPipelineIds,
   claimAttempt,
@@ -11,8 +11,8 @@ import {
   heartbeat,
   openAttempts,
   requestedAttempts,
-  setPipeline,
 } from '../../bot/store/attempts.ts';
+import { setPipeline } from '../../bot/store/launches.ts';
 import {
   claimEffect,
   dropEffects,
@@ -125,17 +125,21 @@ export function attempts(db: () => Store): void {
     const ids = async (): Promise<number[]> =>
       (await requestedAttempts(db(), work.repo.id)).map((attempt) => attempt.id);
     expect(await ids()).toEqual([work.attempt.id]);
-    expect(await setPipeline(db(), work.attempt.id, pipeline)).toBe(true);
-    expect(await setPipeline(db(), work.attempt.id, pipeline)).toBe(true);
-    expect(await setPipeline(db(), work.attempt.id, { ...pipeline, pipelineId: 78 })).toBe(false);
+    expect(await setPipeline(db(), work.attempt.launchId, pipeline)).toBe(true);
+    expect(await setPipeline(db(), work.attempt.launchId, pipeline)).toBe(true);
+    expect(await setPipeline(db(), work.attempt.launchId, { ...pipeline, pipelineId: 78 })).toBe(
+      false,
+    );
     expect(await ids()).toEqual([]);
-    expect(await attemptByPipeline(db(), work.repo.id, 77)).toMatchObject({
+    expect((await attemptsByPipeline(db(), work.repo.id, 77))[0]).toMatchObject({
       id: work.attempt.id,
       state: 'waiting',
       sha: 'c'.repeat(40),
     });
     const second = await nextAttempt(db(), work);
-    await expect(setPipeline(db(), second.id, pipeline)).rejects.toMatchObject({ code: '23505' });
+    await expect(setPipeline(db(), second.launchId, pipeline)).rejects.toMatchObject({
+      code: '23505',
+    });
     expect(await boundPipelineIds(db(), work.repo.id, new Date(0))).toEqual([77]);
     expect(await boundPipelineIds(db(), work.repo.id, new Date(Date.now() + 60_000))).toEqual([]);
   });
@@ -147,7 +151,11 @@ export function attempts(db: () => Store): void {
     const late = await newWork(db());
     const fine = await newWork(db());
     const pipeline = { pipelineUrl: null, sha: 'c'.repeat(40) };
-    await setPipeline(db(), unclaimed.attempt.id, { ...pipeline, pipelineId: 1, claimBy: past });
+    await setPipeline(db(), unclaimed.attempt.launchId, {
+      ...pipeline,
+      pipelineId: 1,
+      claimBy: past,
+    });
     await claimAttempt(db(), silent.attempt.id, claimOf());
     await db().query("update attempts set heartbeat_at = now() - interval '1 hour' where id = $1", [
       silent.attempt.id,
@@ -175,7 +183,7 @@ export function effects(db: () => Store): void {
     expect(asked.filter((answer) => answer.inserted)).toHaveLength(1);
     expect(new Set(asked.map((answer) => answer.id)).size).toBe(1);
     const id = asked[0]?.id ?? 0;
-    await putEffect(db(), { ...wish, payload: { kind: 'status_comment', run: 1 } });
+    await putEffect(db(), { ...wish, payload: { kind: 'status_comment', run: 1, urgent: true } });
     expect(await effectById(db(), id)).toMatchObject({ payload: wish.payload, revision: 1 });
   });
 
@@ -225,7 +233,7 @@ export function effects(db: () => Store): void {
     const { id } = await putEffect(db(), statusComment(work, 1));
     expect(await putEffect(db(), statusComment(work, 2))).toEqual({ id, inserted: false });
     expect(await effectById(db(), id)).toMatchObject({
-      payload: { kind: 'status_comment', run: 2 },
+      payload: { kind: 'status_comment', run: 2, urgent: true },
       revision: 2,
     });
   });

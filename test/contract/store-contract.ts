@@ -272,9 +272,9 @@ function plans(db: () => Store): void {
       [work.repo.id, work.run.id],
     );
     await db().query(
-      `insert into attempts (task_id, run_id, repo_id, fence, state, spec, ref, sha)
-       select $1, $2, $3, i, 'lost', '{}', 'main', '' from generate_series(2, 10001) i`,
-      [work.task.id, work.run.id, work.repo.id],
+      `insert into attempts (task_id, run_id, repo_id, fence, state, spec, ref, sha, launch_id)
+       select $1, $2, $3, i, 'lost', '{}', 'main', '', $4 from generate_series(2, 10001) i`,
+      [work.task.id, work.run.id, work.repo.id, work.attempt.launchId],
     );
     await db().query('analyze');
     const found: string[] = [];

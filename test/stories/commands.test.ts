@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { edit, finish, type Story } from '../support/one-story.ts';
 import { labelPayload, sendCopies } from '../support/label-delivery.ts';
-import { startStage, type PersonName, type Stage } from '../support/story.ts';
+import type { PersonName } from '../support/stage.ts';
+import { startStage, type Stage } from '../support/story.ts';
 
 jest.setTimeout(150_000);
 

@@ -22,7 +22,7 @@ describe('work that is asked for is done', () => {
       expect(change).toMatchObject({ title: `[AutoDev] ${title} (#${story.issue.iid})` });
       expect(change?.description).toMatch(new RegExp(`^Closes #${story.issue.iid}$`, 'm'));
       expect(change?.description).toContain('Asked by @sam');
-      expect(change?.description).toMatch(/Cost (<\$0\.01|\$0\.0\d) of \$10\.00/);
+      expect(change?.description).toMatch(/Cost so far (<\$0\.01|\$0\.0\d)/);
       expect(change?.description).toContain('- `npm test` ended with 0');
       const labels = story.project.labels.filter(({ id }) => change?.labelIds.includes(id));
       expect(labels.map(({ name }) => name)).toEqual(['autodev']);

@@ -134,7 +134,10 @@ function left(project: Project, scene: Scene): Record<string, unknown> {
 const ONE_OF_EACH = { pipelines: 1, agents: 1, branches: 1, changes: 1 };
 const TURNS = [
   calls(['edit_file', { path: 'a.txt', new_text: 'a\n' }]),
-  calls(['finish', { outcome: 'done', summary: 'Done.' }]),
+  calls([
+    'finish',
+    { outcome: 'done', summary: 'Done.', report: { kind: 'build', selfScore: 80 } },
+  ]),
 ];
 
 function quickAgent(scene: Scene, title: string, delayMs = 0): void {

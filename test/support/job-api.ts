@@ -8,7 +8,8 @@ import { exportJWK, type JWK } from 'jose';
 import type { JobApiDeps } from '../../bot/http/job-auth.ts';
 import { createIdTokenVerifier } from '../../bot/http/id-tokens.ts';
 import { createGitLabWebhooks } from '../../bot/forge/gitlab/webhooks.ts';
-import { attemptById, setPipeline } from '../../bot/store/attempts.ts';
+import { attemptById } from '../../bot/store/attempts.ts';
+import { setPipeline } from '../../bot/store/launches.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { ApiError, ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
@@ -155,7 +156,7 @@ export async function startJobStage(): Promise<JobStage> {
     const [parent, child] = [newId(), newId()];
     children.set(parent, [child]);
     const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimBy: null };
-    expect(await setPipeline(store, work.attempt.id, pipeline)).toBe(true);
+    expect(await setPipeline(store, work.attempt.launchId, pipeline)).toBe(true);
     return { work, parent, child, claims: claimsOf(work, child) };
   };
   const call: JobStage['call'] = (path, bearer, body, at = web) =>
@@ -193,6 +194,7 @@ export const resultOf = (job: Job, more: Partial<JobResult> = {}): JobResult => 
   version: 1,
   attempt: job.work.attempt.id,
   outcome: 'finished',
+  report: { kind: 'build', selfScore: 80 },
   cause: 'Done.',
   summary: 'Did it.',
   changes: [],

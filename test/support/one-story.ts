@@ -1,7 +1,7 @@
 /** One issue and everything said and done around it. */
 import type { Issue, MergeRequest, Note, Project } from '../../sandbox/gitlab/state/types.ts';
 import type { Answer, AnswerToolCall, Conversation } from '../../sandbox/model/types.ts';
-import type { PersonName, Stage } from './story.ts';
+import type { PersonName, StageBase } from './stage.ts';
 import { until } from './until.ts';
 
 const WAIT_MS = 90_000;
@@ -23,7 +23,7 @@ export interface Said {
 }
 
 export interface Story {
-  stage: Stage;
+  stage: StageBase;
   issue: Issue;
   project: Project;
   comment(person: PersonName, body: string, options?: { change?: number }): Promise<Said>;
@@ -60,9 +60,10 @@ export function edit(path: string, text: string): Answer {
   return calls(['edit_file', { path, new_text: text }]);
 }
 
-/** The last turn. */
+/** The last turn of a builder. */
 export function finish(summary = 'Done.', more: Record<string, unknown> = {}): Answer {
-  return calls(['finish', { outcome: 'done', summary, ...more }]);
+  const report = { kind: 'build', selfScore: 80 };
+  return calls(['finish', { outcome: 'done', summary, report, ...more }]);
 }
 
 /** A turn that runs a shell command. */
@@ -72,7 +73,7 @@ export function shell(command: string): Answer {
 
 /** Files the issue; the model's turns answer for exactly this issue's title. */
 export async function createStory(
-  stage: Stage,
+  stage: StageBase,
   title: string,
   options: StoryOptions,
 ): Promise<Story> {

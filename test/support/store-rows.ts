@@ -6,6 +6,7 @@ import { type AttemptRow, insertAttempt } from '../../bot/store/attempts.ts';
 import type { Db } from '../../bot/store/db.ts';
 import type { NewDelivery } from '../../bot/store/deliveries.ts';
 import type { NewEffect } from '../../bot/store/effects.ts';
+import { insertLaunch } from '../../bot/store/launches.ts';
 import { type RepoRow, upsertRepo } from '../../bot/store/repos.ts';
 import { type NewRun, type RunRow, insertRun } from '../../bot/store/runs.ts';
 import { type TaskRow, insertTask } from '../../bot/store/tasks.ts';
@@ -20,6 +21,14 @@ export const CONTEXT: RunContext = {
   tags: [],
   image: 'node:24',
   attemptsPerTask: 2,
+  workflow: {
+    name: 'quick',
+    version: 1,
+    title: 'Implement',
+    stages: [
+      { id: 'implement', kind: 'task', task: 'implement_feature', agent: 'builder', aside: false },
+    ],
+  },
 };
 
 export const SPEC: AttemptSpec = {
@@ -32,6 +41,7 @@ export const SPEC: AttemptSpec = {
   input: 'Add --json output.',
   models: [{ provider: 'openai', model: 'test' }],
   tools: ['finish'],
+  report: 'build',
   limits: { turns: 1, minutes: 1, commandSeconds: 1, toolResultBytes: 1, maxOutputTokens: 1 },
 };
 
@@ -75,6 +85,8 @@ export async function newWork(db: Db, capMicrousd = 1_000_000): Promise<Work> {
   if (run === null) throw new Error('a new project cannot have an active run');
   const task = await insertTask(db, {
     runId: run.id,
+    stage: 'implement',
+    round: 0,
     type: 'implement_feature',
     agent: 'builder',
     capMicrousd,
@@ -82,8 +94,10 @@ export async function newWork(db: Db, capMicrousd = 1_000_000): Promise<Work> {
   return { repo, run, task, attempt: await nextAttempt(db, { repo, run, task }) };
 }
 
-export function nextAttempt(db: Db, work: Omit<Work, 'attempt'>): Promise<AttemptRow> {
+export async function nextAttempt(db: Db, work: Omit<Work, 'attempt'>): Promise<AttemptRow> {
+  const launchId = await insertLaunch(db, { runId: work.run.id, repoId: work.repo.id });
   return insertAttempt(db, {
+    launchId,
     taskId: work.task.id,
     runId: work.run.id,
     repoId: work.repo.id,
@@ -137,7 +151,7 @@ export function statusComment(work: Work, run: number, fields: Partial<NewEffect
   return reply(work, {
     kind: 'status_comment',
     key: `status_comment/${work.run.id}`,
-    payload: { kind: 'status_comment', run },
+    payload: { kind: 'status_comment', run, urgent: true },
     ...fields,
   });
 }

@@ -21,6 +21,7 @@ import { loadScripts } from '../../sandbox/model/scripts.ts';
 import type { Script } from '../../sandbox/model/types.ts';
 import { freePort, startWorld, type World } from '../../sandbox/world.ts';
 import { createStory, type Story, type StoryOptions } from './one-story.ts';
+import type { StageBase } from './stage.ts';
 import { until } from './until.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -38,25 +39,7 @@ export interface StageOptions {
   roles?: Role[];
 }
 
-export type PersonName = keyof World['people'];
-
-export interface Stage {
-  world: World;
-  /** The sample with a test job that takes no time: where stories play unless they say otherwise. */
-  light: Project;
-  bots: Bot[];
-  botUrls: string[];
-  config: Config;
-  /** Everything the bots logged, unredacted, one JSON object a line. */
-  log: string[];
-  /** A further project like the sample, with files added, replaced or (null) left out. */
-  project(path: string, files?: Record<string, string | null>): Promise<Project>;
-  /** Answers of the model for conversations whose first message holds `about`. */
-  script(about: string, script: Omit<Script, 'name' | 'matches'>): void;
-  rest(person: PersonName, method: string, path: string, body?: unknown): Promise<unknown>;
-  rows<Row>(text: string, params?: readonly unknown[]): Promise<Row[]>;
-  /** Resolves when no hook is under way and no delivery or effect is due, leased or waiting. */
-  settled(): Promise<void>;
+export interface Stage extends StageBase {
   /** Plays a story and fails when a note of the bot was not asserted. */
   tell(title: string, options: StoryOptions, play: (story: Story) => Promise<void>): Promise<void>;
   close(): Promise<void>;
@@ -100,7 +83,11 @@ export async function startScene(options: StageOptions): Promise<Scene> {
     PORT: String(port),
     ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
   };
-  if (options.settings) env['AUTODEV_SETTINGS'] = settingsFile(dir, options.settings);
+  env['AUTODEV_SETTINGS'] = settingsFile(dir, (settings) => {
+    // A story asks for what the comment says now.
+    settings.limits.statusSeconds = 0;
+    options.settings?.(settings);
+  });
   await createHook(world, world.project, `http://127.0.0.1:${port}`);
   return { dir, world, port, scripts, env };
 }

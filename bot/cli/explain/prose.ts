@@ -1,6 +1,6 @@
 /** A story as prose with ids, oldest first: what happened, what was known, what was decided and why. */
 import { accessName } from '../../domain/access.ts';
-import type { RunView } from '../../store/runs.ts';
+import type { RunView } from '../../store/run-view.ts';
 import { referenceText } from '../target-reference.ts';
 import type { DecisionStep, IgnoredStep, Story } from './story.ts';
 

@@ -7,7 +7,8 @@ import { auditOfRun, auditOfTarget, type AuditRow } from '../../store/audit.ts';
 import { deliveryById, recentDeliveriesWith } from '../../store/deliveries.ts';
 import type { Db } from '../../store/db.ts';
 import type { RepoRow } from '../../store/repos.ts';
-import { latestRun, runByChange, runView, type RunView } from '../../store/runs.ts';
+import { runView, type RunView } from '../../store/run-view.ts';
+import { latestRun, runByChange } from '../../store/runs.ts';
 
 /** Deliveries that are looked through for ignored ones about the target. */
 const SEARCHED = 1_000;

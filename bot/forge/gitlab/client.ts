@@ -5,10 +5,12 @@ import type { Forge, Webhooks } from '../forge.ts';
 import { createHostLimiter } from '../limiter.ts';
 import type { HostLimiter } from '../limiter.ts';
 import { createGitLabCi } from './ci.ts';
+import { createGitLabGate } from './gate.ts';
 import { createGitLabRead } from './read.ts';
 import { createGitLabRequester } from './requester.ts';
 import type { ForgeCall, ForgeLog } from './requester.ts';
 import { createResources } from './resources.ts';
+import { createGitLabReview } from './review.ts';
 import { createGitLabSetup } from './setup.ts';
 import { createGitLabWrite } from './write.ts';
 
@@ -59,6 +61,8 @@ export function createGitLabForge(options: GitLabForgeOptions): Forge {
     read: createGitLabRead(api),
     write: createGitLabWrite(api),
     ci: createGitLabCi(api),
+    gate: createGitLabGate(api),
+    review: createGitLabReview(api),
     setup: createGitLabSetup(api),
   };
 }

@@ -9,6 +9,7 @@ import {
   Issues,
   Jobs,
   Lint,
+  MergeRequestApprovals,
   MergeRequestAwardEmojis,
   MergeRequestDiscussions,
   MergeRequestNoteAwardEmojis,
@@ -47,6 +48,7 @@ export function createResources(options: {
     rateLimits: {},
   };
   return {
+    approvals: new MergeRequestApprovals(common),
     branches: new Branches(common),
     commits: new Commits(common),
     files: new RepositoryFiles(common),
@@ -111,6 +113,22 @@ export function parseExpanded<T>(
     what,
   );
   return { status, data: parseAnswer(schema, data, what) };
+}
+
+/**
+ * GitLab answers 202 to a note that holds nothing but quick actions: they ran, no note exists
+ * (gitlab-facts §3.4).
+ * @param answer expanded, as `parseExpanded` takes it
+ * @throws ForgeError `invalid`
+ */
+export function refuseCommandsOnly(answer: unknown, what: string): unknown {
+  const { status, data } = parseExpanded(z.unknown(), answer, what);
+  if (status !== 202) return data;
+  throw new ForgeError(
+    'invalid',
+    `GitLab took ${what} for quick actions only and stored no note; neutralise lines that start with "/"`,
+    { status },
+  );
 }
 
 const Page = z.object({

@@ -11,6 +11,8 @@ const PARAMETERS: Readonly<Record<string, string>> = {
   branches: ':branch',
   files: ':path',
   pipelines: ':pipeline_id',
+  versions: ':version_id',
+  statuses: ':sha',
   hooks: ':hook_id',
   runners: ':runner_id',
   all: ':user_id',

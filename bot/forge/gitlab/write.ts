@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { ForgeError } from '../errors.ts';
 import type { ForgeWrite, NoteTarget, OpenChangeRequest } from '../forge.ts';
 import { commitFiles } from './commit.ts';
-import { listAll, orNull, parseAnswer, parseExpanded } from './resources.ts';
+import { listAll, orNull, parseAnswer, parseExpanded, refuseCommandsOnly } from './resources.ts';
 import type { Resources } from './resources.ts';
 
 export const WRITE_LIMITS = {
@@ -20,20 +20,6 @@ const FoundChange = OpenedChange.extend({
 
 const named = (projectId: number, on: NoteTarget): string =>
   `${on.type} ${on.iid} in project ${projectId}`;
-
-/**
- * GitLab answers 202 to a note that holds nothing but quick actions: they ran, no note exists
- * (gitlab-facts §3.4).
- */
-function refuseCommandsOnly(answer: unknown, what: string): unknown {
-  const { status, data } = parseExpanded(z.unknown(), answer, what);
-  if (status !== 202) return data;
-  throw new ForgeError(
-    'invalid',
-    `GitLab took ${what} for quick actions only and stored no note; neutralise lines that start with "/"`,
-    { status },
-  );
-}
 
 /** A second identical award is refused with 404 `… has already been taken`. */
 async function alreadyTakenIsDone(sent: Promise<unknown>): Promise<void> {

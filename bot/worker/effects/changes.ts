@@ -1,6 +1,14 @@
 /** Effects that publish an agent's work: the commit on the run's branch, and the change itself. */
 import type { Receipt } from '../../domain/effects.ts';
-import { latestAttempt, type Attempt, type Run } from '../../domain/runs.ts';
+import { tallyOf, weightsOf } from '../../decide/tally.ts';
+import {
+  latestAttempt,
+  taskOfAttempt,
+  type Attempt,
+  type ChangeRole,
+  type Run,
+} from '../../domain/runs.ts';
+import type { FileChange, JobResult } from '../../../schema/wire/result.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import type { EffectContext } from './context.ts';
 import { loadRun } from '../load-run.ts';
@@ -10,78 +18,101 @@ import {
   changeDescription,
   changeTitle,
   commitMessage,
+  specDescription,
+  specPath,
 } from '../publish/change-text.ts';
 import { checkResult } from '../publish/check-result.ts';
 
 /** The one label of every change the bot opens. */
 const LABEL = 'autodev';
 
-/** Checks the result and commits it, once, to the run's own branch (DESIGN §4.6). */
+/** Checks the result and commits it, once, to the branch of the run's change (DESIGN §4.6). */
 export async function commitChanges(context: EffectContext<'commit_changes'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
   const { run, attempt } = await load(context, effect.run, effect.attempt);
   const { result } = attempt;
   if (!result) throw new Error(`attempt ${attempt.id} has no result to publish`);
-  const verdict = await checkResult(result, {
-    protectedPaths: run.context.protectedPaths,
-    ownSecrets: deps.ownSecrets,
+  const refused = (cause: string, next: string): Receipt => ({
+    kind: 'commit_changes',
+    outcome: 'refused',
+    cause,
+    next,
   });
-  if (!verdict.ok) {
-    const { cause, next } = verdict;
-    return { kind: 'commit_changes', outcome: 'refused', cause, next };
-  }
+  const branch = run.changes[effect.change]?.branch ?? branchName(run, effect.change);
+  const head = await deps.forge.read.branch(repo.projectId, branch);
+  const changes = changesOf(run, effect.change, result, head !== null);
+  const verdict = await checkResult(
+    { ...result, changes },
+    { protectedPaths: run.context.protectedPaths, ownSecrets: deps.ownSecrets },
+  );
+  if (!verdict.ok) return refused(verdict.cause, verdict.next);
   // A requester who lost his rights meanwhile cannot publish any more (threat A12).
   const level = await deps.forge.read.accessLevel(repo.projectId, run.requester.id);
   if (level < DEVELOPER) {
-    return {
-      kind: 'commit_changes',
-      outcome: 'refused',
-      cause: `@${run.requester.username}, who asked for this, may not write to the project any more.`,
-      next: 'Someone with Developer can ask again: `/autodev implement`.',
-    };
+    return refused(
+      `@${run.requester.username}, who asked for this, may not write to the project any more.`,
+      'Someone with Developer can ask again: `/autodev implement`.',
+    );
   }
-  const branch = run.branch ?? branchName(run);
-  const head = await deps.forge.read.branch(repo.projectId, branch);
   if (head?.message.includes(attemptTrailer(attempt))) {
     return { kind: 'commit_changes', outcome: 'committed', branch, sha: head.sha };
   }
-  if (head) {
-    return {
-      kind: 'commit_changes',
-      outcome: 'refused',
-      cause: `The branch \`${branch}\` exists already with other work on it. Nothing was pushed.`,
-      next: 'Delete or rename that branch, then `/autodev retry`.',
-    };
+  const known = run.changes[effect.change]?.headSha ?? null;
+  if (head && head.sha !== known) {
+    return refused(
+      known === null
+        ? `The branch \`${branch}\` exists already with other work on it. Nothing was pushed.`
+        : `Somebody pushed to \`${branch}\` meanwhile. Nothing was overwritten.`,
+      'Go on by hand on that branch, or delete it and `/autodev retry`.',
+    );
   }
   await context.begin();
   const { sha } = await deps.forge.write.commit(repo.projectId, {
     branch,
-    startSha: attempt.sha,
+    startSha: head?.sha ?? attempt.sha,
     message: commitMessage(run, attempt),
-    changes: result.changes,
+    changes,
   });
   return { kind: 'commit_changes', outcome: 'committed', branch, sha };
 }
 
 const DEVELOPER = 30;
 
-/** Opens the change of the run's branch, or finds it. */
+/** The architect's specification is text; the bot, not the agent, says in which file it stands. */
+function changesOf(run: Run, role: ChangeRole, result: JobResult, exists: boolean): FileChange[] {
+  if (role === 'code') return result.changes;
+  const text = result.report?.kind === 'spec' ? result.report.text : result.summary;
+  return [
+    {
+      path: specPath(run),
+      action: exists ? 'update' : 'create',
+      mode: '100644',
+      content: Buffer.from(`${text.trimEnd()}\n`).toString('base64'),
+    },
+  ];
+}
+
+/** Opens the change of the branch, or finds it. */
 export async function openChange(context: EffectContext<'open_change'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
   const { run, attempt } = await load(context, effect.run, effect.attempt);
-  if (run.branch === null) throw new Error(`run ${run.id} has no branch to open a change from`);
-  const { read: _read, write } = deps.forge;
+  const branch = run.changes[effect.change]?.branch;
+  if (branch === undefined) throw new Error(`run ${run.id} has no branch to open a change from`);
+  const { write } = deps.forge;
   if (context.again) {
-    const found = await write.findChange(repo.projectId, run.branch);
+    const found = await write.findChange(repo.projectId, branch);
     if (found) return { kind: 'open_change', iid: found.iid, url: found.url };
   }
   await context.begin();
   try {
     const opened = await write.openChange(repo.projectId, {
-      sourceBranch: run.branch,
+      sourceBranch: branch,
       targetBranch: run.context.defaultBranch,
-      title: changeTitle(run),
-      description: changeDescription(run, attempt, deps.forgeHost),
+      title: changeTitle(run, effect.change),
+      description:
+        effect.change === 'spec'
+          ? specDescription(run, attempt, deps.forgeHost)
+          : changeDescription(run, attempt, deps.forgeHost, null),
       labels: [LABEL],
       draft: effect.draft,
       removeSourceBranch: true,
@@ -89,11 +120,44 @@ export async function openChange(context: EffectContext<'open_change'>): Promise
     return { kind: 'open_change', ...opened };
   } catch (error) {
     if (!(error instanceof ForgeError) || error.kind !== 'conflict') throw error;
-    const found = await write.findChange(repo.projectId, run.branch);
+    const found = await write.findChange(repo.projectId, branch);
     if (!found) throw error;
     return { kind: 'open_change', iid: found.iid, url: found.url };
   }
 }
+
+/** Brings the code change's description and labels up to date with votes and cost. */
+export async function updateChange(context: EffectContext<'update_change'>): Promise<Receipt> {
+  const { effect, repo, deps } = context;
+  const loaded = await loadRun(deps.db, effect.run);
+  const iid = loaded?.run.changes.code?.iid;
+  const built = loaded?.run.tasks.findLast(
+    (task) => BUILDS.has(task.type) && task.state === 'done',
+  );
+  const attempt = built ? latestAttempt(built) : null;
+  if (!loaded || iid == null || !attempt) throw new ForgeError('invalid', 'the change is gone');
+  const { run } = loaded;
+  const tally = tallyOf(run, weightsOf(deps));
+  const security = tally.votes.find((vote) => vote.role === 'security');
+  const labels = [
+    ...(tally.consensus.kind === 'approve' ? ['consensus-approved'] : []),
+    ...(security && security.score < SECURITY_REVIEW_BELOW ? ['security-review'] : []),
+  ];
+  await context.begin();
+  await deps.forge.write.updateChange(repo.projectId, iid, {
+    description: changeDescription(run, attempt, deps.forgeHost, tally),
+    ...(labels.length > 0 ? { addLabels: labels } : {}),
+  });
+  return { kind: 'update_change' };
+}
+
+/** Security scores below this ask for a person's look (DESIGN §5). */
+const SECURITY_REVIEW_BELOW = 80;
+const BUILDS: ReadonlySet<string> = new Set([
+  'implement_feature',
+  'implement_fix',
+  'address_review_feedback',
+]);
 
 async function load(
   context: EffectContext<'commit_changes'> | EffectContext<'open_change'>,
@@ -101,7 +165,8 @@ async function load(
   attemptId: number,
 ): Promise<{ run: Run; attempt: Attempt }> {
   const loaded = await loadRun(context.deps.db, runId);
-  const attempt = loaded ? latestAttempt(loaded.run) : null;
+  const task = loaded ? taskOfAttempt(loaded.run, attemptId) : null;
+  const attempt = task ? latestAttempt(task) : null;
   if (!loaded || !attempt || attempt.id !== attemptId) {
     throw new ForgeError('invalid', 'a newer attempt has taken over');
   }

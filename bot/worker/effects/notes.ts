@@ -1,7 +1,7 @@
 /** Effects that people read: reactions, replies, the status comment. */
 import { createHash } from 'node:crypto';
 import type { Receipt } from '../../domain/effects.ts';
-import { latestAttempt, type Run } from '../../domain/runs.ts';
+import { resultOf, type Run } from '../../domain/runs.ts';
 import { statusComment as render, STATUS_MARKER } from '../../decide/status-comment.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { latestRun } from '../../store/runs.ts';
@@ -117,7 +117,8 @@ async function ownNote(
 }
 
 function summaryOf(run: Run, deps: WorkerDeps): string | null {
-  const result = latestAttempt(run)?.result;
+  const last = run.tasks.findLast((task) => resultOf(task) !== null);
+  const result = resultOf(last ?? null);
   if (!result || !run.verdict || run.verdict.kind === 'done') return null;
   const text = result.comment ?? result.summary;
   return neutralise(text, { allowedHost: deps.forgeHost, maxChars: SUMMARY_CHARS });

@@ -6,7 +6,7 @@
 import type { Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
 import { ForgeError } from '../../forge/errors.ts';
-import { attemptById, boundPipelineIds } from '../../store/attempts.ts';
+import { attemptsOfLaunch, boundPipelineIds } from '../../store/attempts.ts';
 import type { EffectContext } from './context.ts';
 
 /** Clock difference to the forge that is allowed for when looking for a lost pipeline. */
@@ -16,9 +16,9 @@ const LIVE = new Set(['created', 'waiting_for_resource', 'preparing', 'pending',
 /** Starts the pipeline of an attempt, or finds the one an earlier try started. */
 export async function createPipeline(context: EffectContext<'create_pipeline'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
-  if (effect.attempt === 'new') throw new Error('a stored effect names its attempt');
-  const attempt = await attemptById(deps.db, effect.attempt);
-  if (!attempt || !['requested', 'waiting'].includes(attempt.state)) {
+  if (effect.launch === 'new') throw new Error('a stored effect names its launch');
+  const attempts = await attemptsOfLaunch(deps.db, effect.launch);
+  if (!attempts.some(({ state }) => state === 'requested' || state === 'waiting')) {
     throw new ForgeError('invalid', 'the attempt ended before its pipeline was created');
   }
   const lost = context.again ? await findLost(context) : null;

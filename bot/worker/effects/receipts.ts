@@ -1,6 +1,7 @@
 /** What a receipt means for our own rows; written in the transaction that settles the effect. */
-import type { Receipt } from '../../domain/effects.ts';
-import { setPipeline } from '../../store/attempts.ts';
+import type { Effect, Receipt } from '../../domain/effects.ts';
+import type { ChangeRole } from '../../domain/runs.ts';
+import { setPipeline } from '../../store/launches.ts';
 import type { Db } from '../../store/db.ts';
 import type { EffectRow } from '../../store/effects.ts';
 import { patchRun } from '../../store/runs.ts';
@@ -19,9 +20,10 @@ export async function applyReceipt(
     case 'status_comment':
       return patchRun(db, runId, { statusNoteId: receipt.noteId });
     case 'create_pipeline': {
-      if (row.attemptId === null) return;
+      const effect = row.payload as Effect;
+      if (effect.kind !== 'create_pipeline' || effect.launch === 'new') return;
       const wait = deps.settings.limits.runnerWaitMinutes * 60_000;
-      await setPipeline(db, row.attemptId, {
+      await setPipeline(db, effect.launch, {
         pipelineId: receipt.pipelineId,
         pipelineUrl: receipt.url,
         sha: receipt.sha,
@@ -29,14 +31,39 @@ export async function applyReceipt(
       });
       return;
     }
-    case 'commit_changes':
+    case 'commit_changes': {
       if (receipt.outcome === 'refused') return;
-      return patchRun(db, runId, { branch: receipt.branch, headSha: receipt.sha });
-    case 'open_change':
-      return patchRun(db, runId, { changeIid: receipt.iid, changeUrl: receipt.url });
+      const { branch, sha } = receipt;
+      return patchRun(
+        db,
+        runId,
+        roleOf(row) === 'spec' ? { specBranch: branch, specSha: sha } : { branch, headSha: sha },
+      );
+    }
+    case 'open_change': {
+      const { iid, url } = receipt;
+      return patchRun(
+        db,
+        runId,
+        roleOf(row) === 'spec'
+          ? { specIid: iid, specUrl: url }
+          : { changeIid: iid, changeUrl: url },
+      );
+    }
     case 'react':
     case 'reply':
     case 'cancel_pipeline':
+    case 'update_change':
+    case 'open_threads':
+    case 'resolve_threads':
+    case 'reset_approvals':
+    case 'set_gate':
+    case 'merge_change':
       return;
   }
+}
+
+function roleOf(row: EffectRow): ChangeRole {
+  const effect = row.payload as Effect;
+  return 'change' in effect ? effect.change : 'code';
 }

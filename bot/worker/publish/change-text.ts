@@ -1,22 +1,24 @@
 /** Branch, commit message, title and description of the change a run opens (EXPERIENCE §5). */
 import { money } from '../../decide/format.ts';
 import { code } from '../../decide/text.ts';
-import type { Attempt, Run } from '../../domain/runs.ts';
+import type { Tally } from '../../decide/tally.ts';
+import { spentOn, type Attempt, type ChangeRole, type Run } from '../../domain/runs.ts';
 import { neutralise, neutraliseTitle } from './neutralise.ts';
 
 const TITLE_CHARS = 200;
 const SLUG_CHARS = 40;
 const SUMMARY_CHARS = 8_000;
 
-/** The one branch of a run: chosen by the bot, never by the agent. */
-export function branchName(run: Run): string {
+/** The branch of a run's change: chosen by the bot, never by the agent. */
+export function branchName(run: Run, change: ChangeRole): string {
   const slug = run.context.title
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
     .slice(0, SLUG_CHARS)
     .replace(/^-/, '')
     .replace(/-$/, '');
-  return `autodev/${run.target.iid}-${slug === '' ? 'change' : slug}-${run.id}`;
+  const kind = change === 'spec' ? 'autodev/spec-' : 'autodev/';
+  return `${kind}${run.target.iid}-${slug === '' ? 'change' : slug}-${run.id}`;
 }
 
 /** The trailer by which a commit is recognised after a lost answer. */
@@ -30,9 +32,9 @@ export function commitMessage(run: Run, attempt: Attempt): string {
 }
 
 /** The title; the forge marks drafts itself. */
-export function changeTitle(run: Run): string {
+export function changeTitle(run: Run, change: ChangeRole): string {
   const title = neutraliseTitle(run.context.title, TITLE_CHARS);
-  return `[AutoDev] ${title} (#${run.target.iid})`;
+  return `[AutoDev] ${change === 'spec' ? 'Spec: ' : ''}${title} (#${run.target.iid})`;
 }
 
 /** Hidden marker of the change's description. */
@@ -41,7 +43,12 @@ export function changeMarker(run: Run): string {
 }
 
 /** The description; facts are ours, the summary is the model's and quoted as such. */
-export function changeDescription(run: Run, attempt: Attempt, allowedHost: string): string {
+export function changeDescription(
+  run: Run,
+  attempt: Attempt,
+  allowedHost: string,
+  tally: Tally | null,
+): string {
   const result = attempt.result;
   const summary = neutralise(result?.summary ?? '', { allowedHost, maxChars: SUMMARY_CHARS });
   const quoted = summary
@@ -63,11 +70,53 @@ export function changeDescription(run: Run, attempt: Attempt, allowedHost: strin
       '',
     );
   }
-  const spent = `${money(run.task.spentMicrousd)} of ${money(run.task.capMicrousd)}`;
+  if (run.changes.spec?.iid) parts.push(`Specification: !${run.changes.spec.iid}`, '');
+  if (tally !== null && tally.votes.length > 0) parts.push(...tallyTable(tally), '');
   parts.push(
-    `Asked by @${run.requester.username} in #${run.target.iid}. Cost ${spent}.`,
+    `Asked by @${run.requester.username} in #${run.target.iid}. Cost so far ${money(spentOn(run))}.`,
     '',
     `Closes #${run.target.iid}`,
   );
   return parts.join('\n');
+}
+
+/** What approving the specification means, what deserves a look, and the cost (EXPERIENCE §4). */
+export function specDescription(run: Run, attempt: Attempt, allowedHost: string): string {
+  const report = attempt.result?.report;
+  const iid = run.target.iid;
+  const decisions = report?.kind === 'spec' ? report.decisions : [];
+  const lines = decisions.map(
+    (decision) =>
+      `1. ${neutralise(decision, { allowedHost, maxChars: 300 }).replaceAll('\n', ' ')}`,
+  );
+  const confidence = report?.kind === 'spec' ? `${report.confidence}/10` : 'unknown';
+  return [
+    changeMarker(run),
+    `Approving this merge request starts the implementation of #${iid}; the bot merges it then.`,
+    'Closing it stops the work; `/autodev reject <reason>` sends it back to the architect.',
+    '',
+    `Confidence of the architect: ${confidence}.`,
+    ...(lines.length > 0 ? ['', 'Decisions that deserve a look:', '', ...lines] : []),
+    '',
+    `Asked by @${run.requester.username} in #${iid}. Cost so far ${money(spentOn(run))}.`,
+  ].join('\n');
+}
+
+/** The file the specification stands in. */
+export function specPath(run: Run): string {
+  const slug = branchName(run, 'code').replace(/^autodev\//, '');
+  return `docs/specs/${slug}.md`;
+}
+
+function tallyTable(tally: Tally): string[] {
+  const rows = tally.votes.map(
+    (vote) => `| ${vote.role} | ${vote.score} | ${vote.weight} | ${vote.basis} |`,
+  );
+  const { kind, score } = tally.consensus;
+  return [
+    '| vote | score | weight | by |',
+    '|---|---|---|---|',
+    ...rows,
+    `| **consensus** | **${score}** | | ${kind} |`,
+  ];
 }

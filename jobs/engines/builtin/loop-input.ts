@@ -4,7 +4,7 @@ import type { EndReport } from '../../agent/protocol.ts';
 import type { Tool, ToolContext } from '../../tools/tool.ts';
 import type { Model } from '../model.ts';
 
-export type Verdict = Pick<EndReport, 'outcome' | 'cause' | 'summary' | 'comment'>;
+export type Verdict = Pick<EndReport, 'outcome' | 'cause' | 'summary' | 'comment' | 'report'>;
 
 export interface LoopEvents {
   turn(turn: number, model: string): void;

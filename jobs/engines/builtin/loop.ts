@@ -7,6 +7,8 @@ import { repeatGuard } from './repeat-guard.ts';
 
 /** Malformed calls in a row after which the model is given up. */
 export const BAD_CALLS = 8;
+/** Reports of `finish` that may be missing or wrong in one task; one more ends it. */
+export const BAD_REPORTS = 2;
 /** Answers in a row without any tool call after which the loop ends. */
 export const NUDGES = 2;
 /** Calls of one answer that are run. */
@@ -25,6 +27,7 @@ interface State {
   /** Index into `models`. */
   route: number;
   badCalls: number;
+  badReports: number;
   silent: number;
   circled: boolean;
   steered: boolean;
@@ -43,6 +46,7 @@ export async function runLoop(input: LoopInput): Promise<LoopResult> {
     toolCalls: 0,
     route: 0,
     badCalls: 0,
+    badReports: 0,
     silent: 0,
     circled: false,
     steered: false,
@@ -169,7 +173,10 @@ async function runCall(state: State, call: ToolCall): Promise<CallResult> {
   const checked = checkCall(tools, call.name, call.arguments);
   if (!checked.ok) {
     events.tool({ name: call.name, about: 'malformed call', ok: false, ms: 0 });
-    return { ...checked, verdict: badCall(state, 'tool calls were malformed') };
+    const { text, ok, report } = checked;
+    const verdict =
+      (report && badReport(state, text)) || badCall(state, 'tool calls were malformed');
+    return { text, ok, verdict };
   }
   state.badCalls = 0;
   if (state.guard.circles(call.name, call.arguments)) return circle(state);
@@ -208,6 +215,14 @@ function badCall(state: State, what: string): Verdict | null {
   state.badCalls += 1;
   if (state.badCalls < BAD_CALLS) return null;
   return stopped(state, 'model_error', `${BAD_CALLS} ${what} in a row`);
+}
+
+/** A result without its report is worth nothing to those who wait for it. */
+function badReport(state: State, why: string): Verdict | null {
+  state.badReports += 1;
+  if (state.badReports <= BAD_REPORTS) return null;
+  const cause = `The report was wrong ${state.badReports} times; at last: ${why}`;
+  return stopped(state, 'model_error', cause.slice(0, 1_000));
 }
 
 function say(state: State, text: string): void {

@@ -13,12 +13,11 @@ import {
   type Model,
   type ModelOptions,
   type Step,
-  type ToolSpec,
   type TurnRequest,
 } from '../model.ts';
 
 /** Models that reason, and so accept (and need, with `store: false`) encrypted reasoning items. */
-const REASONING = /^(o\d|gpt-5|codex)/;
+const REASONING = /^(o\d|gpt-[5-9]|codex)/;
 
 /** A model behind `<gateway>/openai/v1`. */
 export function openaiModel(options: ModelOptions): Model {
@@ -59,7 +58,7 @@ function requestBody(
       type: 'function',
       name: tool.name,
       description: tool.description,
-      parameters: strictSchema(tool),
+      parameters: strictSchema(tool.parameters),
       strict: true,
     })),
     input: request.transcript.flatMap((step) => inputItems(step, name)),
@@ -70,10 +69,30 @@ function requestBody(
   };
 }
 
-/** Strict mode wants every property required; ours are nullable where they are optional. */
-function strictSchema(tool: ToolSpec): Record<string, unknown> {
-  const properties = tool.parameters['properties'] ?? {};
-  return { ...tool.parameters, required: Object.keys(properties) };
+type Schema = Record<string, unknown>;
+
+/** Strict mode wants every property required, at every depth: an optional one may be null instead. */
+function strictSchema(schema: Schema): Schema {
+  const strict = { ...schema };
+  if (strict['anyOf']) strict['anyOf'] = (strict['anyOf'] as Schema[]).map(strictSchema);
+  if (strict['items']) strict['items'] = strictSchema(strict['items'] as Schema);
+  if (strict['properties']) {
+    const properties = strict['properties'] as Record<string, Schema>;
+    const required = (strict['required'] ?? []) as string[];
+    const entries = Object.entries(properties).map(([name, inner]): [string, Schema] => [
+      name,
+      required.includes(name) ? strictSchema(inner) : nullable(strictSchema(inner)),
+    ]);
+    strict['properties'] = Object.fromEntries(entries);
+    strict['required'] = Object.keys(properties);
+  }
+  return strict;
+}
+
+function nullable(schema: Schema): Schema {
+  const choices = (schema['anyOf'] ?? []) as Schema[];
+  if (choices.some(({ type }) => type === 'null')) return schema;
+  return { anyOf: [schema, { type: 'null' }] };
 }
 
 function inputItems(step: Step, name: string): ResponseInputItem[] {

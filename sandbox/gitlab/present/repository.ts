@@ -2,7 +2,7 @@
 import type { FileDiff } from '../git/read.ts';
 
 /** A diff of more bytes than this is collapsed, as in GitLab. */
-const MAX_PATCH = 200 * 1024;
+export const MAX_PATCH = 200 * 1024;
 
 export function diffEntity(file: FileDiff): Record<string, unknown> {
   const tooLarge = file.diff.length > MAX_PATCH;

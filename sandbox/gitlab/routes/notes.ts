@@ -13,8 +13,8 @@ import {
   type Reply,
 } from '../rest/reply.ts';
 import { discussionEntity, noteEntity } from '../present/issuables.ts';
-import { headSha } from '../state/state.ts';
-import type { Note, Noteable, Position, Project } from '../state/types.ts';
+import { positionOf } from './positions.ts';
+import type { Note, Noteable, Project } from '../state/types.ts';
 
 interface Found {
   project: Project;
@@ -105,39 +105,6 @@ function discussion(call: Call, kind: Noteable['kind']) {
   return { project, item, notes };
 }
 
-/** Position of an inline thread; the SHAs must be those of the newest version (gitlab-facts §3.4). */
-function positionOf(call: Call, item: Noteable): Position | null {
-  const raw = call.input.raw('position');
-  if (raw === undefined || raw === null) return null;
-  const given = raw as Record<string, unknown>;
-  const text = (name: string): string => {
-    const value = given[name];
-    if (typeof value !== 'string') throw badParameter(`position[${name}] is missing`);
-    return value;
-  };
-  const line = (name: string): number | null =>
-    given[name] === undefined || given[name] === null ? null : Number(given[name]);
-  const position: Position = {
-    base_sha: text('base_sha'),
-    start_sha: text('start_sha'),
-    head_sha: text('head_sha'),
-    position_type: text('position_type'),
-    old_path: typeof given['old_path'] === 'string' ? given['old_path'] : text('new_path'),
-    new_path: typeof given['new_path'] === 'string' ? given['new_path'] : text('old_path'),
-    old_line: line('old_line'),
-    new_line: line('new_line'),
-    ...(given['line_range'] === undefined ? {} : { line_range: given['line_range'] }),
-  };
-  const noLine = position.old_line === null && position.new_line === null;
-  const stale = item.kind !== 'merge_request' || position.head_sha !== headSha(item);
-  if (stale || (position.position_type === 'text' && noLine)) {
-    throw badRequest(
-      '400 Bad request - Note {:line_code=>["can\'t be blank", "must be a valid line code"]}',
-    );
-  }
-  return position;
-}
-
 function showDiscussion(call: Call, project: Project, item: Noteable, id: string): unknown {
   const notes = item.notes.filter((note) => note.discussionId === id);
   return discussionEntity(call.gl, project, item, notes);
@@ -145,7 +112,7 @@ function showDiscussion(call: Call, project: Project, item: Noteable, id: string
 
 async function startDiscussion(call: Call, kind: Noteable['kind']): Promise<Reply> {
   const { project, item } = needNoteable(call, kind);
-  const position = positionOf(call, item);
+  const position = await positionOf(call, project, item);
   const note: NewNote = {
     body: call.input.need('body'),
     internal: call.input.bool('internal') ?? false,

@@ -3,12 +3,7 @@ import type { CiStatus, PipelineRecord } from '../../ci/contract.ts';
 import { pipelinePayload } from '../hooks/ci-payloads.ts';
 import { branches, isAncestor, resolveCommit } from '../git/read.ts';
 import { tryAutoMerge } from '../services/merge.ts';
-import {
-  belongsTo,
-  effectiveStatus,
-  findPipeline,
-  pipelinesOf,
-} from '../services/pipeline-list.ts';
+import { effectiveStatus, pipelinesOf, shownRef } from '../services/pipeline-list.ts';
 import { refreshHeadPipelines } from '../services/pipelines.ts';
 import { needCode, needProject, needUser, page, type Call, type Route } from '../rest/call.ts';
 import { badParameter, badRequest, created, notFound } from '../rest/reply.ts';
@@ -65,21 +60,23 @@ function externalPipeline(call: Call, project: Project, user: User, ref: string,
   return pipeline;
 }
 
+/**
+ * The newest pipeline of the commit, no child, that has the id and the ref as far as they are given;
+ * one of a merge request has the ref `refs/merge-requests/<iid>/head`, not its branch.
+ */
 function pipelineFor(call: Call, project: Project, user: User, ref: string, sha: string) {
   const id = call.input.int('pipeline_id');
-  if (id !== undefined) {
-    const named = findPipeline(call.gl, project, id);
-    if (!named || named.spec.sha !== sha) throw notFound('Pipeline for pipeline_id, sha and ref');
-    return named;
-  }
-  const rows = pipelinesOf(call.gl, project).filter(
-    ({ spec }) => spec.sha === sha && spec.source !== 'parent_pipeline',
+  const given = call.input.str('ref') === undefined ? undefined : ref;
+  const found = pipelinesOf(call.gl, project).find(
+    (row) =>
+      row.spec.sha === sha &&
+      row.spec.source !== 'parent_pipeline' &&
+      (id === undefined || row.id === id) &&
+      (given === undefined || shownRef(row) === given),
   );
-  const branch = rows.find(({ spec }) => spec.ref === ref && !spec.mergeRequest);
-  const byMr = rows.find((row) =>
-    project.mergeRequests.some((mr) => mr.sourceBranch === ref && belongsTo(mr, row)),
-  );
-  return branch ?? byMr ?? externalPipeline(call, project, user, ref, sha);
+  if (found) return found;
+  if (id !== undefined) throw notFound('Pipeline for pipeline_id, sha and ref');
+  return externalPipeline(call, project, user, ref, sha);
 }
 
 async function post(call: Call): Promise<CommitStatus> {
@@ -101,7 +98,8 @@ async function post(call: Call): Promise<CommitStatus> {
   const last = project.statuses.findLast(
     (one) => one.pipelineId === pipeline.id && one.name === name,
   );
-  if (last?.status === state) {
+  // An ended status is not found again: the next one is new (Ci::CreateCommitStatusService).
+  if (last?.status === state && !ENDED.has(state)) {
     throw badRequest(`Cannot transition status via :${EVENT[state]} from :${state}`);
   }
   const now = call.gl.now();

@@ -1,6 +1,6 @@
 /** Creating merge requests and following their source branch. */
 import type { Instance } from '../instance.ts';
-import { branchHead, mergeBase } from '../git/read.ts';
+import { branchHead, log, mergeBase } from '../git/read.ts';
 import { fireMergeRequest } from '../hooks/events.ts';
 import type { MergeRequest, MrVersion, Project, User } from '../state/types.ts';
 import { headSha } from '../state/state.ts';
@@ -166,7 +166,8 @@ export async function refreshMergeRequest(
   mr.mergeCheck = 'checking';
   mr.autoMergeById = null;
   const changes = touch(gl, mr, user);
-  addSystemNote(gl, mr, user, 'added commits');
+  const added = await log(project.gitDir, { range: `${oldrev}..${after}` });
+  addSystemNote(gl, mr, user, `added ${added.length} commit${added.length === 1 ? '' : 's'}`);
   await resetApprovalsOnPush(gl, project, mr, user);
   await fireMergeRequest(gl, mr, user, 'update', changes, { oldrev });
   scheduleMergeCheck(gl, project, mr);

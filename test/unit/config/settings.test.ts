@@ -4,12 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { findInstallation } from '../../../bot/config/installation.ts';
-import {
-  checkRoutes,
-  loadAgents,
-  loadSettings,
-  SettingsError,
-} from '../../../bot/config/settings.ts';
+import { checkRoutes, loadAgents, loadSettings } from '../../../bot/config/settings.ts';
+import { SettingsError } from '../../../bot/config/settings-error.ts';
 import type { Settings } from '../../../schema/wire/settings.ts';
 
 const files = findInstallation(import.meta.dirname);

@@ -1,10 +1,13 @@
 /** Events and snapshots with sensible defaults; each case says only what it is about. */
-import type { Agent } from '../../../schema/wire/agent.ts';
+import type { Agent, AgentRole } from '../../../schema/wire/agent.ts';
+import type { Finding, Report } from '../../../schema/wire/report.ts';
+import type { Workflow } from '../../../schema/wire/workflow.ts';
+import { loadWorkflows } from '../../../bot/config/settings.ts';
 import { RepoConfig } from '../../../schema/wire/repo-config.ts';
 import type { JobResult } from '../../../schema/wire/result.ts';
 import type { Event, Issue, Project } from '../../../bot/domain/events.ts';
-import type { Attempt, AttemptSpec, Run } from '../../../bot/domain/runs.ts';
-import type { Snapshot } from '../../../bot/domain/snapshot.ts';
+import type { Attempt, AttemptSpec, ChangeRef, Run, Task } from '../../../bot/domain/runs.ts';
+import type { ChangeFacts, Snapshot } from '../../../bot/domain/snapshot.ts';
 
 export const NOW = new Date('2026-11-21T12:00:00Z');
 export const SHA = 'a'.repeat(40);
@@ -32,7 +35,7 @@ export const issue: Issue = {
 export const sam = { id: 3, username: 'sam' };
 export const bot = { id: 99, username: 'autodev' };
 
-function agent(role: 'builder' | 'architect', tasks: Agent['settings']['tasks']): Agent {
+function agent(role: AgentRole, tasks: Agent['settings']['tasks']): Agent {
   return {
     role,
     prompt: `You are the ${role}.`,
@@ -46,7 +49,8 @@ function agent(role: 'builder' | 'architect', tasks: Agent['settings']['tasks'])
         { provider: 'openai', model: 'gpt-6.1-sol' },
       ],
       tools: ['read_file', 'finish'],
-      output: ['changes', 'comment'],
+      output: ['changes', 'comment', 'report'],
+      voteWeight: 1,
       limits: {
         turns: 60,
         minutes: 30,
@@ -57,6 +61,14 @@ function agent(role: 'builder' | 'architect', tasks: Agent['settings']['tasks'])
       },
     },
   };
+}
+
+export const workflows = loadWorkflows('config/workflows');
+
+function workflowNamed(name: string): Workflow {
+  const workflow = workflows[name];
+  if (!workflow) throw new Error(`no workflow ${name}`);
+  return workflow;
 }
 
 export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
@@ -74,21 +86,23 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         heartbeatSeconds: 10,
         heartbeatLostSeconds: 60,
         verifyMinutes: 60,
+        statusSeconds: 45,
         runsPerUserHour: 20,
       },
       protectedPaths: ['.*'],
     },
     agents: {
-      builder: agent('builder', ['implement_feature', 'implement_fix']),
-      architect: agent('architect', ['answer_question']),
+      builder: agent('builder', ['implement_feature', 'implement_fix', 'address_review_feedback']),
+      architect: agent('architect', ['answer_question', 'write_spec']),
+      reviewer: agent('reviewer', ['review_mr']),
+      tester: agent('tester', ['run_tests']),
+      security: agent('security', ['security_scan']),
       pm: undefined,
-      reviewer: undefined,
-      tester: undefined,
-      security: undefined,
       devops: undefined,
       bug_finder: undefined,
       docs: undefined,
     },
+    workflows,
     providers: ['anthropic', 'openai'],
     repoConfig: { config: RepoConfig.parse({}), problems: [] },
     actorAccess: 30,
@@ -98,8 +112,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     headSha: SHA,
     noteHandled: false,
     runsLastHour: 0,
-    changePipeline: null,
-    changeState: null,
+    change: null,
     attemptPipeline: null,
     effect: null,
     ...patch,
@@ -162,6 +175,7 @@ export const spec: AttemptSpec = {
   input: 'Implement it.',
   models: [{ provider: 'anthropic', model: 'claude-sonnet-5-5' }],
   tools: ['read_file', 'finish'],
+  report: 'build',
   limits: {
     turns: 60,
     minutes: 30,
@@ -178,6 +192,7 @@ export function attempt(patch: Partial<Attempt> = {}): Attempt {
     id: 31,
     taskId: 21,
     fence: 1,
+    launchId: 71,
     state: 'running',
     ref: 'main',
     sha: SHA,
@@ -192,7 +207,34 @@ export function attempt(patch: Partial<Attempt> = {}): Attempt {
   };
 }
 
-export function run(patch: Partial<Run> = {}): Run {
+export function task(patch: Partial<Task> = {}): Task {
+  return {
+    id: 21,
+    stage: 'implement',
+    round: 0,
+    type: 'implement_feature',
+    agent: 'builder',
+    state: 'running',
+    capMicrousd: 5_000_000,
+    spentMicrousd: 412_000,
+    attempts: [attempt()],
+    ...patch,
+  };
+}
+
+/** A finished task with a result of its own. */
+export function doneTask(patch: Partial<Task>, resultPatch: Partial<JobResult> = {}): Task {
+  const id = patch.id ?? 21;
+  return task({
+    state: 'done',
+    attempts: [
+      attempt({ id: id + 10, taskId: id, state: 'finished', result: result(resultPatch) }),
+    ],
+    ...patch,
+  });
+}
+
+export function run(patch: Partial<Run> = {}, workflow = 'quick'): Run {
   return {
     id: 11,
     repoId: 1,
@@ -205,6 +247,7 @@ export function run(patch: Partial<Run> = {}): Run {
     triggerDiscussionId: 'd1',
     state: 'running',
     stage: 'implement',
+    round: 0,
     context: {
       title: issue.title,
       text: issue.description,
@@ -215,37 +258,91 @@ export function run(patch: Partial<Run> = {}): Run {
       tags: ['autodev'],
       image: 'autodev-job:1',
       attemptsPerTask: 2,
+      workflow: workflowNamed(workflow),
     },
     verdict: null,
+    gateNote: null,
     statusNoteId: 600,
-    branch: null,
-    change: null,
-    headSha: null,
+    changes: { spec: null, code: null },
     version: 3,
     createdAt: new Date('2026-11-21T11:50:00Z'),
     updatedAt: new Date('2026-11-21T11:55:00Z'),
     finishedAt: null,
-    task: {
-      id: 21,
-      type: 'implement_feature',
-      agent: 'builder',
-      state: 'running',
-      capMicrousd: 5_000_000,
-      spentMicrousd: 412_000,
-    },
-    attempts: [attempt()],
+    tasks: [task()],
     ...patch,
   };
 }
+
+export const HEAD = 'b'.repeat(40);
+
+export const codeChange: ChangeRef = {
+  branch: 'autodev/12-add-a-json-option-11',
+  iid: 4,
+  url: 'https://gitlab.example.com/mr/4',
+  headSha: HEAD,
+};
 
 /** A run whose change is open and waits for its own pipeline. */
 export function verifying(patch: Partial<Run> = {}): Run {
   return run({
     stage: 'verify',
-    branch: 'autodev/12-add-a-json-option-11',
-    change: { iid: 4, url: 'https://gitlab.example.com/mr/4' },
-    headSha: 'b'.repeat(40),
-    attempts: [attempt({ state: 'finished', result: result() })],
+    changes: { spec: null, code: codeChange },
+    tasks: [doneTask({})],
     ...patch,
   });
+}
+
+export function changeFacts(patch: Partial<ChangeFacts> = {}): ChangeFacts {
+  return { state: 'opened', headSha: HEAD, pipeline: null, failedJobs: [], gate: null, ...patch };
+}
+
+export function finding(patch: Partial<Finding> = {}): Finding {
+  return {
+    path: 'src/cli.js',
+    line: 31,
+    severity: 'high',
+    category: 'bug',
+    title: '--top is ignored',
+    body: 'With --json --top 1 everything is printed.',
+    confidence: 0.9,
+    ...patch,
+  };
+}
+
+/** The three looks at a change in one round, done or not. */
+export function looks(
+  round: number,
+  patch: { review?: Finding[]; score?: number; state?: Task['state'] } = {},
+): Task[] {
+  const base = 100 + round * 10;
+  const state = patch.state ?? 'done';
+  const findings = patch.review ?? [];
+  const score = patch.score ?? 90;
+  const report = (kind: 'review' | 'test'): Report => ({
+    kind,
+    score,
+    findings: kind === 'review' ? findings : [],
+  });
+  const security: Report = {
+    kind: 'security',
+    findings: [],
+    rubric: {
+      privilegeEscalation: false,
+      destructiveWithoutSafeguard: false,
+      unvalidatedExternalApi: false,
+      missingAuditLog: false,
+      encryption: false,
+      advancedAudit: true,
+    },
+  };
+  const look = (id: number, type: Task['type'], role: AgentRole, own: Report): Task =>
+    doneTask(
+      { id, stage: 'verify', round, type, agent: role, state },
+      { attempt: id + 10, changes: [], report: own },
+    );
+  return [
+    look(base, 'review_mr', 'reviewer', report('review')),
+    look(base + 1, 'run_tests', 'tester', report('test')),
+    look(base + 2, 'security_scan', 'security', security),
+  ];
 }

@@ -1,17 +1,26 @@
 /** Recorded cases of decide: what happened, what was known. The decisions are goldens. */
 import type { Event } from '../../../bot/domain/events.ts';
+import type { Approval, GateFacts } from '../../../bot/domain/gates.ts';
+import type { Run } from '../../../bot/domain/runs.ts';
 import type { Snapshot } from '../../../bot/domain/snapshot.ts';
 import {
   attempt,
   bot,
+  changeFacts,
+  codeChange,
+  doneTask,
+  finding,
+  HEAD,
   issue,
   labelled,
+  looks,
   note,
   project,
   result,
   run,
   sam,
   snapshot,
+  task,
   verifying,
 } from './builders.ts';
 
@@ -38,11 +47,11 @@ const settled = (effect: Snapshot['effect'], patch: Partial<Snapshot> = {}): Cas
   snapshot: snapshot({ run: run(), effect, ...patch }),
 });
 const wake: Event = { kind: 'wake', runId: 11 };
-const pipeline = (status: string): Snapshot['changePipeline'] => ({
+const pipeline = (status: string): NonNullable<Snapshot['change']>['pipeline'] => ({
   id: 950,
   status,
   ref: 'autodev/12',
-  sha: 'b'.repeat(40),
+  sha: HEAD,
   source: 'merge_request_event',
   parentPipelineId: null,
   changeIid: 4,
@@ -50,8 +59,79 @@ const pipeline = (status: string): Snapshot['changePipeline'] => ({
 });
 const checked = (status: string): Case => ({
   event: wake,
-  snapshot: snapshot({ run: verifying(), changeState: 'opened', changePipeline: pipeline(status) }),
+  snapshot: snapshot({
+    run: verifying(),
+    change: changeFacts({ pipeline: pipeline(status) }),
+  }),
 });
+
+const SPEC = {
+  kind: 'spec' as const,
+  feasible: true,
+  confidence: 9,
+  decisions: ['The order of the table is kept.'],
+  files: ['src/cli.js'],
+  text: '# Specification',
+};
+
+function speccing(patch: Partial<Run> = {}): Run {
+  const tasks = [task({ stage: 'spec', type: 'write_spec', agent: 'architect' })];
+  return run({ command: 'plan', stage: 'spec', tasks, ...patch }, 'feature');
+}
+
+/** A run at a gate, with the tasks that led there. */
+function gateRun(role: 'spec' | 'code', patch: Partial<Run> = {}): Run {
+  const spec = doneTask(
+    { id: 20, stage: 'spec', type: 'write_spec', agent: 'architect' },
+    { report: SPEC, changes: [] },
+  );
+  const specChange = { ...codeChange, iid: 3, branch: 'autodev/spec-12' };
+  return run(
+    {
+      command: 'plan',
+      stage: role === 'spec' ? 'spec-gate' : 'merge',
+      tasks: role === 'spec' ? [spec] : [spec, doneTask({}), ...looks(0)],
+      changes: { spec: specChange, code: role === 'spec' ? null : codeChange },
+      ...patch,
+    },
+    'feature',
+  );
+}
+
+function reviewed(tasks: Run['tasks'], patch: Partial<Run> = {}): Run {
+  const built = doneTask({}, { report: { kind: 'build', selfScore: 82 } });
+  return gateRun('code', { stage: 'verify', tasks: [built, ...tasks], ...patch });
+}
+
+/** Fix rounds that are over. */
+function fixes(count: number): Run['tasks'] {
+  return Array.from({ length: count }, (_none, index) =>
+    doneTask({
+      id: 200 + index,
+      stage: 'address',
+      round: index,
+      type: 'address_review_feedback',
+    }),
+  );
+}
+
+function approval(id: number, username: string, level: number, seenAtSha = HEAD): Approval {
+  return { user: { id, username }, level, seenAtSha, at: null };
+}
+
+function atGate(role: 'spec' | 'code', approvals: Approval[]): Case {
+  const facts: GateFacts = {
+    headSha: HEAD,
+    headAt: null,
+    approvals,
+    contributors: [8],
+    requesterId: sam.id,
+    botId: bot.id,
+    approvalsLeft: 0,
+  };
+  const change = changeFacts({ gate: { facts, mergeStatus: 'mergeable' } });
+  return { event: wake, snapshot: snapshot({ run: gateRun(role), change }) };
+}
 
 export const CASES: Readonly<Record<string, Case>> = {
   'implement by a developer': { event: note('/autodev implement'), snapshot: snapshot() },
@@ -206,7 +286,9 @@ export const CASES: Readonly<Record<string, Case>> = {
   },
   'a result of an older attempt': {
     event: brought(),
-    snapshot: snapshot({ run: run({ attempts: [attempt(), attempt({ id: 32, fence: 2 })] }) }),
+    snapshot: snapshot({
+      run: run({ tasks: [task({ attempts: [attempt(), attempt({ id: 32, fence: 2 })] })] }),
+    }),
   },
   'a result after the run ended': {
     event: brought(),
@@ -239,7 +321,9 @@ export const CASES: Readonly<Record<string, Case>> = {
   'a crashed agent, last time': {
     event: brought({ outcome: 'crashed', cause: 'signal 9', changes: [], attempt: 31 }),
     snapshot: snapshot({
-      run: run({ attempts: [attempt({ id: 30, state: 'lost' }), attempt({ fence: 2 })] }),
+      run: run({
+        tasks: [task({ attempts: [attempt({ id: 30, state: 'lost' }), attempt({ fence: 2 })] })],
+      }),
     }),
   },
   'a cancelled job': {
@@ -248,7 +332,17 @@ export const CASES: Readonly<Record<string, Case>> = {
   },
   'an answer': {
     event: brought({ comment: 'In src/parse.js.', changes: [] }),
-    snapshot: snapshot({ run: run({ role: 'ask', command: 'ask', stage: 'answer' }) }),
+    snapshot: snapshot({
+      run: run(
+        {
+          role: 'ask',
+          command: 'ask',
+          stage: 'answer',
+          tasks: [task({ stage: 'answer', type: 'answer_question', agent: 'architect' })],
+        },
+        'ask',
+      ),
+    }),
   },
   'lost: no heartbeat, first time': {
     event: lost('no_heartbeat'),
@@ -256,7 +350,9 @@ export const CASES: Readonly<Record<string, Case>> = {
   },
   'lost: no runner': {
     event: lost('no_runner'),
-    snapshot: snapshot({ run: run({ attempts: [attempt({ state: 'waiting' })] }) }),
+    snapshot: snapshot({
+      run: run({ tasks: [task({ attempts: [attempt({ state: 'waiting' })] })] }),
+    }),
   },
   'lost: pipeline cancelled': {
     event: lost('pipeline_cancelled'),
@@ -265,61 +361,61 @@ export const CASES: Readonly<Record<string, Case>> = {
   'lost: pipeline failed, last time': {
     event: lost('pipeline_failed'),
     snapshot: snapshot({
-      run: run({ attempts: [attempt({ id: 30, state: 'lost' }), attempt({ fence: 2 })] }),
+      run: run({
+        tasks: [task({ attempts: [attempt({ id: 30, state: 'lost' }), attempt({ fence: 2 })] })],
+      }),
     }),
   },
   'lost twice': {
     event: lost('no_heartbeat'),
-    snapshot: snapshot({ run: run({ attempts: [attempt({ state: 'lost' })] }) }),
+    snapshot: snapshot({ run: run({ tasks: [task({ attempts: [attempt({ state: 'lost' })] })] }) }),
   },
   'pipeline created': settled({
-    effect: { kind: 'create_pipeline', run: 11, attempt: 31, ref: 'main' },
+    effect: { kind: 'create_pipeline', run: 11, launch: 71, ref: 'main' },
     state: 'done',
     receipt: { kind: 'create_pipeline', pipelineId: 900, url: '', sha: '', adopted: false },
     error: null,
   }),
   'pipeline refused': settled({
-    effect: { kind: 'create_pipeline', run: 11, attempt: 31, ref: 'main' },
+    effect: { kind: 'create_pipeline', run: 11, launch: 71, ref: 'main' },
     state: 'failed',
     receipt: null,
     error: 'No stages / jobs for this pipeline.',
   }),
   'changes committed': settled({
-    effect: { kind: 'commit_changes', run: 11, attempt: 31 },
+    effect: { kind: 'commit_changes', run: 11, attempt: 31, change: 'code' },
     state: 'done',
     receipt: { kind: 'commit_changes', outcome: 'committed', branch: 'autodev/12', sha: 'b' },
     error: null,
   }),
   'changes refused': settled({
-    effect: { kind: 'commit_changes', run: 11, attempt: 31 },
+    effect: { kind: 'commit_changes', run: 11, attempt: 31, change: 'code' },
     state: 'done',
     receipt: { kind: 'commit_changes', outcome: 'refused', cause: 'c', next: 'n' },
     error: null,
   }),
   'change opened': settled(
     {
-      effect: { kind: 'open_change', run: 11, attempt: 31, draft: false },
+      effect: { kind: 'open_change', run: 11, attempt: 31, change: 'code', draft: false },
       state: 'done',
       receipt: { kind: 'open_change', iid: 4, url: '' },
       error: null,
     },
-    { run: run({ attempts: [attempt({ state: 'finished', result: result() })] }) },
+    { run: run({ tasks: [doneTask({})] }) },
   ),
   'draft opened after the budget': settled(
     {
-      effect: { kind: 'open_change', run: 11, attempt: 31, draft: true },
+      effect: { kind: 'open_change', run: 11, attempt: 31, change: 'code', draft: true },
       state: 'done',
       receipt: { kind: 'open_change', iid: 4, url: '' },
       error: null,
     },
     {
-      run: run({
-        attempts: [attempt({ state: 'finished', result: result({ outcome: 'budget' }) })],
-      }),
+      run: run({ tasks: [doneTask({}, { outcome: 'budget' })] }),
     },
   ),
   'change could not be opened': settled({
-    effect: { kind: 'open_change', run: 11, attempt: 31, draft: false },
+    effect: { kind: 'open_change', run: 11, attempt: 31, change: 'code', draft: false },
     state: 'failed',
     receipt: null,
     error: 'denied',
@@ -331,21 +427,155 @@ export const CASES: Readonly<Record<string, Case>> = {
   'verify: an unknown status is not success': checked('brand_new_status'),
   'verify: merged already': {
     event: wake,
-    snapshot: snapshot({ run: verifying(), changeState: 'merged' }),
+    snapshot: snapshot({ run: verifying(), change: changeFacts({ state: 'merged' }) }),
   },
   'verify: closed': {
     event: wake,
-    snapshot: snapshot({ run: verifying(), changeState: 'closed' }),
+    snapshot: snapshot({ run: verifying(), change: changeFacts({ state: 'closed' }) }),
   },
   'verify: no pipeline yet': {
     event: wake,
-    snapshot: snapshot({ run: verifying(), changeState: 'opened' }),
+    snapshot: snapshot({ run: verifying(), change: changeFacts() }),
   },
   'verify: no pipeline for an hour': {
     event: wake,
     snapshot: snapshot({
       run: verifying({ updatedAt: new Date('2026-11-21T10:00:00Z') }),
-      changeState: 'opened',
+      change: changeFacts(),
     }),
   },
+  'plan by a developer': { event: note('/autodev plan'), snapshot: snapshot() },
+  'the spec is written': {
+    event: brought({ changes: [], report: SPEC }),
+    snapshot: snapshot({ run: speccing() }),
+  },
+  'the spec says it cannot be done': {
+    event: brought({ changes: [], report: { ...SPEC, feasible: false } }),
+    snapshot: snapshot({ run: speccing() }),
+  },
+  'the spec change is open': settled(
+    {
+      effect: { kind: 'open_change', run: 11, attempt: 31, change: 'spec', draft: false },
+      state: 'done',
+      receipt: { kind: 'open_change', iid: 3, url: '' },
+      error: null,
+    },
+    {
+      run: speccing({
+        tasks: [
+          doneTask(
+            { stage: 'spec', type: 'write_spec', agent: 'architect' },
+            { report: SPEC, changes: [] },
+          ),
+        ],
+      }),
+    },
+  ),
+  'spec gate: nobody approved yet': atGate('spec', []),
+  'spec gate: approved by another developer': atGate('spec', [approval(5, 'dana', 40)]),
+  'spec gate: approved by the one who asked': atGate('spec', [approval(3, 'sam', 40)]),
+  'spec gate: approved at an older head': atGate('spec', [approval(5, 'dana', 40, 'c'.repeat(40))]),
+  'spec gate: somebody pushed': {
+    event: wake,
+    snapshot: snapshot({ run: gateRun('spec'), change: changeFacts({ headSha: 'd'.repeat(40) }) }),
+  },
+  'spec gate: closed': {
+    event: wake,
+    snapshot: snapshot({ run: gateRun('spec'), change: changeFacts({ state: 'closed' }) }),
+  },
+  'spec gate: rejected with a reason': {
+    event: note('/autodev reject keep the old format'),
+    snapshot: snapshot({ run: gateRun('spec') }),
+  },
+  'reject without a reason': {
+    event: note('/autodev reject'),
+    snapshot: snapshot({ run: gateRun('spec') }),
+  },
+  'reject where no gate is': {
+    event: note('/autodev reject no'),
+    snapshot: snapshot({ run: run() }),
+  },
+  'spec merged': settled(
+    {
+      effect: { kind: 'merge_change', run: 11, change: 'spec', sha: HEAD },
+      state: 'done',
+      receipt: { kind: 'merge_change', outcome: 'merged', sha: HEAD },
+      error: null,
+    },
+    { run: gateRun('spec') },
+  ),
+  'verify: waits for the agents': {
+    event: wake,
+    snapshot: snapshot({
+      run: reviewed(looks(0, { state: 'running' })),
+      change: changeFacts({ pipeline: pipeline('success') }),
+    }),
+  },
+  'verify: all good': {
+    event: wake,
+    snapshot: snapshot({
+      run: reviewed(looks(0)),
+      change: changeFacts({ pipeline: pipeline('success') }),
+    }),
+  },
+  'verify: a serious finding sends it back': {
+    event: wake,
+    snapshot: snapshot({
+      run: reviewed(looks(0, { review: [finding()], score: 60 })),
+      change: changeFacts({ pipeline: pipeline('success') }),
+    }),
+  },
+  'verify: a small finding does not': {
+    event: wake,
+    snapshot: snapshot({
+      run: reviewed(looks(0, { review: [finding({ severity: 'low' })] })),
+      change: changeFacts({ pipeline: pipeline('success') }),
+    }),
+  },
+  'verify: a red pipeline sends it back': {
+    event: wake,
+    snapshot: snapshot({
+      run: reviewed(looks(0)),
+      change: changeFacts({ pipeline: pipeline('failed'), failedJobs: ['test'] }),
+    }),
+  },
+  'verify: red after three rounds is handed over': {
+    event: wake,
+    snapshot: snapshot({
+      run: reviewed([...fixes(3), ...looks(3)], { round: 3 }),
+      change: changeFacts({ pipeline: pipeline('failed'), failedJobs: ['test'] }),
+    }),
+  },
+  'verify: fixed in the second round': {
+    event: wake,
+    snapshot: snapshot({
+      run: reviewed([...looks(0, { review: [finding()] }), ...fixes(1), ...looks(1)], { round: 1 }),
+      change: changeFacts({ pipeline: pipeline('success') }),
+    }),
+  },
+  'merge gate: approved by another developer': atGate('code', [approval(5, 'dana', 30)]),
+  'merge gate: approved by a reporter': atGate('code', [approval(6, 'rita', 20)]),
+  'merge gate: approved by a contributor': atGate('code', [approval(8, 'lee', 40)]),
+  'merge gate: rejected': {
+    event: note('/autodev reject the name is wrong'),
+    snapshot: snapshot({ run: gateRun('code') }),
+  },
+  'merge gate: merged by the bot': settled(
+    {
+      effect: { kind: 'merge_change', run: 11, change: 'code', sha: HEAD },
+      state: 'done',
+      receipt: { kind: 'merge_change', outcome: 'merged', sha: HEAD },
+      error: null,
+    },
+    { run: gateRun('code') },
+  ),
+  'merge gate: the head moved under the merge': settled(
+    {
+      effect: { kind: 'merge_change', run: 11, change: 'code', sha: HEAD },
+      state: 'done',
+      receipt: { kind: 'merge_change', outcome: 'not_merged', why: 'the head moved' },
+      error: null,
+    },
+    { run: gateRun('code'), change: changeFacts({ headSha: 'd'.repeat(40) }) },
+  ),
 };

@@ -39,7 +39,7 @@ describe('rules that hold for every case', () => {
   });
 
   test.each(names)('%s: every effect has a key of its own', (name) => {
-    const ids = { runId: 1, attemptId: 2 };
+    const ids = { runId: 1, launchId: 2 };
     const keys = decideCase(name).effects.map((effect) => effectKey(withIds(effect, ids), 1, ids));
     expect(new Set(keys).size).toBe(keys.length);
   });

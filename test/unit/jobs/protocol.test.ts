@@ -35,26 +35,28 @@ test('garbage and endless lines are dropped and named, what follows is read', ()
   ]);
 });
 
+const END = {
+  type: 'end',
+  outcome: 'finished',
+  cause: '',
+  summary: '',
+  stats: { turns: 1, toolCalls: 0, seconds: 1, firstRequestMs: null, model: null },
+};
+
 test.each<unknown>([
   null,
   { type: 'approve' },
   { type: 'turn', turn: -1, model: 'x' },
   { type: 'turn', turn: 1, model: 'x', extra: 1 },
   { type: 'end', outcome: 'crashed', cause: '', summary: '', stats: {} },
+  { ...END, report: { kind: 'build', selfScore: 101 } },
+  { ...END, report: { kind: 'approval', score: 100 } },
 ])('the supervisor does not take %j', (value) => {
   expect(Report.safeParse(value).success).toBe(false);
 });
 
 test('long texts of an agent are cut, not refused', () => {
-  const stats = { turns: 1, toolCalls: 0, seconds: 1, firstRequestMs: null, model: null };
-  const end = {
-    type: 'end',
-    outcome: 'finished',
-    cause: 'c'.repeat(5000),
-    summary: 's'.repeat(1e5),
-    stats,
-  };
-  const parsed = Report.parse(end);
+  const parsed = Report.parse({ ...END, cause: 'c'.repeat(5000), summary: 's'.repeat(1e5) });
   if (parsed.type !== 'end') throw new Error('another report');
   expect([parsed.cause.length, parsed.summary.length]).toEqual([1_000, 20_000]);
 });

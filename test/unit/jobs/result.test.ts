@@ -71,9 +71,27 @@ test('secrets leave every text', () => {
       cause: 'a T0KEN',
       summary: 'b T0KEN',
       comment: 'c T0KEN',
+      report: {
+        kind: 'review',
+        score: 50,
+        findings: [
+          {
+            path: 'a.js',
+            line: 1,
+            severity: 'low',
+            category: 'style',
+            title: 'd T0KEN',
+            body: 'e T0KEN',
+            suggestion: 'f T0KEN',
+            confidence: 1,
+          },
+        ],
+      },
       checks: [{ command: 'echo T0KEN', exitCode: 0, seconds: 1 }],
     }),
     (text) => text.replaceAll('T0KEN', '[hidden]'),
   );
   expect(JSON.stringify(result)).not.toContain('T0KEN');
+  const finding = { title: 'd [hidden]', body: 'e [hidden]', suggestion: 'f [hidden]', line: 1 };
+  expect(result.report).toMatchObject({ kind: 'review', score: 50, findings: [finding] });
 });

@@ -1,0 +1,86 @@
+/**
+ * Workflow templates: the schema says what a stage looks like, this file that the stages fit together.
+ * Every mistake is named by line.
+ */
+import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { Workflow } from '../../schema/wire/workflow.ts';
+import { SettingsError } from './settings-error.ts';
+
+type Path = readonly (string | number)[];
+
+/**
+ * Parses one template.
+ * @throws SettingsError naming file, line and field of every mistake: unknown stages, agents and
+ * fields, stages named twice, a stage that leads back to itself without end.
+ */
+export function parseWorkflow(text: string, file: string): Workflow {
+  const lines = new LineCounter();
+  const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
+  const [broken] = doc.errors;
+  if (broken) {
+    const line = lines.linePos(broken.pos[0]).line;
+    throw new SettingsError(`${file}:${line}: ${broken.message.split('\n')[0]}`);
+  }
+  const parsed = Workflow.safeParse(doc.toJS({ maxAliasCount: 0 }));
+  if (!parsed.success) {
+    const found = parsed.error.issues.map((issue) => {
+      const path = issue.path.filter((part) => typeof part !== 'symbol');
+      return at(file, doc, path, lines, `${path.join('.')}: ${issue.message}`);
+    });
+    throw new SettingsError(found.join('\n'));
+  }
+  const problems = fit(parsed.data).map(({ path, what }) => at(file, doc, path, lines, what));
+  if (problems.length > 0) throw new SettingsError(problems.join('\n'));
+  return parsed.data;
+}
+
+/** What does not fit together although each stage is well formed. */
+function fit(workflow: Workflow): { path: Path; what: string }[] {
+  const problems: { path: Path; what: string }[] = [];
+  const { stages } = workflow;
+  const indexOf = (id: string): number => stages.findIndex((stage) => stage.id === id);
+  stages.forEach((stage, index) => {
+    const say = (field: string, what: string): void => {
+      problems.push({ path: ['stages', index, field], what });
+    };
+    if (indexOf(stage.id) !== index) say('id', `stage ${stage.id} is named twice`);
+    if (stage.kind === 'verify' && stage.fix !== undefined) {
+      const fix = stages[indexOf(stage.fix)];
+      if (!fix) say('fix', `there is no stage ${stage.fix}`);
+      else if (fix.kind !== 'task' || !fix.aside) {
+        say(
+          'fix',
+          `stage ${stage.fix} must be a task stage with aside: true, or the run would go round for ever`,
+        );
+      }
+    }
+    if (stage.kind === 'gate' && stage.back !== undefined) {
+      const back = stages[indexOf(stage.back)];
+      if (!back) say('back', `there is no stage ${stage.back}`);
+      else if (back.kind !== 'task') say('back', `stage ${stage.back} must be a task stage`);
+      else if (!back.aside && indexOf(stage.back) > index) {
+        say('back', `stage ${stage.back} comes after ${stage.id}`);
+      }
+    }
+    if (stage.kind === 'task' && stage.aside) {
+      const named = stages.some(
+        (other) =>
+          (other.kind === 'verify' && other.fix === stage.id) ||
+          (other.kind === 'gate' && other.back === stage.id),
+      );
+      if (!named) say('aside', `no stage leads to ${stage.id}`);
+    }
+  });
+  if (stages[0]?.kind !== 'task' || stages[0].aside) {
+    problems.push({ path: ['stages', 0, 'kind'], what: 'the first stage must be a task' });
+  }
+  return problems;
+}
+
+function at(file: string, doc: Document, path: Path, lines: LineCounter, what: string): string {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const node = doc.getIn(path.slice(0, depth), true);
+    if (isNode(node) && node.range) return `${file}:${lines.linePos(node.range[0]).line}: ${what}`;
+  }
+  return `${file}:1: ${what}`;
+}

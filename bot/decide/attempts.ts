@@ -1,0 +1,52 @@
+/**
+ * Purpose: which attempt counts, and what is done when one is lost.
+ */
+import type { Effect } from '../domain/effects.ts';
+import { isActive, type Verdict } from '../domain/outcomes.ts';
+import { latestAttempt, taskOfAttempt, type Attempt, type Run, type Task } from '../domain/runs.ts';
+import type { Snapshot, Write } from '../domain/snapshot.ts';
+import { endRun } from './end.ts';
+import { startAttempt } from './start.ts';
+
+export interface Step {
+  reasons: string[];
+  writes: Write[];
+  effects: Effect[];
+}
+
+/** Another attempt while some are left, else the verdict. */
+export function retryOrStop(
+  run: Run,
+  task: Task,
+  snapshot: Snapshot,
+  reason: string,
+  otherwise: Verdict,
+): Step {
+  if (task.attempts.length < run.context.attemptsPerTask) {
+    return startAttempt(run, task, snapshot, reason);
+  }
+  return { reasons: [`verdict ${otherwise.kind}`], ...endRun(run, otherwise) };
+}
+
+/** The attempt an event is about, when it still counts. */
+export function currentAttempt(
+  attemptId: number,
+  snapshot: Snapshot,
+): { run: Run; task: Task; attempt: Attempt } | { ignore: string } {
+  const run = snapshot.run;
+  if (!run || !isActive(run.state)) return { ignore: 'the run is over' };
+  const task = taskOfAttempt(run, attemptId);
+  const attempt = task ? latestAttempt(task) : null;
+  if (!task || !attempt || attempt.id !== attemptId) {
+    return { ignore: 'a newer attempt has taken over' };
+  }
+  if (task.stage !== run.stage || task.state === 'done')
+    return { ignore: 'the run went on without it' };
+  return { run, task, attempt };
+}
+
+/** Text from a job or a forge on one bounded line. */
+export function oneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ').trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}

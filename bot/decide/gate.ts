@@ -1,0 +1,177 @@
+/**
+ * Purpose: the gates, where a person decides with the approve button. What counts is re-read from the
+ * forge at the moment of use and bound to the head; the merge names that head, so that a push in
+ * between can never be merged unseen (threats A6-A10).
+ */
+import { judgeGate, type GateVerdict } from '../domain/gates.ts';
+import type { Effect } from '../domain/effects.ts';
+import type { Event } from '../domain/events.ts';
+import { isActive, type Verdict } from '../domain/outcomes.ts';
+import { spentOn, stageOf, type ChangeRef, type ChangeRole, type Run } from '../domain/runs.ts';
+import type { StageDefinition } from '../../schema/wire/workflow.ts';
+import type { ChangeFacts, Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { acted, ignored } from './decision.ts';
+import { endRun } from './end.ts';
+import { duration, money } from './format.ts';
+import { enterStage, nextStage, type Moved } from './stages.ts';
+import { statusOf } from './status-effects.ts';
+
+type GateStage = Extract<StageDefinition, { kind: 'gate' }>;
+
+/** Merge states in which a merge may be asked for; the forge itself waits or refuses. */
+const MERGEABLE = new Set([
+  'mergeable',
+  'checking',
+  'unchecked',
+  'preparing',
+  'approvals_syncing',
+  'ci_still_running',
+]);
+
+/** An approval was given or taken back: remember at which head, then look at the gate. */
+export function decideApproval(
+  event: Extract<Event, { kind: 'change' }>,
+  snapshot: Snapshot,
+): Decision {
+  const noted: Write = {
+    op: 'note_approval',
+    changeIid: event.change.iid,
+    userId: event.actor.id,
+    sha: event.change.headSha,
+    given: event.action === 'approved',
+  };
+  const decision = decideGate(snapshot);
+  if (decision.ignored !== null) return acted([decision.ignored], [noted], []);
+  return { ...decision, writes: [noted, ...decision.writes] };
+}
+
+/** Looks at the gate the run stands at. */
+export function decideGate(snapshot: Snapshot): Decision {
+  const { run, change } = snapshot;
+  if (!run || !isActive(run.state)) return ignored('the run is over');
+  const stage = stageOf(run);
+  if (stage?.kind !== 'gate') return ignored('the run stands at no gate');
+  const role: ChangeRole = stage.gate === 'spec' ? 'spec' : 'code';
+  const ref = run.changes[role];
+  if (!ref || !change) return ignored('the change at the gate is not known yet');
+  const moved = judge(run, stage, role, ref, change, snapshot);
+  if (moved === null) return ignored('nothing changed at the gate');
+  return acted(moved.reasons, moved.writes, moved.effects);
+}
+
+function judge(
+  run: Run,
+  stage: GateStage,
+  role: ChangeRole,
+  ref: ChangeRef,
+  change: ChangeFacts,
+  snapshot: Snapshot,
+): Moved | null {
+  if (change.state === 'merged') {
+    return enterStage(run, nextStage(run), snapshot, () =>
+      mergedVerdict(run, snapshot.now, change.headSha),
+    );
+  }
+  if (change.state === 'closed') {
+    return sendBack(run, stage, snapshot, `!${ref.iid} was closed`, '');
+  }
+  if (change.headSha !== ref.headSha) return headMoved(run, role, ref, change);
+  if (!change.gate) return null;
+  const verdict = judgeGate(change.gate.facts);
+  const text = gateText(verdict, change, run);
+  if (text === run.gateNote) return null;
+  const gate: Effect = {
+    kind: 'set_gate',
+    run: run.id,
+    change: role,
+    sha: ref.headSha,
+    state: verdict.open ? 'success' : 'pending',
+    text,
+  };
+  // Once it is open the merge follows at once, and its end is told.
+  const effects: Effect[] = [gate, ...statusOf(run, !verdict.open)];
+  if (verdict.open && MERGEABLE.has(change.gate.mergeStatus)) {
+    effects.push({ kind: 'merge_change', run: run.id, change: role, sha: ref.headSha });
+  }
+  const names = verdict.counted.map((user) => user.username).join(', ');
+  return {
+    reasons: [verdict.open ? `approved by ${names} at ${ref.headSha}` : text],
+    writes: [{ op: 'update_run', runId: run.id, version: run.version, patch: { gateNote: text } }],
+    effects,
+  };
+}
+
+/** A push voids what was approved; people's work on the code is looked at again from the start. */
+function headMoved(run: Run, role: ChangeRole, ref: ChangeRef, change: ChangeFacts): Moved {
+  const head = role === 'code' ? { codeHeadSha: change.headSha } : { specHeadSha: change.headSha };
+  const patch = { ...head, gateNote: null };
+  const short = (sha: string): string => sha.slice(0, 8);
+  return {
+    reasons: [`the head moved from ${short(ref.headSha)} to ${short(change.headSha)}`],
+    writes: [{ op: 'update_run', runId: run.id, version: run.version, patch }],
+    effects: [
+      { kind: 'reset_approvals', run: run.id, change: role, sha: change.headSha },
+      {
+        kind: 'set_gate',
+        run: run.id,
+        change: role,
+        sha: change.headSha,
+        state: 'pending',
+        text: `Approvals were for ${short(ref.headSha)}; the head is now ${short(change.headSha)}`,
+      },
+      ...statusOf(run, true),
+    ],
+  };
+}
+
+/** A no at the gate: back to the stage the template names, with the reason; else the end. */
+export function sendBack(
+  run: Run,
+  stage: GateStage,
+  snapshot: Snapshot,
+  why: string,
+  reason: string,
+): Moved {
+  const back = stage.back === undefined ? null : stageOf(run, stage.back);
+  if (reason === '' || back === null) {
+    const verdict: Verdict = {
+      kind: 'cancelled',
+      cause: `${why}.`,
+      next: '`/autodev retry <hint>` starts it again; `/autodev reject <why>` would have sent it back.',
+    };
+    return { reasons: [why], ...endRun(run, verdict) };
+  }
+  const moved = enterStage(run, back, snapshot, () => mergedVerdict(run, snapshot.now, ''), {
+    person: reason,
+  });
+  return { ...moved, reasons: [why, ...moved.reasons] };
+}
+
+/** One line for the commit status and the status comment: what is missing, and why what is there does not count. */
+function gateText(verdict: GateVerdict, change: ChangeFacts, run: Run): string {
+  if (verdict.open) {
+    const names = verdict.counted.map((user) => `@${user.username}`).join(', ');
+    const status = change.gate?.mergeStatus ?? '';
+    return MERGEABLE.has(status) ? `approved by ${names}` : `approved by ${names}, but ${status}`;
+  }
+  const head = change.headSha.slice(0, 8);
+  const left = change.gate?.facts.approvalsLeft ?? 0;
+  const missing =
+    left > 0 && verdict.counted.length > 0
+      ? `needs ${left} more by the project's rules`
+      : `needs 1 approval of ${head} by someone other than @${run.requester.username}`;
+  const notes = verdict.notCounted.map(({ user, why }) => `@${user.username}: ${why}`);
+  return [missing, ...notes].join('; ').slice(0, 250);
+}
+
+/** The good end of a run whose change was merged. */
+export function mergedVerdict(run: Run, now: Date, sha: string): Verdict {
+  const iid = run.changes.code?.iid ?? 0;
+  const took = duration(now.getTime() - run.createdAt.getTime());
+  const at = sha === '' ? '' : ` as \`${sha.slice(0, 8)}\``;
+  return {
+    kind: 'done',
+    cause: `!${iid} was merged${at}. ${money(spentOn(run))}, ${took}.`,
+    next: '',
+  };
+}

@@ -1,0 +1,148 @@
+/**
+ * Purpose: how a run moves from stage to stage. Entering a stage freezes what its agents are given and
+ * starts them in one pipeline; a stage that waits holds nothing but its row.
+ */
+import type { TaskType } from '../../schema/wire/agent.ts';
+import type { StageDefinition } from '../../schema/wire/workflow.ts';
+import type { Effect } from '../domain/effects.ts';
+import type { Verdict } from '../domain/outcomes.ts';
+import { resultOf, lastDone, stageAfter, stageOf, type Run } from '../domain/runs.ts';
+import type { Launch, NewTask, Snapshot, Write } from '../domain/snapshot.ts';
+import { endRun } from './end.ts';
+import { statusOf } from './status-effects.ts';
+import type { TaskInputFacts } from './task-input.ts';
+import { makeTask, usableAgent } from './tasks.ts';
+import { openFindings } from './findings.ts';
+
+export interface Moved {
+  reasons: string[];
+  writes: Write[];
+  effects: Effect[];
+}
+
+/** Why a stage is entered again, for the agent that has to answer it. */
+export interface Feedback {
+  /** What a person said; data. */
+  person?: string;
+  /** Jobs of the change's own pipeline that failed. */
+  failedJobs?: readonly string[];
+  /** How many fix rounds did not help. */
+  tried?: number;
+}
+
+/** The stage after the one the run is in; an aside stage leads back to the one that named it. */
+export function nextStage(run: Run): StageDefinition | null {
+  const here = stageOf(run);
+  if (here?.kind === 'task' && here.aside) {
+    const caller = run.context.workflow.stages.find(
+      (stage) => stage.kind === 'verify' && stage.fix === here.id,
+    );
+    return caller ?? stageAfter(run, here.id);
+  }
+  return stageAfter(run, run.stage);
+}
+
+/** Moves the run into a stage, or ends it when there is none left. */
+export function enterStage(
+  run: Run,
+  stage: StageDefinition | null,
+  snapshot: Snapshot,
+  done: () => Verdict,
+  feedback: Feedback = {},
+): Moved {
+  if (stage === null) {
+    const verdict = done();
+    return { reasons: [`verdict ${verdict.kind}`], ...endRun(run, verdict) };
+  }
+  // A stage that is entered again is a new round, so that its tasks are new ones.
+  const again = run.tasks.some((task) => task.stage === stage.id && task.round === run.round);
+  const round = again ? run.round + 1 : run.round;
+  const launch = launchFor(run, stage, snapshot, feedback);
+  if (launch !== null && 'problem' in launch) {
+    const verdict: Verdict = {
+      kind: 'needs-human',
+      cause: launch.problem,
+      next: `${launch.next} Then \`/autodev retry\`.`,
+    };
+    return {
+      reasons: [`stage ${stage.id} cannot start: ${launch.problem}`],
+      ...endRun(run, verdict),
+    };
+  }
+  const waitsFor = stage.kind === 'gate' ? 'person' : stage.kind === 'verify' ? 'checks' : null;
+  const writes: Write[] = [
+    {
+      op: 'update_run',
+      runId: run.id,
+      version: run.version,
+      patch: { stage: stage.id, round, waitsFor, gateNote: null },
+    },
+  ];
+  const effects: Effect[] = [];
+  if (launch !== null) {
+    writes.push({ op: 'launch', runId: run.id, stage: stage.id, round, launch });
+    effects.push({ kind: 'create_pipeline', run: run.id, launch: 'new', ref: launch.ref });
+  }
+  return {
+    reasons: [`stage ${stage.id}${round > 0 ? `, round ${round + 1}` : ''}`],
+    writes,
+    effects: [...effects, ...statusOf(run, stage.kind === 'gate')],
+  };
+}
+
+/** The tasks a stage starts with; null for stages without agents. */
+function launchFor(
+  run: Run,
+  stage: StageDefinition,
+  snapshot: Snapshot,
+  feedback: Feedback,
+): Launch | { problem: string; next: string } | null {
+  const wanted = stage.kind === 'task' ? [stage] : stage.kind === 'verify' ? stage.tasks : [];
+  if (wanted.length === 0) return null;
+  const onChange = stage.kind === 'verify' || (stage.kind === 'task' && stage.aside);
+  const { code } = run.changes;
+  const ref = onChange && code ? code.branch : run.context.defaultBranch;
+  const sha = onChange && code ? code.headSha : snapshot.headSha;
+  if (sha === null) {
+    return {
+      problem: `The branch \`${ref}\` has no commit to work on.`,
+      next: 'Check the repository.',
+    };
+  }
+  const tasks: NewTask[] = [];
+  for (const { task, agent } of wanted) {
+    const found = usableAgent(agent, snapshot);
+    if ('problem' in found) return found;
+    tasks.push(makeTask(task, found, run.context, factsFor(task, run, feedback), snapshot));
+  }
+  return { ref, sha, tasks };
+}
+
+/** What an agent is told besides the issue: the approved spec, what changed, what has to be answered. */
+function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts {
+  const spec = resultOf(lastDone(run, 'write_spec'))?.report;
+  const built = run.tasks.findLast(
+    (task) => task.state === 'done' && REPORTS_CHANGES.has(task.type),
+  );
+  return {
+    iid: run.target.iid,
+    title: run.context.title,
+    text: run.context.text,
+    request: feedback.person ?? run.args,
+    ...(spec?.kind === 'spec' && type !== 'write_spec' ? { spec: spec.text } : {}),
+    ...(type === 'address_review_feedback'
+      ? {
+          findings: openFindings(run),
+          failedJobs: feedback.failedJobs ?? [],
+          tried: feedback.tried ?? 0,
+        }
+      : {}),
+    ...(built ? { changed: (resultOf(built)?.changes ?? []).map((change) => change.path) } : {}),
+  };
+}
+
+const REPORTS_CHANGES: ReadonlySet<TaskType> = new Set([
+  'implement_feature',
+  'implement_fix',
+  'address_review_feedback',
+]);

@@ -1,0 +1,56 @@
+/**
+ * Purpose: the votes on a change and what follows from them. Facts come from CI and from typed reports;
+ * the security score is computed by code (DESIGN §5).
+ */
+import type { AgentRole } from '../../schema/wire/agent.ts';
+import { lastDone, resultOf, type Run } from '../domain/runs.ts';
+import type { Snapshot } from '../domain/snapshot.ts';
+import { consensusOf, securityScore, type Consensus, type Vote } from '../domain/votes.ts';
+import { findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
+
+export interface Tally {
+  votes: Vote[];
+  consensus: Consensus;
+}
+
+/** The votes of the newest round, with the weights the agents' settings give them. */
+export function tallyOf(run: Run, weights: (role: AgentRole) => number): Tally {
+  const votes: Vote[] = [];
+  const add = (role: AgentRole, score: number, basis: string): void => {
+    votes.push({ role, score, weight: weights(role), basis });
+  };
+  const spec = resultOf(lastDone(run, 'write_spec'))?.report;
+  if (spec?.kind === 'spec') {
+    add('architect', Math.round(spec.confidence * 10), `spec confidence ${spec.confidence}/10`);
+  }
+  const built =
+    resultOf(lastDone(run, 'address_review_feedback'))?.report ??
+    resultOf(lastDone(run, 'implement_feature'))?.report ??
+    resultOf(lastDone(run, 'implement_fix'))?.report;
+  if (built?.kind === 'build') add('builder', built.selfScore, 'self');
+  const review = resultOf(lastDone(run, 'review_mr'))?.report;
+  if (review?.kind === 'review') add('reviewer', review.score, reviewBasis(run));
+  const test = resultOf(lastDone(run, 'run_tests'))?.report;
+  if (test?.kind === 'test') add('tester', test.score, 'ran the tests');
+  const security = resultOf(lastDone(run, 'security_scan'))?.report;
+  if (security?.kind === 'security') {
+    const { score, basis } = securityScore(security.rubric);
+    add('security', score, basis);
+  }
+  return { votes, consensus: consensusOf(votes) };
+}
+
+/** The weights that the agents' settings give to votes. */
+export function weightsOf(snapshot: Pick<Snapshot, 'agents'>): (role: AgentRole) => number {
+  return (role) => snapshot.agents[role]?.settings.voteWeight ?? 1;
+}
+
+function reviewBasis(run: Run): string {
+  const open = openFindings(run).length;
+  const all = new Set(
+    reviewedRounds(run).flatMap((round) =>
+      findingsOfRound(run, round).map((finding) => finding.fingerprint),
+    ),
+  ).size;
+  return all === 0 ? 'no findings' : `${open} of ${all} findings open`;
+}

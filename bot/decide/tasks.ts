@@ -1,0 +1,72 @@
+/**
+ * Purpose: tasks as they are handed to agents: who does what, from which facts, under which limits.
+ */
+import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
+import type { ModelRoute } from '../../schema/wire/job-api.ts';
+import type { ReportKind } from '../../schema/wire/report.ts';
+import type { AttemptSpec, RunContext } from '../domain/runs.ts';
+import type { NewTask, Snapshot } from '../domain/snapshot.ts';
+import { taskInput, type TaskInputFacts } from './task-input.ts';
+
+/** The typed report each task brings. */
+export const REPORT_OF: Readonly<Record<TaskType, ReportKind>> = {
+  answer_question: 'none',
+  write_spec: 'spec',
+  implement_feature: 'build',
+  implement_fix: 'build',
+  address_review_feedback: 'build',
+  review_mr: 'review',
+  run_tests: 'test',
+  security_scan: 'security',
+};
+
+/** What stands in the way of an agent's work, or the agent with the models it can use. */
+export function usableAgent(
+  role: AgentRole,
+  snapshot: Snapshot,
+): { agent: Agent; models: ModelRoute[] } | { problem: string; next: string } {
+  const agent = snapshot.agents[role];
+  if (!agent) {
+    return {
+      problem: `The agent \`${role}\` is not set up.`,
+      next: `Add \`config/agents/${role}.md\` to the bot and restart it.`,
+    };
+  }
+  const models = agent.settings.models.filter((route) =>
+    snapshot.providers.includes(route.provider),
+  );
+  if (models.length === 0) {
+    return {
+      problem: 'No model provider is set up for this agent.',
+      next: 'Set OPENAI_API_KEY or ANTHROPIC_API_KEY for the bot and restart it.',
+    };
+  }
+  return { agent, models };
+}
+
+/** A task for an agent that `usableAgent` found. */
+export function makeTask(
+  type: TaskType,
+  found: { agent: Agent; models: ModelRoute[] },
+  context: RunContext,
+  facts: TaskInputFacts,
+  snapshot: Snapshot,
+): NewTask {
+  const { agent, models } = found;
+  const { maxCostUsd, ...limits } = agent.settings.limits;
+  const spec: AttemptSpec = {
+    taskType: type,
+    agent: agent.role,
+    project: { path: snapshot.project.path, defaultBranch: snapshot.project.defaultBranch },
+    instructions: agent.prompt,
+    input: taskInput(type, facts),
+    models,
+    tools: agent.settings.tools,
+    report: REPORT_OF[type],
+    limits,
+    image: context.image,
+    tags: context.tags,
+  };
+  const capMicrousd = Math.min(context.taskCapMicrousd, Math.floor(maxCostUsd * 1_000_000));
+  return { type, agent: agent.role, capMicrousd, spec };
+}

@@ -1,0 +1,204 @@
+/**
+ * Purpose: the verify stage: wait for the agents and for the change's own pipeline, then vote, and go
+ * on, go back to the fix stage, or hand over to a person.
+ */
+import type { Effect } from '../domain/effects.ts';
+import { isActive, type Verdict } from '../domain/outcomes.ts';
+import { currentTasks, spentOn, stageOf, type Run } from '../domain/runs.ts';
+import type { Decision, Snapshot } from '../domain/snapshot.ts';
+import { acted, ignored } from './decision.ts';
+import { endRun } from './end.ts';
+import { blocking, findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
+import { duration, money } from './format.ts';
+import { enterStage, nextStage, type Moved } from './stages.ts';
+import { tallyOf, weightsOf } from './tally.ts';
+import type { StageDefinition } from '../../schema/wire/workflow.ts';
+
+type VerifyStage = Extract<StageDefinition, { kind: 'verify' }>;
+
+/** Looks whether the verify stage can be decided: by an event of either side, or by the sweeper. */
+export function decideVerify(snapshot: Snapshot, now: Run | null = snapshot.run): Decision {
+  const run = now;
+  if (!run || !isActive(run.state)) return ignored('the run is over');
+  const stage = stageOf(run);
+  if (stage?.kind !== 'verify') return ignored('the run does not verify anything now');
+  const { change } = snapshot;
+  const code = run.changes.code;
+  if (!change || !code) return ignored('the change is not known yet');
+  if (change.state === 'merged') {
+    return end(run, doneVerdict(run, snapshot.now, 'It is merged already.'));
+  }
+  if (change.state === 'closed') {
+    return end(run, {
+      kind: 'cancelled',
+      cause: `!${code.iid} was closed.`,
+      next: 'Reopen it to go on by hand, or `/autodev retry` to start anew.',
+    });
+  }
+  const waiting = currentTasks(run).filter((task) => task.state !== 'done');
+  if (waiting.length > 0) {
+    return ignored(`waits for ${waiting.map((task) => task.agent).join(', ')}`);
+  }
+  const checks = checksOf(run, snapshot);
+  if (checks === 'waiting') return ignored('the change’s own pipeline has not ended');
+  const moved =
+    stage.tasks.length === 0 ? checked(run, checks, snapshot) : voted(run, stage, checks, snapshot);
+  return acted(moved.reasons, moved.writes, moved.effects);
+}
+
+type Checks = 'waiting' | 'passed' | 'failed' | 'cancelled' | 'none' | 'late' | 'not run';
+
+/** What the change's own pipeline says; unknown states never count as passed. */
+function checksOf(run: Run, snapshot: Snapshot): Checks {
+  const waitedMs = snapshot.now.getTime() - run.updatedAt.getTime();
+  const late = waitedMs >= snapshot.settings.limits.verifyMinutes * 60_000;
+  const pipeline = snapshot.change?.pipeline ?? null;
+  if (!pipeline) return late ? 'none' : 'waiting';
+  switch (pipeline.status) {
+    case 'success':
+      return 'passed';
+    case 'failed':
+      return 'failed';
+    case 'canceled':
+      return 'cancelled';
+    case 'skipped':
+    case 'manual':
+      return 'not run';
+    default:
+      return late ? 'late' : 'waiting';
+  }
+}
+
+/** Without agents in the stage the pipeline alone decides. */
+function checked(run: Run, checks: Checks, snapshot: Snapshot): Moved {
+  const red = checks === 'failed' || checks === 'cancelled';
+  if (red) return handOver(run, `its ${link(snapshot)} ${checksText(checks)}`);
+  const text = `${checksSentence(checks, snapshot)}`;
+  return enterStage(run, nextStage(run), snapshot, () => doneVerdict(run, snapshot.now, text));
+}
+
+function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot): Moved {
+  const tally = tallyOf(run, weightsOf(snapshot));
+  const open = openFindings(run);
+  const stop = blocking(open);
+  const red = checks === 'failed' || checks === 'cancelled';
+  const good = !red && stop.length === 0 && tally.consensus.kind !== 'reject';
+  const shown: Moved = {
+    reasons: [
+      `consensus ${tally.consensus.score} (${tally.consensus.kind}), ${stop.length} blocking findings, checks ${checks}`,
+    ],
+    writes: [],
+    effects: [
+      ...(open.length > 0
+        ? [{ kind: 'open_threads', run: run.id, round: run.round } as const]
+        : []),
+      ...(run.round > 0
+        ? [{ kind: 'resolve_threads', run: run.id, round: run.round } as const]
+        : []),
+    ],
+  };
+  const next = good
+    ? enterStage(run, nextStage(run), snapshot, () =>
+        doneVerdict(run, snapshot.now, checksSentence(checks, snapshot)),
+      )
+    : fixOrHandOver(run, stage, red, snapshot);
+  // The votes go onto the change when they are final, not in every round that is sent back.
+  const final = !next.effects.some((effect) => effect.kind === 'create_pipeline');
+  const tallied: Effect[] = final ? [{ kind: 'update_change', run: run.id, round: run.round }] : [];
+  return {
+    reasons: [...shown.reasons, ...next.reasons],
+    writes: next.writes,
+    effects: [...tallied, ...shown.effects, ...next.effects],
+  };
+}
+
+/** Back to the fix stage while rounds are left and something changes from round to round. */
+function fixOrHandOver(run: Run, stage: VerifyStage, red: boolean, snapshot: Snapshot): Moved {
+  const fix = stage.fix === undefined ? null : stageOf(run, stage.fix);
+  const tried = run.tasks.filter(
+    (task) => task.stage === stage.fix && task.state === 'done',
+  ).length;
+  const failedJobs = red ? (snapshot.change?.failedJobs ?? []) : [];
+  const problems = describeProblems(run, failedJobs);
+  if (fix === null || tried >= stage.rounds) {
+    const rounds =
+      tried === 0 ? '' : ` after ${tried} ${tried === 1 ? 'round' : 'rounds'} of fixes`;
+    return handOver(run, `${problems} remain${rounds}`);
+  }
+  if (tried >= 2 && sameFindingsTwice(run) && !red) {
+    return handOver(run, `the same ${problems} came back twice, so another round would not help`);
+  }
+  return enterStage(run, fix, snapshot, () => doneVerdict(run, snapshot.now, ''), {
+    failedJobs,
+    tried,
+  });
+}
+
+function sameFindingsTwice(run: Run): boolean {
+  const [before, last] = reviewedRounds(run)
+    .slice(-2)
+    .map((round) =>
+      findingsOfRound(run, round)
+        .map((finding) => finding.fingerprint)
+        .join('\n'),
+    );
+  return before !== undefined && before !== '' && before === last;
+}
+
+function describeProblems(run: Run, failedJobs: readonly string[]): string {
+  const stop = blocking(openFindings(run)).length;
+  const parts: string[] = [];
+  if (stop > 0) parts.push(`${stop} serious ${stop === 1 ? 'finding' : 'findings'}`);
+  if (failedJobs.length > 0)
+    parts.push(`${failedJobs.length} failed ${failedJobs.length === 1 ? 'job' : 'jobs'}`);
+  return parts.length > 0 ? parts.join(' and ') : 'a consensus below 60';
+}
+
+function handOver(run: Run, why: string): Moved {
+  const iid = run.changes.code?.iid ?? 0;
+  const verdict: Verdict = {
+    kind: 'needs-human',
+    cause: `!${iid} is open, but ${why}.`,
+    next: 'Take over on the branch, or `/autodev retry <hint>`.',
+  };
+  return { reasons: [`verdict needs-human: ${why}`], ...endRun(run, verdict) };
+}
+
+function checksSentence(checks: Checks, snapshot: Snapshot): string {
+  switch (checks) {
+    case 'passed':
+      return `Its ${link(snapshot)} passed.`;
+    case 'none':
+      return 'The repository ran no pipeline for it.';
+    case 'late':
+      return 'Its pipeline had not ended when the wait was over.';
+    default:
+      return `Its pipeline ${checksText(checks)}.`;
+  }
+}
+
+function checksText(checks: Checks): string {
+  if (checks === 'failed') return 'failed';
+  return checks === 'cancelled' ? 'was cancelled' : 'did not run';
+}
+
+function link(snapshot: Snapshot): string {
+  const url = snapshot.change?.pipeline?.url;
+  return url === undefined ? 'pipeline' : `[pipeline](${url})`;
+}
+
+/** The good end of a run whose change is open and checked. */
+export function doneVerdict(run: Run, now: Date, checks: string): Verdict {
+  const iid = run.changes.code?.iid ?? 0;
+  const took = duration(now.getTime() - run.createdAt.getTime());
+  return {
+    kind: 'done',
+    cause: `!${iid} is open with the change. ${checks} ${money(spentOn(run))}, ${took}.`,
+    next: `Review !${iid} and merge it when it is right.`,
+  };
+}
+
+function end(run: Run, verdict: Verdict): Decision {
+  const ended = endRun(run, verdict);
+  return acted([`verdict ${verdict.kind}`], ended.writes, ended.effects);
+}

@@ -1,0 +1,41 @@
+/** Launches: tasks that start together share one parent pipeline. */
+import type { Db } from './db.ts';
+
+export async function insertLaunch(
+  db: Db,
+  launch: { runId: number; repoId: number },
+): Promise<number> {
+  const [row] = await db.query<{ id: number }>(
+    'insert into launches (run_id, repo_id) values ($1, $2) returning id',
+    [launch.runId, launch.repoId],
+  );
+  return (row as { id: number }).id;
+}
+
+/**
+ * Binds the parent pipeline that was created for a launch to it and to its open attempts, with the
+ * commit it really runs on. True also when the same pipeline was bound before; false when the launch
+ * has another one. Throws the driver's unique violation when the pipeline belongs to another launch.
+ */
+export async function setPipeline(
+  db: Db,
+  launchId: number,
+  pipeline: { pipelineId: number; pipelineUrl: string | null; sha: string; claimBy: Date | null },
+): Promise<boolean> {
+  return db.tx(async (tx) => {
+    const bound = await tx.query(
+      `update launches set pipeline_id = $2
+       where id = $1 and (pipeline_id is null or pipeline_id = $2) returning id`,
+      [launchId, pipeline.pipelineId],
+    );
+    if (bound.length === 0) return false;
+    await tx.query(
+      `update attempts set pipeline_id = $2, pipeline_url = $3, sha = $5,
+         claim_by = coalesce($4::timestamptz, claim_by),
+         state = case when state = 'requested' then 'waiting' else state end
+       where launch_id = $1 and state in ('requested', 'waiting', 'running')`,
+      [launchId, pipeline.pipelineId, pipeline.pipelineUrl, pipeline.claimBy, pipeline.sha],
+    );
+    return true;
+  });
+}
