@@ -1,0 +1,65 @@
+/** From the start of an agent, and of the whole job program, to the first model request. */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import {
+  headOf,
+  idToken,
+  makeRepository,
+  makeSpec,
+  removeTree,
+  startProgram,
+  startStandin,
+  type Provider,
+} from '../test/contract/jobs-standin.ts';
+import { figure, median, type Effort, type Figure } from './figure.ts';
+import { buildJob } from './sizes.ts';
+
+export async function benchAgent(effort: Effort): Promise<Figure[]> {
+  const dir = await buildJob();
+  const figures: Figure[] = [];
+  try {
+    for (const provider of ['openai', 'anthropic'] as const) {
+      effort.say(`agent: ${provider}`);
+      const agent: number[] = [];
+      const job: number[] = [];
+      for (let run = 0; run < (effort.quick ? 3 : 10); run += 1) {
+        const times = await oneRun(provider, path.join(dir, 'autodev-job.mjs'));
+        agent.push(times.agentMs);
+        job.push(times.jobMs);
+      }
+      figures.push(figure(`agent.first_request.${provider}`, median(agent), 'ms'));
+      figures.push(figure(`job.first_request.${provider}`, median(job), 'ms'));
+    }
+    return figures;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function oneRun(
+  provider: Provider,
+  entry: string,
+): Promise<{ agentMs: number; jobMs: number }> {
+  const repo = makeRepository({ 'greet.js': 'greet();\n' }, 'token-of-the-job');
+  const standin = await startStandin({ ...makeSpec(provider), baseSha: headOf(repo) }, () => ({
+    calls: [{ name: 'finish', args: { outcome: 'done', summary: 'ok' } }],
+  }));
+  try {
+    const env = {
+      AUTODEV_ID_TOKEN: idToken(standin.url),
+      AUTODEV_ATTEMPT: '7',
+      CI_PROJECT_DIR: repo,
+    };
+    const started = Date.now();
+    const { code, err } = await startProgram(['run'], env, entry).done;
+    const agentMs = standin.results[0]?.stats.firstRequestMs;
+    const first = standin.requests[0]?.at;
+    if (code !== 0 || agentMs === undefined || agentMs === null || first === undefined) {
+      throw new Error(`the job ended with ${code}: ${err}`);
+    }
+    return { agentMs, jobMs: first - started };
+  } finally {
+    await standin.close();
+    removeTree(repo);
+  }
+}
