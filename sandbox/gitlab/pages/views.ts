@@ -163,7 +163,7 @@ function fileDiff(file: FileDiff): Markup {
   const lines = file.diff.split('\n').slice(0, MAX_DIFF_LINES);
   const shown = lines.map((line) => {
     const kind = line.startsWith('+') ? 'add' : line.startsWith('-') ? 'del' : '';
-    return html`<span class="${kind}">${line}</span> `;
+    return html`<span class="${kind}">${`${line}\n`}</span>`;
   });
   return html`<p><b>${name}</b>${what}</p>
     <pre>${shown}</pre>`;
