@@ -8,13 +8,17 @@ import type { Logger } from 'pino';
 import type { Headers, Webhooks } from '../forge/forge.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Db } from '../store/db.ts';
-import { insertDelivery } from '../store/deliveries.ts';
+import { insertDeliveries, type NewDelivery } from '../store/deliveries.ts';
+import { gather } from '../store/gather.ts';
 import { sendError } from './api-error.ts';
 
 /** GitLab's own limit of a payload (gitlab-facts §1.3). */
 const GITLAB_BODY_BYTES = 25 * 1024 * 1024;
 /** GitHub's own limit of a payload. */
 const GITHUB_BODY_BYTES = 25 * 1024 * 1024;
+
+/** Deliveries that come at the same moment are stored in one statement, up to this many characters. */
+const STATEMENT_CHARS = 1024 * 1024;
 
 /** The headers that normalisation needs; everything else, secrets first, is dropped. */
 const KEPT_HEADERS = [
@@ -34,15 +38,24 @@ export interface IntakeDeps {
   failpoint: (name: string) => Promise<void>;
 }
 
+interface Inbox extends IntakeDeps {
+  insert: (delivery: NewDelivery) => Promise<{ id: string; inserted: boolean }>;
+}
+
 /** `POST /webhooks/gitlab` and `POST /webhooks/github`. */
 export function webhookRoutes(deps: IntakeDeps): Router {
   const router = express.Router();
+  const insert = gather((batch: NewDelivery[]) => insertDeliveries(deps.db, batch), {
+    most: STATEMENT_CHARS,
+    weight: ({ body }) => body.length,
+  });
+  const inbox: Inbox = { ...deps, insert };
   router.post('/gitlab', rawBody(GITLAB_BODY_BYTES), (request, response) =>
-    receive('gitlab', deps.webhooks.gitlab, request, response, deps),
+    receive('gitlab', deps.webhooks.gitlab, request, response, inbox),
   );
   router.post('/github', rawBody(GITHUB_BODY_BYTES), async (request, response) => {
     const { github } = deps.webhooks;
-    if (github) return receive('github', github, request, response, deps);
+    if (github) return receive('github', github, request, response, inbox);
     return sendError(
       response,
       404,
@@ -64,7 +77,7 @@ async function receive(
   webhooks: Webhooks,
   request: Request,
   response: Response,
-  deps: IntakeDeps,
+  deps: Inbox,
 ): Promise<void> {
   const raw: unknown = request.body;
   const bytes = Buffer.isBuffer(raw) ? raw : Buffer.alloc(0);
@@ -81,7 +94,7 @@ async function receive(
     );
     return;
   }
-  const { id, inserted } = await insertDelivery(deps.db, {
+  const { id, inserted } = await deps.insert({
     source,
     dedupeKey: verified.dedupeKey,
     eventName: verified.eventName,

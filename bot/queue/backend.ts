@@ -45,6 +45,7 @@ const QUEUE_OPTIONS = {
 /** What is used of BullMQ's Queue. */
 export interface JobQueue {
   add(name: string, data: object, options: JobsOptions): Promise<unknown>;
+  addBulk(jobs: { name: string; data: object; opts: JobsOptions }[]): Promise<unknown>;
   getJobCounts(): Promise<Record<string, number>>;
   close(): Promise<void>;
   on(event: 'error', listener: (error: Error) => void): unknown;

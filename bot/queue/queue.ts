@@ -2,9 +2,10 @@
  * The doorbell: jobs carry the id of a row and nothing else, the row says whether there is work. A
  * job may come twice, or never (then the sweeper rings again), so no handler relies on it.
  */
-import type { Job } from 'bullmq';
+import type { Job, JobsOptions } from 'bullmq';
 import { insideTransaction } from '../store/db.ts';
 import { StoreError } from '../store/errors.ts';
+import { gather } from '../store/gather.ts';
 import type { Store } from '../store/store.ts';
 import {
   type JobWorker,
@@ -83,7 +84,7 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   const workers = new Set<QueueWorker>();
   return {
     kind: backend.kind,
-    add: (job, addOptions) => add(backend, job, addOptions),
+    add: ringer(backend),
     work: (handlers, { concurrency }) => {
       const worker = startWorker(backend, handlers, concurrency, log);
       workers.add(worker);
@@ -98,18 +99,42 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   };
 }
 
-async function add(backend: QueueBackend, job: QueueJob, options: AddOptions = {}): Promise<void> {
-  if (insideTransaction()) {
-    throw new StoreError(
-      'query_outside_transaction',
-      `The queue was rung for a ${job.name} inside a transaction. Ring after the commit.`,
-    );
-  }
-  const data = 'id' in job ? { id: job.id } : {};
-  await backend.queue.add(job.name, data, {
-    ...(options.delayMs !== undefined && options.delayMs > 0 && { delay: options.delayMs }),
-    ...(options.dedupeKey !== undefined && { jobId: options.dedupeKey }),
-  });
+/** How the backend takes a job. */
+interface Ring {
+  name: string;
+  data: object;
+  opts: JobsOptions;
+}
+
+/** Jobs rung for while others are on their way go together, up to this many. */
+const RINGS = 100;
+
+function ringer(backend: QueueBackend): (job: QueueJob, options?: AddOptions) => Promise<void> {
+  const ring = gather(
+    async (rings: Ring[]) => {
+      const [only] = rings;
+      if (rings.length === 1 && only) await backend.queue.add(only.name, only.data, only.opts);
+      else await backend.queue.addBulk(rings);
+      return rings.map(() => undefined);
+    },
+    { most: RINGS },
+  );
+  return async (job, options = {}) => {
+    if (insideTransaction()) {
+      throw new StoreError(
+        'query_outside_transaction',
+        `The queue was rung for a ${job.name} inside a transaction. Ring after the commit.`,
+      );
+    }
+    await ring({
+      name: job.name,
+      data: 'id' in job ? { id: job.id } : {},
+      opts: {
+        ...(options.delayMs !== undefined && options.delayMs > 0 && { delay: options.delayMs }),
+        ...(options.dedupeKey !== undefined && { jobId: options.dedupeKey }),
+      },
+    });
+  };
 }
 
 function startWorker(

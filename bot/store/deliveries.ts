@@ -69,6 +69,46 @@ export async function insertDelivery(
 }
 
 /**
+ * Stores several inputs in one statement; the answers are in the order of the inputs. An input that
+ * comes twice is inserted once.
+ */
+export async function insertDeliveries(
+  db: Db,
+  deliveries: readonly NewDelivery[],
+): Promise<{ id: string; inserted: boolean }[]> {
+  const [only] = deliveries;
+  if (only === undefined) return [];
+  if (deliveries.length === 1) return [await insertDelivery(db, only)];
+  const rows = deliveries.map((_, index) => {
+    const [a, b, c, d, e, f] = [1, 2, 3, 4, 5, 6].map((column) => `$${index * 6 + column}`);
+    return `(${a}, ${b}, ${c}, ${d}::jsonb, ${e}, coalesce(${f}::timestamptz, now()))`;
+  });
+  const written = await db.query<{ id: string; source: string; dedupeKey: string }>(
+    `insert into deliveries (source, dedupe_key, event_name, headers, body, not_before)
+     values ${rows.join(', ')}
+     on conflict (source, dedupe_key) do nothing
+     returning id, source, dedupe_key as "dedupeKey"`,
+    deliveries.flatMap((delivery) => [
+      delivery.source,
+      delivery.dedupeKey,
+      delivery.eventName,
+      JSON.stringify(delivery.headers),
+      delivery.body,
+      delivery.notBefore ?? null,
+    ]),
+  );
+  const fresh = new Map(written.map((row) => [`${row.source} ${row.dedupeKey}`, row.id]));
+  const answers: { id: string; inserted: boolean }[] = [];
+  for (const delivery of deliveries) {
+    const key = `${delivery.source} ${delivery.dedupeKey}`;
+    const id = fresh.get(key);
+    fresh.delete(key);
+    answers.push(id === undefined ? await insertDelivery(db, delivery) : { id, inserted: true });
+  }
+  return answers;
+}
+
+/**
  * Takes a delivery for `leaseSeconds`. Null when it is settled, not due, or held by a live lease.
  * `owner` must be new for every claim (newLeaseOwner).
  */

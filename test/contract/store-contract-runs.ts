@@ -5,6 +5,7 @@ import {
   claimDelivery,
   deliveryById,
   dueDeliveries,
+  insertDeliveries,
   insertDelivery,
   recentDeliveries,
   renewDelivery,
@@ -74,6 +75,21 @@ export function deliveries(db: () => Store): void {
     expect(new Set(results.map((result) => result.id)).size).toBe(1);
     const other = await insertDelivery(db(), { ...one, source: 'github' });
     expect(other.inserted).toBe(true);
+  });
+
+  test('deliveries stored together are stored once each, in the order they came', async () => {
+    const there = delivery();
+    const { id } = await insertDelivery(db(), there);
+    const [one, two] = [delivery({ body: '{"a":"\\u0000 é"}' }), delivery({ source: 'github' })];
+    const answers = await insertDeliveries(db(), [one, there, two, one]);
+    expect(answers.map(({ inserted }) => inserted)).toEqual([true, false, true, false]);
+    expect(answers[1]?.id).toBe(id);
+    expect(answers[3]?.id).toBe(answers[0]?.id);
+    expect(await deliveryById(db(), answers[0]?.id ?? '')).toMatchObject({ ...one, state: 'new' });
+    const later = { ...delivery(), notBefore: new Date(Date.now() + 60_000) };
+    const [, timer] = await insertDeliveries(db(), [delivery(), later]);
+    expect(await dueDeliveries(db(), 1_000)).not.toContain(timer?.id);
+    expect(await insertDeliveries(db(), [])).toEqual([]);
   });
 
   test('of 20 claimers one gets it, whole', async () => {
