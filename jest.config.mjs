@@ -16,6 +16,8 @@ export default {
     ],
   },
   testTimeout: 30_000,
+  // Most tests wait for processes and sockets: as many files at once as there are cores.
+  maxWorkers: '100%',
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   reporters: ['default', '<rootDir>/.ci/jest-reporter.mjs'],
 };
