@@ -40,9 +40,21 @@ export function decideApproval(
     sha: event.change.headSha,
     given: event.action === 'approved',
   };
-  const decision = decideGate(snapshot);
+  const decision = decideGate(asSeen(event, snapshot));
   if (decision.ignored !== null) return acted([decision.ignored], [noted], []);
   return { ...decision, writes: [noted, ...decision.writes] };
+}
+
+/** The snapshot with what this very event says: the store learns of it only with the decision. */
+function asSeen(event: Extract<Event, { kind: 'change' }>, snapshot: Snapshot): Snapshot {
+  const { change } = snapshot;
+  if (!change?.gate) return snapshot;
+  const seenAtSha = event.action === 'approved' ? event.change.headSha : null;
+  const approvals = change.gate.facts.approvals.map((approval) =>
+    approval.user.id === event.actor.id ? { ...approval, seenAtSha } : approval,
+  );
+  const facts = { ...change.gate.facts, approvals };
+  return { ...snapshot, change: { ...change, gate: { ...change.gate, facts } } };
 }
 
 /** Looks at the gate the run stands at. */
@@ -87,18 +99,28 @@ function judge(
     sha: ref.headSha,
     state: verdict.open ? 'success' : 'pending',
     text,
+    asked: run.version,
   };
   // Once it is open the merge follows at once, and its end is told.
   const effects: Effect[] = [gate, ...statusOf(run, !verdict.open)];
   if (verdict.open && MERGEABLE.has(change.gate.mergeStatus)) {
-    effects.push({ kind: 'merge_change', run: run.id, change: role, sha: ref.headSha });
+    const asked = run.version;
+    effects.push({ kind: 'merge_change', run: run.id, change: role, sha: ref.headSha, asked });
   }
   const names = verdict.counted.map((user) => user.username).join(', ');
   return {
     reasons: [verdict.open ? `approved by ${names} at ${ref.headSha}` : text],
-    writes: [{ op: 'update_run', runId: run.id, version: run.version, patch: { gateNote: text } }],
+    writes: [
+      { op: 'update_run', runId: run.id, version: run.version, patch: { gateNote: text } },
+      ...(verdict.open || run.gateNote === null ? [] : [noMerge(run)]),
+    ],
     effects,
   };
+}
+
+/** A merge that was asked for and not begun must not happen once the gate is closed again. */
+function noMerge(run: Run): Write {
+  return { op: 'drop_effects', runId: run.id, kinds: ['merge_change'] };
 }
 
 /** A push voids what was approved; people's work on the code is looked at again from the start. */
@@ -108,7 +130,7 @@ function headMoved(run: Run, role: ChangeRole, ref: ChangeRef, change: ChangeFac
   const short = (sha: string): string => sha.slice(0, 8);
   return {
     reasons: [`the head moved from ${short(ref.headSha)} to ${short(change.headSha)}`],
-    writes: [{ op: 'update_run', runId: run.id, version: run.version, patch }],
+    writes: [{ op: 'update_run', runId: run.id, version: run.version, patch }, noMerge(run)],
     effects: [
       { kind: 'reset_approvals', run: run.id, change: role, sha: change.headSha },
       {
@@ -118,6 +140,7 @@ function headMoved(run: Run, role: ChangeRole, ref: ChangeRef, change: ChangeFac
         sha: change.headSha,
         state: 'pending',
         text: `Approvals were for ${short(ref.headSha)}; the head is now ${short(change.headSha)}`,
+        asked: run.version,
       },
       ...statusOf(run, true),
     ],
@@ -144,7 +167,11 @@ export function sendBack(
   const moved = enterStage(run, back, snapshot, () => mergedVerdict(run, snapshot.now, ''), {
     person: reason,
   });
-  return { ...moved, reasons: [why, ...moved.reasons] };
+  return {
+    ...moved,
+    reasons: [why, ...moved.reasons],
+    writes: [...moved.writes, noMerge(run)],
+  };
 }
 
 /** One line for the commit status and the status comment: what is missing, and why what is there does not count. */

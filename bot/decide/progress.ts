@@ -30,6 +30,7 @@ export function decideSettled(snapshot: Snapshot): Decision {
   if (!run || !isActive(run.state)) return ignored('the run is over');
   if (!settled) return ignored('the effect is gone');
   const { effect, receipt } = settled;
+  if (!isAwaited(run, effect)) return ignored('the run went on already');
   if (settled.state === 'done' && receipt) return settledWell(run, effect, receipt, snapshot);
   const error = settled.error ?? 'no reason given';
   if (effect.kind === 'create_pipeline') return pipelineRefused(run, effect, error, snapshot);
@@ -38,6 +39,25 @@ export function decideSettled(snapshot: Snapshot): Decision {
     cause: `The result could not be published: ${error}`,
     next: 'Check the bot account’s rights in the project, then `/autodev retry`.',
   });
+}
+
+/**
+ * True while the run still is where it asked for the effect. An answer that comes late or twice must
+ * not move a run that stands at its next gate or works on its next task.
+ */
+function isAwaited(run: Run, effect: Effect): boolean {
+  const stage = stageOf(run);
+  switch (effect.kind) {
+    case 'commit_changes':
+    case 'open_change': {
+      const task = taskOfAttempt(run, effect.attempt);
+      return task?.stage === run.stage && task.round === run.round;
+    }
+    case 'merge_change':
+      return stage?.kind === 'gate' && (stage.gate === 'spec') === (effect.change === 'spec');
+    default:
+      return true;
+  }
 }
 
 function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snapshot): Decision {
@@ -56,7 +76,10 @@ function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snaps
         ? opened(run, effect, receipt.iid, snapshot)
         : noFollow(receipt);
     case 'merge_change':
-      if (receipt.outcome === 'not_merged') return decideGate(snapshot);
+      // Looked at as if for the first time: what stood in the way may be gone by now.
+      if (receipt.outcome === 'not_merged') {
+        return decideGate({ ...snapshot, run: { ...run, gateNote: null } });
+      }
       return merged(run, receipt.sha, snapshot);
     default:
       return noFollow(receipt);
@@ -102,7 +125,6 @@ function opened(
 }
 
 function merged(run: Run, sha: string, snapshot: Snapshot): Decision {
-  if (stageOf(run)?.kind !== 'gate') return ignored('the run went on already');
   const moved = enterStage(run, nextStage(run), snapshot, () =>
     mergedVerdict(run, snapshot.now, sha),
   );
@@ -111,7 +133,6 @@ function merged(run: Run, sha: string, snapshot: Snapshot): Decision {
 
 /** From a task stage whose result is published to the next stage. */
 function goOn(run: Run, snapshot: Snapshot, reason: string): Decision {
-  if (stageOf(run)?.kind !== 'task') return ignored('the run went on already');
   const moved = enterStage(run, nextStage(run), snapshot, () => doneVerdict(run, snapshot.now, ''));
   return acted([reason, ...moved.reasons], moved.writes, moved.effects);
 }

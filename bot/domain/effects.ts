@@ -46,9 +46,13 @@ export type Effect =
       sha: string;
       state: GateState;
       text: string;
+      asked: number;
     }
-  /** Merge exactly this head; anything else is refused by the forge. */
-  | { kind: 'merge_change'; run: number; change: ChangeRole; sha: string };
+  /**
+   * Merge exactly this head; anything else is refused by the forge. `asked` is the version of the run
+   * that was decided on: a gate that opens again at the same head is another wish than before.
+   */
+  | { kind: 'merge_change'; run: number; change: ChangeRole; sha: string; asked: number };
 
 export type GateState = 'pending' | 'success' | 'failed';
 export type Emoji = 'eyes' | 'white_check_mark' | 'x';
@@ -89,10 +93,10 @@ export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
     case 'resolve_threads':
       return `${effect.kind}/${effect.run}/${effect.round}`;
     case 'reset_approvals':
+      return `reset_approvals/${effect.run}/${effect.change}/${effect.sha}`;
     case 'merge_change':
-      return `${effect.kind}/${effect.run}/${effect.change}/${effect.sha}`;
     case 'set_gate':
-      return `set_gate/${effect.run}/${effect.change}/${effect.sha}/${effect.state}/${effect.text}`;
+      return `${effect.kind}/${effect.run}/${effect.change}/${effect.sha}/${effect.asked}`;
   }
 }
 

@@ -497,7 +497,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   },
   'spec merged': settled(
     {
-      effect: { kind: 'merge_change', run: 11, change: 'spec', sha: HEAD },
+      effect: { kind: 'merge_change', run: 11, change: 'spec', sha: HEAD, asked: 3 },
       state: 'done',
       receipt: { kind: 'merge_change', outcome: 'merged', sha: HEAD },
       error: null,
@@ -562,7 +562,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   },
   'merge gate: merged by the bot': settled(
     {
-      effect: { kind: 'merge_change', run: 11, change: 'code', sha: HEAD },
+      effect: { kind: 'merge_change', run: 11, change: 'code', sha: HEAD, asked: 3 },
       state: 'done',
       receipt: { kind: 'merge_change', outcome: 'merged', sha: HEAD },
       error: null,
@@ -571,7 +571,7 @@ export const CASES: Readonly<Record<string, Case>> = {
   ),
   'merge gate: the head moved under the merge': settled(
     {
-      effect: { kind: 'merge_change', run: 11, change: 'code', sha: HEAD },
+      effect: { kind: 'merge_change', run: 11, change: 'code', sha: HEAD, asked: 3 },
       state: 'done',
       receipt: { kind: 'merge_change', outcome: 'not_merged', why: 'the head moved' },
       error: null,

@@ -1,0 +1,219 @@
+/**
+ * Approving and pushing in a race (threats A6-A10): whatever comes between look and deed, no head is
+ * merged that nobody with the right to approved while it was the head.
+ */
+import { expect, test } from '@jest/globals';
+import type { Actor, Event } from '../../../bot/domain/events.ts';
+import { atMergeGate, atSpecGate, DANA, levelOf, MAX, RITA, SAM } from '../../support/actors.ts';
+import type { Held, Simulation } from '../../support/simulation.ts';
+
+const SEEDS = 1000;
+const STEPS = 30;
+const APPROVERS: readonly Actor[] = [DANA, MAX, RITA, SAM];
+
+/** Mulberry32: small, even enough, and the same on every machine. */
+function randomOf(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
+  };
+}
+
+/** What the test itself notes: who approved which head while it was the head, and who worked on it. */
+interface Witness {
+  approved: Map<string, Set<number>>;
+  pushed: Set<number>;
+}
+
+interface Race {
+  sim: Simulation;
+  iid: number;
+  /** Hooks on their way; they arrive in any order, or twice, or late. */
+  hooks: Event[];
+  /** Decisions between look and commit: the world moves meanwhile. */
+  held: Held[];
+  witness: Witness;
+  log: string[];
+}
+
+function approve(race: Race, who: Actor): void {
+  const { sim, iid, witness } = race;
+  if (sim.change(iid).state !== 'opened') return;
+  const { sha } = sim.head(sim.change(iid).branch);
+  const entitled = levelOf(who.id) >= 30 && who.id !== SAM.id && !witness.pushed.has(who.id);
+  if (entitled) {
+    witness.approved.set(sha, (witness.approved.get(sha) ?? new Set()).add(who.id));
+  }
+  race.hooks.push(sim.approve(iid, who));
+  race.log.push(`${who.username} approves ${Number(`0x${sha}`)}`);
+}
+
+function push(race: Race, who: Actor): void {
+  const { sim, iid, witness } = race;
+  if (sim.change(iid).state !== 'opened') return;
+  // Somebody who works on the change is no approver of any head from now on.
+  witness.pushed.add(who.id);
+  race.hooks.push(sim.push(iid, who));
+  race.log.push(`${who.username} pushes`);
+}
+
+function step(race: Race, random: (below: number) => number): void {
+  const { sim, iid, hooks, held, log } = race;
+  const who = APPROVERS[random(APPROVERS.length)] ?? DANA;
+  const change = sim.change(iid);
+  sim.pass(random(3));
+  switch (random(13)) {
+    case 0:
+    case 1:
+    case 2:
+      return approve(race, who);
+    case 3:
+      if (change.state === 'opened') hooks.push(sim.unapprove(iid, who));
+      log.push(`${who.username} takes the approval back`);
+      return;
+    case 4:
+      return push(race, random(4) === 0 ? MAX : SAM);
+    case 5:
+      change.mergeStatus =
+        ['mergeable', 'ci_still_running', 'need_rebase'][random(3)] ?? 'mergeable';
+      log.push(change.mergeStatus);
+      return;
+    case 6:
+      return sim.wakeAll();
+    case 7: {
+      // A look that is committed later, on a world that has moved.
+      const event = hooks[random(hooks.length)] ?? { kind: 'wake', runId: sim.run.id };
+      held.push(sim.look(event));
+      return;
+    }
+    case 8: {
+      const [late] = held.splice(random(held.length), 1);
+      if (late) sim.commit(late);
+      return;
+    }
+    case 9: {
+      const [reply] = sim.world.inbox.splice(random(sim.world.inbox.length), 1);
+      if (reply) sim.deliver(reply);
+      return;
+    }
+    case 10:
+    case 11: {
+      // Mostly the newest, often an old one, sometimes one that came before.
+      const event = hooks[random(3) > 0 ? hooks.length - 1 : random(hooks.length)];
+      if (event) sim.deliver(event);
+      log.push('a hook arrives');
+      return;
+    }
+    default: {
+      const pending = sim.pending();
+      const effect = pending[random(pending.length)];
+      if (effect) log.push(`${effect.effect.kind}: ${sim.perform(effect.id)}`);
+    }
+  }
+}
+
+/** Plays one race; returns what went wrong, or null. */
+function play(sim: Simulation, iid: number, seed: number): { wrong: string | null; race: Race } {
+  const random = randomOf(seed);
+  const witness: Witness = { approved: new Map(), pushed: new Set() };
+  const race: Race = { sim, iid, hooks: [], held: [], witness, log: [] };
+  for (let count = 0; count < STEPS; count += 1) step(race, random);
+  for (const held of race.held) sim.commit(held);
+  sim.settle({ agents: false, wakes: 2 });
+  const merge = sim.world.merges.find((candidate) => candidate.iid === iid);
+  if (sim.faults.length > 0) return { wrong: sim.faults.join('; '), race };
+  if (!merge) return { wrong: null, race };
+  const by = witness.approved.get(merge.sha) ?? new Set();
+  return { wrong: by.size > 0 ? null : `${merge.sha} was merged unapproved`, race };
+}
+
+const WORLDS = [
+  { name: 'Free: no times, approvals stay after a push', tellsTimes: false, resets: false },
+  { name: 'Premium: times, the bot may reset approvals', tellsTimes: true, resets: true },
+];
+
+test.each(WORLDS)(`${SEEDS} races at the merge gate; $name`, ({ tellsTimes, resets }) => {
+  const base = atMergeGate({ tellsTimes, resets });
+  expect(base.run.stage).toBe('merge');
+  const iid = base.run.changes.code?.iid ?? 0;
+  let merged = 0;
+  let moved = 0;
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    const { wrong, race } = play(base.fork(), iid, seed);
+    if (wrong !== null) throw new Error(`seed ${seed}: ${wrong}\n${race.log.join('\n')}`);
+    if (race.sim.world.merges.some((merge) => merge.iid === iid)) {
+      merged += 1;
+      if (race.witness.pushed.size > 0) moved += 1;
+    }
+  }
+  // The races are worth something only when many of them merge, and many after a push.
+  expect(merged).toBeGreaterThan(SEEDS / 20);
+  expect(moved).toBeGreaterThan(SEEDS / 50);
+  expect(merged).toBeLessThan(SEEDS);
+});
+
+test('200 races at the gate of the specification', () => {
+  const base = atSpecGate({ resets: false });
+  const iid = base.run.changes.spec?.iid ?? 0;
+  for (let seed = 1; seed <= 200; seed += 1) {
+    const { wrong, race } = play(base.fork(), iid, seed);
+    if (wrong !== null) throw new Error(`seed ${seed}: ${wrong}\n${race.log.join('\n')}`);
+  }
+});
+
+test('an approval opens the gate with its own hook, not with the next look', () => {
+  const sim = atMergeGate();
+  const iid = sim.run.changes.code?.iid ?? 0;
+  sim.deliver(sim.approve(iid, DANA));
+  expect(sim.run.gateNote).toBe('approved by @user5');
+  sim.settle({ wakes: 0 });
+  expect(sim.run.state).toBe('completed');
+});
+
+test('a gate that closes again asks for no merge, and one that opens again asks anew', () => {
+  const sim = atMergeGate();
+  const iid = sim.run.changes.code?.iid ?? 0;
+  const { sha } = sim.head(sim.change(iid).branch);
+  sim.deliver(sim.approve(iid, DANA));
+  sim.deliver(sim.unapprove(iid, DANA));
+  sim.settle();
+  expect(sim.world.merges.filter((merge) => merge.iid === iid)).toEqual([]);
+  expect(sim.world.gates.get(sha)).toBe('pending');
+  sim.deliver(sim.approve(iid, DANA));
+  sim.settle();
+  expect(sim.world.merges).toContainEqual({ iid, sha });
+  expect(sim.world.gates.get(sha)).toBe('success');
+});
+
+test('what the forge refused to merge is merged when nothing stands in the way any more', () => {
+  const sim = atMergeGate();
+  const iid = sim.run.changes.code?.iid ?? 0;
+  sim.deliver(sim.approve(iid, DANA));
+  sim.change(iid).mergeStatus = 'discussions_not_resolved';
+  sim.settle();
+  expect(sim.run.gateNote).toContain('discussions_not_resolved');
+  sim.change(iid).mergeStatus = 'mergeable';
+  sim.settle();
+  expect(sim.run.state).toBe('completed');
+});
+
+test('a rejected change is not merged by a request from before', () => {
+  const sim = atMergeGate();
+  const iid = sim.run.changes.code?.iid ?? 0;
+  sim.deliver(sim.approve(iid, DANA));
+  sim.deliver(sim.command('/autodev reject the name is wrong', MAX));
+  sim.settle({ agents: false });
+  expect(sim.world.merges.filter((merge) => merge.iid === iid)).toEqual([]);
+  expect(sim.run.stage).toBe('address');
+});
+
+test('the answer of the first merge does not end a run that stands at its second gate', () => {
+  const sim = atMergeGate();
+  const merge = sim.world.effects.find(({ effect }) => effect.kind === 'merge_change');
+  sim.deliver({ kind: 'effect_settled', runId: sim.run.id, effectId: merge?.id ?? 0 });
+  expect(sim.run.stage).toBe('merge');
+  expect(sim.run.verdict).toBeNull();
+});
