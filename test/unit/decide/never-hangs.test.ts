@@ -1,0 +1,338 @@
+/**
+ * No run can hang: whatever happens in whatever order, in the end there is a verdict, or a person is
+ * awaited at a gate, or something outside will move the run on (an open attempt, a pending effect).
+ */
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Event } from '../../../bot/domain/events.ts';
+import type { AttemptLoss } from '../../../bot/domain/events.ts';
+import { isActive } from '../../../bot/domain/outcomes.ts';
+import {
+  currentTasks,
+  isOpen,
+  latestAttempt,
+  stageOf,
+  type Run,
+} from '../../../bot/domain/runs.ts';
+import type { JobResult } from '../../../schema/wire/result.ts';
+import { DANA, goodWork, levelOf, MAX, SAM } from '../../support/actors.ts';
+import { Simulation, type SimRun } from '../../support/simulation.ts';
+import { finding } from './builders.ts';
+
+const OUTCOMES: readonly JobResult['outcome'][] = [
+  'finished',
+  'finished',
+  'finished',
+  'finished',
+  'finished',
+  'crashed',
+  'budget',
+  'limit',
+  'needs_human',
+  'model_error',
+  'cancelled',
+];
+const LOSSES: readonly AttemptLoss[] = [
+  'no_heartbeat',
+  'no_runner',
+  'pipeline_failed',
+  'pipeline_cancelled',
+  'pipeline_refused',
+  'deadline',
+];
+const NOTES = [
+  '/autodev plan',
+  '/autodev implement',
+  '/autodev reject not like this',
+  '/autodev retry',
+  '/autodev cancel',
+  '/autodev status',
+];
+const CHECKS = ['success', 'failed', 'canceled', 'manual', 'running'];
+
+type Action =
+  | { do: 'event'; pick: number }
+  | { do: 'again'; pick: number }
+  | { do: 'effect'; pick: number; fails: boolean }
+  | { do: 'agent'; pick: number; outcome: JobResult['outcome']; finds: boolean; changes: boolean }
+  | { do: 'lose'; pick: number; loss: AttemptLoss }
+  | { do: 'launch ends'; pick: number; status: string }
+  | { do: 'checks'; status: string }
+  | { do: 'approve' | 'unapprove' | 'push' | 'close' | 'merge' | 'close issue' | 'wake' }
+  | { do: 'merge status'; status: string }
+  | { do: 'hold'; pick: number }
+  | { do: 'release'; pick: number }
+  | { do: 'on'; steps: number }
+  | { do: 'note'; body: string }
+  | { do: 'wait'; minutes: number };
+
+const pick = fc.nat({ max: 50 });
+/** Steps that lead on are drawn more often, so that sequences reach the later stages. */
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('on' as const), steps: fc.nat(12) }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('event' as const), pick }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('again' as const), pick }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('effect' as const),
+      pick,
+      fails: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0),
+    }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant('agent' as const),
+      pick,
+      outcome: fc.constantFrom(...OUTCOMES),
+      finds: fc.boolean(),
+      changes: fc.integer({ min: 0, max: 5 }).map((dice) => dice > 0),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('lose' as const),
+      pick,
+      loss: fc.constantFrom(...LOSSES),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('launch ends' as const),
+      pick,
+      status: fc.constantFrom('success', 'failed', 'canceled'),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('checks' as const),
+      status: fc.constantFrom(...CHECKS),
+    }),
+  },
+  { weight: 4, arbitrary: fc.constant({ do: 'approve' as const }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constantFrom('unapprove', 'push', 'wake') }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('close', 'merge', 'close issue') }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('merge status' as const),
+      status: fc.constantFrom('mergeable', 'need_rebase', 'ci_still_running'),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('hold' as const), pick }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('release' as const), pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('note' as const), body: fc.constantFrom(...NOTES) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('wait' as const), minutes: fc.nat(90) }),
+  },
+);
+
+/** A world with everything that was ever delivered, to deliver it again. */
+class Story {
+  readonly sim = new Simulation({ agent: (task) => goodWork(task), level: levelOf });
+  readonly past: Event[] = [];
+  readonly held: ReturnType<Simulation['look']>[] = [];
+
+  deliver(event: Event | null | undefined): void {
+    if (!event) return;
+    this.past.push(event);
+    this.sim.deliver(event);
+  }
+
+  /** The change the run is about now, if there is one that is open. */
+  iid(): number | null {
+    const { changes } = this.sim.run;
+    const iid = changes.code?.iid ?? changes.spec?.iid ?? null;
+    return iid !== null && this.sim.change(iid).state === 'opened' ? iid : null;
+  }
+
+  act(action: Action): void {
+    const { sim } = this;
+    const iid = this.iid();
+    switch (action.do) {
+      case 'event':
+        return this.deliver(take(sim.world.inbox, action.pick));
+      case 'again':
+        return this.deliver(this.past[action.pick % Math.max(1, this.past.length)]);
+      case 'effect': {
+        const row = sim.pending()[action.pick % Math.max(1, sim.pending().length)];
+        if (row) action.fails ? sim.fail(row.id, 'denied') : sim.perform(row.id);
+        return;
+      }
+      case 'agent': {
+        const open = sim.attempts().filter(({ attempt }) => attempt.state !== 'requested');
+        const one = open[action.pick % Math.max(1, open.length)];
+        if (!one) return;
+        const found = action.finds ? [finding({ title: `Mistake ${action.pick}` })] : [];
+        sim.finish(one.attempt.id, {
+          ...goodWork(one.task, found),
+          outcome: action.outcome,
+          ...(action.changes ? {} : { changes: [] }),
+        });
+        return;
+      }
+      case 'lose': {
+        const one = sim.attempts()[action.pick % Math.max(1, sim.attempts().length)];
+        if (!one) return;
+        const { run, attempt } = one;
+        const { loss } = action;
+        const ids = { runId: run.id, attemptId: attempt.id };
+        return this.deliver({ kind: 'attempt_lost', ...ids, loss, detail: 'x' });
+      }
+      case 'launch ends': {
+        const ids = [...sim.world.pipelines.keys()];
+        const id = ids[action.pick % Math.max(1, ids.length)];
+        if (id !== undefined) this.deliver(sim.launchEnds(id, action.status));
+        return;
+      }
+      case 'hold': {
+        const event = this.past[action.pick % Math.max(1, this.past.length)];
+        if (event) this.held.push(sim.look(event));
+        return;
+      }
+      case 'release': {
+        const late = take(this.held, action.pick);
+        if (late) sim.commit(late);
+        return;
+      }
+      case 'on':
+        return this.goOn(action.steps);
+      case 'note':
+        return this.deliver(sim.command(action.body, MAX));
+      case 'wait':
+        return sim.pass(action.minutes * 60);
+      case 'wake':
+        return this.deliver({ kind: 'wake', runId: sim.run.id });
+      case 'close issue':
+        return this.deliver(sim.closeIssue(SAM));
+      case 'checks':
+        return this.deliver(iid === null ? null : sim.checksEvent(iid, action.status));
+      case 'merge status':
+        if (iid !== null) sim.change(iid).mergeStatus = action.status;
+        return;
+      case 'approve':
+        return this.deliver(iid === null ? null : sim.approve(iid, DANA));
+      case 'unapprove':
+        return this.deliver(iid === null ? null : sim.unapprove(iid, DANA));
+      case 'push':
+        return this.deliver(iid === null ? null : sim.push(iid, MAX));
+      case 'close':
+        return this.deliver(iid === null ? null : sim.close(iid, SAM));
+      case 'merge':
+        return this.deliver(iid === null ? null : sim.mergeByHand(iid, SAM));
+    }
+  }
+
+  /** Some of what would happen anyway: effects, own events, agents at work. */
+  private goOn(steps: number): void {
+    const { sim } = this;
+    for (let count = 0; count < steps; count += 1) {
+      const event = sim.world.inbox.shift();
+      if (event) this.deliver(event);
+      else if (sim.pending().some(({ id }) => sim.perform(id))) continue;
+      else {
+        const waiting = sim.attempts().find(({ attempt }) => attempt.state === 'waiting');
+        if (waiting) sim.finish(waiting.attempt.id);
+      }
+    }
+  }
+
+  /** Everything that was sent arrives; then the sweeper looks, long after. */
+  end(): void {
+    const { sim } = this;
+    for (const late of this.held) sim.commit(late);
+    for (let round = 0; round < 3; round += 1) {
+      for (let event = sim.world.inbox.shift(); event; event = sim.world.inbox.shift()) {
+        sim.deliver(event);
+      }
+      sim.pass(2 * 3600);
+      sim.wakeAll();
+    }
+  }
+}
+
+function take<T>(items: T[], index: number): T | undefined {
+  return items.splice(index % Math.max(1, items.length), 1)[0];
+}
+
+/** What will move the run on; null when nothing will. */
+function moverOf(run: SimRun, sim: Simulation): string | null {
+  if (!isActive(run.state)) return run.verdict === null ? null : 'it is over';
+  const stage = stageOf(run);
+  if (stage?.kind === 'gate') return run.waitsFor === 'person' ? 'a person' : null;
+  const forward = sim
+    .pending()
+    .some(
+      ({ runId, effect }) =>
+        runId === run.id && (effect.kind === 'commit_changes' || effect.kind === 'open_change'),
+    );
+  if (stage?.kind === 'task' && forward) return 'an effect';
+  const tasks = currentTasks(run).filter((task) => task.state !== 'done');
+  // Every task that is waited for must have somebody at work on it.
+  return tasks.length > 0 && tasks.every((task) => atWork(task, sim)) ? 'its agents' : null;
+}
+
+function atWork(task: Run['tasks'][number], sim: Simulation): boolean {
+  const attempt = latestAttempt(task);
+  if (!attempt || !isOpen(attempt)) return false;
+  if (attempt.state !== 'requested') return true;
+  return sim
+    .pending()
+    .some(({ effect }) => effect.kind === 'create_pipeline' && effect.launch === attempt.launchId);
+}
+
+const stages = new Map<string, number>();
+
+function play(start: string, actions: readonly Action[]): void {
+  const story = new Story();
+  story.deliver(story.sim.command(start, SAM));
+  for (const action of actions) story.act(action);
+  story.end();
+  const { sim } = story;
+  expect(sim.faults).toEqual([]);
+  for (const run of sim.world.runs) {
+    stages.set(run.stage, (stages.get(run.stage) ?? 0) + 1);
+    const mover = moverOf(run, sim);
+    if (mover === null) {
+      throw new Error(`run ${run.id} hangs in ${run.stage} (${run.state}): ${describe(run)}`);
+    }
+    expect(run.verdict !== null).toBe(!isActive(run.state));
+  }
+  expect(sim.world.runs.filter(({ state }) => isActive(state)).length).toBeLessThanOrEqual(1);
+}
+
+function describe(run: SimRun): string {
+  return run.tasks
+    .map(
+      (task) =>
+        `${task.stage}/${task.round} ${task.type} ${task.state} ` +
+        `[${task.attempts.map(({ state }) => state).join(' ')}]`,
+    )
+    .join('; ');
+}
+
+test('no sequence of events leaves a run without a verdict, a gate or something under way', () => {
+  fc.assert(
+    fc.property(
+      fc.constantFrom('/autodev plan', '/autodev plan', '/autodev implement'),
+      fc.array(action, { minLength: 1, maxLength: 60, size: 'max' }),
+      play,
+    ),
+    { numRuns: 1000, seed: 20_261_121 },
+  );
+  // The sequences are worth something only when they come to every kind of stage.
+  for (const stage of ['spec-gate', 'verify', 'address', 'merge', 'end']) {
+    expect([stage, (stages.get(stage) ?? 0) > 3]).toEqual([stage, true]);
+  }
+});
