@@ -180,10 +180,16 @@ export function decideWaiting(snapshot: Snapshot): Decision {
   }
 }
 
-/** The issue was closed while work on it was under way. */
+/**
+ * The issue was closed while work on it was under way. A merge closes it too, by the closing words of
+ * the change, and the hooks of both come in any order: then it is the merge that counts.
+ */
 export function decideIssueClosed(snapshot: Snapshot, who: string): Decision {
   const run = snapshot.run;
   if (!run || !isActive(run.state)) return ignored('no run is active on this issue');
+  const stage = stageOf(run);
+  const onCode = stage?.kind === 'verify' || (stage?.kind === 'gate' && stage.gate === 'merge');
+  if (onCode && snapshot.change?.state === 'merged') return decideWaiting(snapshot);
   const stopped = endRun(run, {
     kind: 'cancelled',
     cause: `The issue was closed by @${who}.`,

@@ -14,6 +14,9 @@ import { code } from './text.ts';
 /** Marks the comment, so that it is found again after a lost answer. Only the bot's own notes count. */
 export const STATUS_MARKER = '<!-- autodev:status -->';
 
+/** A gate names everybody whose approval does not count, and why. */
+const GATE_NOTE_CHARS = 250;
+
 export interface UsageLine {
   provider: string;
   model: string;
@@ -152,7 +155,7 @@ function gateRow(run: Run, stage: Extract<StageDefinition, { kind: 'gate' }>): R
   if (run.stage === stage.id)
     return row(
       'waits for you',
-      `!${change?.iid ?? '?'}: ${code(run.gateNote ?? 'needs 1 approval')}`,
+      `!${change?.iid ?? '?'}: ${code(run.gateNote ?? 'needs 1 approval', GATE_NOTE_CHARS)}`,
     );
   if (!isBefore(run, stage.id) && run.stage !== 'end')
     return row('approved', change?.iid ? `!${change.iid}` : '');

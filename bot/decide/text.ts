@@ -7,11 +7,11 @@ import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import { money } from './format.ts';
 
 /** `text` as an inline code span that cannot be left: no backticks, no line breaks, bounded. */
-export function code(text: string): string {
+export function code(text: string, maxChars = 100): string {
   const safe = text
     .replaceAll('`', "'")
     .replaceAll(/[\r\n\u2028\u2029]+/g, ' ')
-    .slice(0, 100)
+    .slice(0, maxChars)
     .trim();
   return `\`${safe === '' ? ' ' : safe}\``;
 }

@@ -133,6 +133,17 @@ function atGate(role: 'spec' | 'code', approvals: Approval[]): Case {
   return { event: wake, snapshot: snapshot({ run: gateRun(role), change }) };
 }
 
+const issueClosed: Event = {
+  kind: 'issue',
+  action: 'closed',
+  project,
+  actor: sam,
+  issue: { ...issue, state: 'closed' },
+  labelsAdded: [],
+  labelsRemoved: [],
+  textChanged: false,
+};
+
 export const CASES: Readonly<Record<string, Case>> = {
   'implement by a developer': { event: note('/autodev implement'), snapshot: snapshot() },
   'implement with a hint': {
@@ -262,18 +273,18 @@ export const CASES: Readonly<Record<string, Case>> = {
       lastRun: run({ state: 'completed', verdict: { kind: 'done', cause: 'c', next: 'n' } }),
     }),
   },
-  'the issue is closed under a run': {
-    event: {
-      kind: 'issue',
-      action: 'closed',
-      project,
-      actor: sam,
-      issue: { ...issue, state: 'closed' },
-      labelsAdded: [],
-      labelsRemoved: [],
-      textChanged: false,
-    },
-    snapshot: snapshot({ run: run() }),
+  'the issue is closed under a run': { event: issueClosed, snapshot: snapshot({ run: run() }) },
+  'the issue is closed at the merge gate': {
+    event: issueClosed,
+    snapshot: snapshot({ run: gateRun('code'), change: changeFacts() }),
+  },
+  'the issue is closed by the merge, whose hook comes later': {
+    event: issueClosed,
+    snapshot: snapshot({ run: gateRun('code'), change: changeFacts({ state: 'merged' }) }),
+  },
+  'the issue is closed by a merge during verify': {
+    event: issueClosed,
+    snapshot: snapshot({ run: verifying(), change: changeFacts({ state: 'merged' }) }),
   },
   'the job claims its attempt': {
     event: { kind: 'attempt_claimed', runId: 11, attemptId: 31 },
