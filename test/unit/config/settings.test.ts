@@ -31,7 +31,13 @@ describe('the shipped files', () => {
 
   test('are valid, and every model an agent uses has a price', () => {
     const agents = loadAgents(files.agentsDir);
-    expect(Object.keys(agents).toSorted()).toEqual(['architect', 'builder']);
+    expect(Object.keys(agents).toSorted()).toEqual([
+      'architect',
+      'builder',
+      'reviewer',
+      'security',
+      'tester',
+    ]);
     for (const [role, agent] of Object.entries(agents)) {
       expect(agent).toMatchObject({ role, prompt: expect.stringMatching(/^You are /) });
     }
@@ -128,7 +134,7 @@ describe('agents', () => {
     ['an unknown task', builder.replace('implement_fix', 'merge'), /tasks\.\d+: /],
     [
       'a verb that no result has',
-      builder.replace('[changes, comment]', '[approve]'),
+      builder.replace(/output: \[.*\]/, 'output: [approve]'),
       /output\.0: /,
     ],
     ['no models', builder.replace(/models:\n(?: {2}- .*\n)+/, 'models: []\n'), /models: /],
