@@ -8,74 +8,17 @@
  */
 import { decide } from '../../bot/decide/decide.ts';
 import { interestOf } from '../../bot/decide/interest.ts';
-import { effectKey, withIds, type Effect, type NewIds } from '../../bot/domain/effects.ts';
-import type { Receipt } from '../../bot/domain/effects.ts';
+import type { Effect, Receipt } from '../../bot/domain/effects.ts';
 import type { Actor, Event } from '../../bot/domain/events.ts';
 import type { GateFacts } from '../../bot/domain/gates.ts';
 import { isActive } from '../../bot/domain/outcomes.ts';
-import { isOpen, latestAttempt, stageOf, taskOfAttempt } from '../../bot/domain/runs.ts';
-import type { Attempt, ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
-import type { ChangeFacts, Decision, Launch, Snapshot, Write } from '../../bot/domain/snapshot.ts';
-import type { WaitsFor } from '../../bot/domain/snapshot.ts';
+import { latestAttempt, stageOf, taskOfAttempt } from '../../bot/domain/runs.ts';
+import type { ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
+import type { ChangeFacts, Snapshot } from '../../bot/domain/snapshot.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { bot, issue, note, project, result, snapshot } from '../unit/decide/builders.ts';
-
-export interface SimRun extends Run {
-  waitsFor: WaitsFor;
-}
-
-export interface SimEffect {
-  id: number;
-  key: string;
-  runId: number | null;
-  effect: Effect;
-  state: 'pending' | 'done' | 'failed' | 'dropped';
-  /** A write has left the bot: it is not dropped any more. */
-  started: boolean;
-  receipt: Receipt | null;
-  error: string | null;
-}
-
-interface SimChange {
-  iid: number;
-  branch: string;
-  state: 'opened' | 'closed' | 'merged';
-  approvals: Map<number, Date>;
-  contributors: Set<number>;
-  mergeStatus: string;
-}
-
-interface SimBranch {
-  sha: string;
-  at: Date;
-}
-
-export interface Merge {
-  iid: number;
-  sha: string;
-}
-
-/** Everything there is; plain data, so that a test can fork the world. */
-export interface World {
-  now: Date;
-  next: number;
-  runs: SimRun[];
-  effects: SimEffect[];
-  /** Last seen approvals, by change and user. */
-  seen: Map<string, { sha: string; given: boolean }>;
-  /** The bot's own events that nobody delivered yet. */
-  inbox: Event[];
-  branches: Map<string, SimBranch>;
-  changes: Map<number, SimChange>;
-  /** Pipelines of the changes, by head. */
-  checks: Map<string, string>;
-  /** Parent pipelines of launches: status by id. */
-  pipelines: Map<number, string>;
-  /** The gate's newest status, by head. */
-  gates: Map<string, string>;
-  merges: Merge[];
-  issueClosed: boolean;
-}
+import { Conflict, SimulatedStore } from './simulated-store.ts';
+import type { SimBranch, SimChange, SimEffect, SimRun, World } from './simulated-store.ts';
 
 export interface Script {
   /** What an agent brings for its task. */
@@ -90,9 +33,6 @@ export interface Script {
   resets: boolean;
 }
 
-/** The state moved on between look and commit. */
-class Conflict extends Error {}
-
 /** How often a decision that lost a race is taken anew, as the worker does. */
 const CONFLICT_TRIES = 5;
 const FOLLOWED = new Set(['create_pipeline', 'commit_changes', 'open_change', 'merge_change']);
@@ -106,9 +46,8 @@ export interface Held {
 
 export class Simulation {
   readonly script: Script;
-  world: World;
-  /** What must never happen; empty in a sound world. */
-  readonly faults: string[] = [];
+  readonly world: World;
+  private readonly store: SimulatedStore;
 
   constructor(script: Partial<Script> = {}, world?: World) {
     this.script = {
@@ -134,6 +73,7 @@ export class Simulation {
       merges: [],
       issueClosed: false,
     };
+    this.store = new SimulatedStore(this.world);
     if (!this.world.branches.has('main')) this.moveBranch('main');
   }
 
@@ -147,6 +87,20 @@ export class Simulation {
     const run = this.world.runs.at(-1);
     if (!run) throw new Error('no run was started');
     return run;
+  }
+
+  /** What must never happen; empty in a sound world. */
+  get faults(): readonly string[] {
+    return this.store.faults;
+  }
+
+  /** Attempts that may still bring a result. */
+  attempts(): ReturnType<SimulatedStore['attempts']> {
+    return this.store.attempts();
+  }
+
+  pending(): SimEffect[] {
+    return this.store.pending();
   }
 
   pass(seconds: number): void {
@@ -167,7 +121,7 @@ export class Simulation {
       const decision = decide(held.event, view);
       if (decision.ignored !== null) return;
       try {
-        this.write(decision, view);
+        this.store.write(decision, view);
         return;
       } catch (error) {
         if (!(error instanceof Conflict) || attempt >= CONFLICT_TRIES) throw error;
@@ -218,24 +172,15 @@ export class Simulation {
 
   // Agents.
 
-  attempts(): { run: SimRun; task: Task; attempt: Attempt }[] {
-    return this.world.runs.flatMap((run) =>
-      run.tasks.flatMap((task) => {
-        const attempt = latestAttempt(task);
-        return attempt && isOpen(attempt) ? [{ run, task, attempt }] : [];
-      }),
-    );
-  }
-
   /** A job takes its attempt and brings its result, if the attempt is still open. */
   finish(attemptId: number, patch: Partial<JobResult> = {}): Event | null {
-    const event = this.store(attemptId, patch);
+    const event = this.bring(attemptId, patch);
     if (event) this.world.inbox.push(event);
     return event;
   }
 
   /** Stores a result as the job API does; the event is the caller's to deliver. */
-  store(attemptId: number, patch: Partial<JobResult> = {}): Event | null {
+  bring(attemptId: number, patch: Partial<JobResult> = {}): Event | null {
     const found = this.attempts().find(({ attempt }) => attempt.id === attemptId);
     if (!found) return null;
     const { run, task, attempt } = found;
@@ -244,7 +189,7 @@ export class Simulation {
       ...this.script.agent(task, run),
       ...patch,
     });
-    this.setAttempt(attempt.id, { state: 'finished', result: brought });
+    this.store.setAttempt(attempt.id, { state: 'finished', result: brought });
     return { kind: 'job_result', runId: run.id, attemptId, result: brought };
   }
 
@@ -253,7 +198,7 @@ export class Simulation {
   command(body: string, who: Actor = { id: 3, username: 'sam' }): Event {
     const event = note(body, { actor: who });
     if (event.kind !== 'note') throw new Error('a note is a note');
-    return { ...event, note: { ...event.note, id: this.id(), body } };
+    return { ...event, note: { ...event.note, id: this.store.id(), body } };
   }
 
   approve(iid: number, who: Actor): Event {
@@ -329,10 +274,6 @@ export class Simulation {
 
   // Effects.
 
-  pending(): SimEffect[] {
-    return this.world.effects.filter(({ state }) => state === 'pending');
-  }
-
   /** Carries out one pending effect; false when it has to be tried again later. */
   perform(id: number): boolean {
     const row = this.world.effects.find((candidate) => candidate.id === id);
@@ -368,7 +309,7 @@ export class Simulation {
       case 'create_pipeline': {
         const open = this.attempts().some(({ attempt }) => attempt.launchId === effect.launch);
         if (!open) return 'the attempt ended before its pipeline was created';
-        const pipelineId = this.id();
+        const pipelineId = this.store.id();
         this.world.pipelines.set(pipelineId, 'running');
         const { sha } = this.head(effect.ref);
         return { kind: 'create_pipeline', pipelineId, url: '', sha, adopted: false };
@@ -379,7 +320,7 @@ export class Simulation {
       case 'commit_changes':
         return this.commitChanges(row, effect);
       case 'open_change': {
-        const branch = this.runOf(effect.run).changes[effect.change]?.branch;
+        const branch = this.store.runOf(effect.run).changes[effect.change]?.branch;
         if (branch === undefined) return 'no branch';
         const there = [...this.world.changes.values()].find((change) => change.branch === branch);
         const iid = there?.iid ?? this.openChange(branch);
@@ -411,7 +352,7 @@ export class Simulation {
     row: SimEffect,
     effect: Extract<Effect, { kind: 'commit_changes' }>,
   ): Receipt | string {
-    const run = this.runOf(effect.run);
+    const run = this.store.runOf(effect.run);
     const task = taskOfAttempt(run, effect.attempt);
     if (!task || latestAttempt(task)?.id !== effect.attempt)
       return 'a newer attempt has taken over';
@@ -452,228 +393,19 @@ export class Simulation {
       for (const { attempt } of this.attempts()) {
         if (attempt.launchId !== effect.launch) continue;
         const state = attempt.state === 'requested' ? 'waiting' : attempt.state;
-        this.setAttempt(attempt.id, { pipelineId: receipt.pipelineId, sha: receipt.sha, state });
+        this.store.setAttempt(attempt.id, {
+          pipelineId: receipt.pipelineId,
+          sha: receipt.sha,
+          state,
+        });
       }
     }
     const role = 'change' in effect ? effect.change : 'code';
     if (receipt.kind === 'commit_changes' && receipt.outcome === 'committed') {
       const { branch, sha } = receipt;
-      this.setChange(row.runId, role, { branch, headSha: sha });
+      this.store.setChange(row.runId, role, { branch, headSha: sha });
     }
-    if (receipt.kind === 'open_change') this.setChange(row.runId, role, { iid: receipt.iid });
-  }
-
-  // The store.
-
-  private write(decision: Decision, view: Snapshot): void {
-    this.refuseStale(decision.writes);
-    const ids: NewIds = { runId: null, launchId: null };
-    for (const write of decision.writes) this.apply(write, ids);
-    for (const draft of decision.effects) {
-      const effect = withIds(draft, ids);
-      const key = effectKey(effect, view.project.repoId, ids);
-      const there = this.world.effects.find((row) => row.key === key);
-      if (there) {
-        // The newest text wins; everything else happens once.
-        if (effect.kind === 'status_comment') there.state = 'pending';
-        continue;
-      }
-      this.world.effects.push({
-        id: this.id(),
-        key,
-        runId: 'run' in effect && effect.run !== 'new' ? effect.run : null,
-        effect,
-        state: 'pending',
-        started: false,
-        receipt: null,
-        error: null,
-      });
-    }
-  }
-
-  /** All or nothing: what the transaction would roll back is refused before anything is written. */
-  private refuseStale(writes: readonly Write[]): void {
-    const open = new Set(
-      this.world.runs.flatMap(({ tasks }) =>
-        tasks.flatMap(({ attempts }) => attempts.filter(isOpen).map(({ id }) => id)),
-      ),
-    );
-    let updates = 0;
-    for (const write of writes) {
-      if (write.op === 'create_run' && this.active()) throw new Conflict('a run is active');
-      if (write.op === 'end_attempt' && !open.delete(write.attemptId)) {
-        throw new Conflict(`attempt ${write.attemptId}`);
-      }
-      if (write.op !== 'update_run') continue;
-      updates += 1;
-      if (updates > 1 || this.runOf(write.runId).version !== write.version) {
-        throw new Conflict(`run ${write.runId}`);
-      }
-    }
-  }
-
-  private apply(write: Write, ids: NewIds): void {
-    const owner = 'runId' in write ? this.runOf(write.runId) : null;
-    if (owner && !isActive(owner.state) && write.op !== 'drop_effects') {
-      this.faults.push(`${write.op} of run ${owner.id} after its end`);
-    }
-    switch (write.op) {
-      case 'create_run':
-        return this.createRun(write.run, ids);
-      case 'update_run': {
-        const { codeHeadSha, specHeadSha, ...patch } = write.patch;
-        const run = this.runOf(write.runId);
-        if (patch.verdict !== undefined && run.verdict !== null) {
-          this.faults.push(`a second verdict of run ${run.id}`);
-        }
-        if (codeHeadSha !== undefined) this.setChange(run.id, 'code', { headSha: codeHeadSha });
-        if (specHeadSha !== undefined) this.setChange(run.id, 'spec', { headSha: specHeadSha });
-        this.setRun(run.id, patch);
-        return;
-      }
-      case 'launch':
-        return this.launch(write.runId, write.stage, write.round, write.launch, ids);
-      case 'new_attempt': {
-        ids.launchId = this.id();
-        this.addAttempt(write.taskId, { ...write, launchId: ids.launchId });
-        return;
-      }
-      case 'end_attempt':
-        return this.setAttempt(write.attemptId, { state: write.state, cause: write.cause });
-      case 'end_task':
-        return this.setTask(write.taskId, { state: write.state });
-      case 'note_approval': {
-        const { changeIid, userId, sha, given } = write;
-        this.world.seen.set(`${changeIid}/${userId}`, { sha, given });
-        return;
-      }
-      case 'drop_effects':
-        for (const row of this.pending()) {
-          if (row.runId === write.runId && !row.started && write.kinds.includes(row.effect.kind)) {
-            row.state = 'dropped';
-          }
-        }
-    }
-  }
-
-  private createRun(run: Extract<Write, { op: 'create_run' }>['run'], ids: NewIds): void {
-    const { launch, ...rest } = run;
-    ids.runId = this.id();
-    this.world.runs.push({
-      ...rest,
-      id: ids.runId,
-      repoId: 1,
-      state: 'queued',
-      round: 0,
-      waitsFor: null,
-      verdict: null,
-      gateNote: null,
-      changes: { spec: null, code: null },
-      version: 1,
-      createdAt: this.world.now,
-      updatedAt: this.world.now,
-      finishedAt: null,
-      tasks: [],
-    });
-    this.launch(ids.runId, run.stage, 0, launch, ids);
-  }
-
-  private launch(runId: number, stage: string, round: number, launch: Launch, ids: NewIds): void {
-    const launchId = this.id();
-    for (const { spec, ...task } of launch.tasks) {
-      const id = this.id();
-      const made: Task = {
-        ...task,
-        id,
-        stage,
-        round,
-        state: 'queued',
-        spentMicrousd: 0,
-        attempts: [],
-      };
-      this.replace(runId, (run) => ({ ...run, tasks: [...run.tasks, made] }));
-      this.addAttempt(id, { spec, ref: launch.ref, sha: launch.sha, launchId });
-    }
-    ids.launchId = launchId;
-  }
-
-  private addAttempt(
-    taskId: number,
-    from: Pick<Attempt, 'spec' | 'ref' | 'sha' | 'launchId'>,
-  ): void {
-    const { spec, ref, sha, launchId } = from;
-    this.eachTask(taskId, (task) => ({
-      ...task,
-      attempts: [
-        ...task.attempts,
-        {
-          id: this.id(),
-          taskId,
-          fence: task.attempts.length + 1,
-          launchId,
-          state: 'requested',
-          ref,
-          sha,
-          pipelineId: null,
-          pipelineUrl: null,
-          childPipelineId: null,
-          progress: null,
-          cause: null,
-          spec,
-          result: null,
-        },
-      ],
-    }));
-  }
-
-  private setAttempt(id: number, patch: Partial<Attempt>): void {
-    for (const run of this.world.runs) {
-      const task = taskOfAttempt(run, id);
-      if (!task) continue;
-      const attempts = task.attempts.map((attempt) =>
-        attempt.id === id ? { ...attempt, ...patch } : attempt,
-      );
-      this.setTask(task.id, { attempts });
-    }
-  }
-
-  private setTask(id: number, patch: Partial<Task>): void {
-    this.eachTask(id, (task) => ({ ...task, ...patch }));
-  }
-
-  private eachTask(id: number, change: (task: Task) => Task): void {
-    for (const { id: runId, tasks } of this.world.runs) {
-      if (!tasks.some((task) => task.id === id)) continue;
-      this.replace(runId, (run) => ({
-        ...run,
-        tasks: run.tasks.map((task) => (task.id === id ? change(task) : task)),
-      }));
-    }
-  }
-
-  /** A row that is updated has a new version. */
-  private setRun(id: number, patch: Partial<SimRun>): void {
-    this.replace(id, (run) => ({
-      ...run,
-      ...patch,
-      version: run.version + 1,
-      updatedAt: this.world.now,
-    }));
-  }
-
-  private setChange(
-    runId: number | null,
-    role: ChangeRole,
-    patch: { branch?: string; headSha?: string; iid?: number },
-  ): void {
-    if (runId === null) return;
-    const { changes } = this.runOf(runId);
-    const ref = { branch: '', iid: null, url: '', headSha: '', ...changes[role], ...patch };
-    this.setRun(runId, { changes: { ...changes, [role]: ref } });
-  }
-
-  private replace(id: number, change: (run: SimRun) => SimRun): void {
-    this.world.runs = this.world.runs.map((run) => (run.id === id ? change(run) : run));
+    if (receipt.kind === 'open_change') this.store.setChange(row.runId, role, { iid: receipt.iid });
   }
 
   // Looking.
@@ -688,7 +420,7 @@ export class Simulation {
           ...this.common(),
           actorAccess: this.script.level(interest.actorId),
           issue: { ...issue, state: this.world.issueClosed ? 'closed' : 'opened' },
-          run: this.active(),
+          run: this.store.active(),
           lastRun: this.world.runs.at(-1) ?? null,
         });
       case 'run': {
@@ -704,7 +436,7 @@ export class Simulation {
   }
 
   private runBy(by: { target: unknown } | { change: number } | { pipeline: number }): Run | null {
-    if ('target' in by) return this.active();
+    if ('target' in by) return this.store.active();
     const found = this.world.runs.findLast((run) =>
       'change' in by
         ? run.changes.code?.iid === by.change || run.changes.spec?.iid === by.change
@@ -780,23 +512,13 @@ export class Simulation {
 
   // Small things.
 
-  active(): SimRun | null {
-    return this.world.runs.find(({ state }) => isActive(state)) ?? null;
-  }
-
-  private runOf(id: number | 'new'): SimRun {
-    const run = this.world.runs.find((candidate) => candidate.id === id);
-    if (!run) throw new Error(`no run ${id}`);
-    return run;
-  }
-
   private changeOf(effect: { run: number; change: ChangeRole }): SimChange | null {
-    const iid = this.runOf(effect.run).changes[effect.change]?.iid;
+    const iid = this.store.runOf(effect.run).changes[effect.change]?.iid;
     return iid == null ? null : this.change(iid);
   }
 
   private openChange(branch: string): number {
-    const iid = this.id();
+    const iid = this.store.id();
     this.world.changes.set(iid, {
       iid,
       branch,
@@ -809,7 +531,7 @@ export class Simulation {
   }
 
   private moveBranch(branch: string): string {
-    const sha = this.id().toString(16).padStart(40, '0');
+    const sha = this.store.id().toString(16).padStart(40, '0');
     this.world.branches.set(branch, { sha, at: this.world.now });
     return sha;
   }
@@ -843,11 +565,6 @@ export class Simulation {
         url: '',
       },
     };
-  }
-
-  private id(): number {
-    this.world.next += 1;
-    return this.world.next;
   }
 }
 

@@ -55,7 +55,7 @@ function stepsOf(base: Simulation): Step[] {
     ...attempts.map(
       (id): Step =>
         (sim) =>
-          sim.store(id),
+          sim.bring(id),
     ),
     (sim) => sim.checksEvent(iid, 'success'),
     (sim) => sim.approve(iid, DANA),

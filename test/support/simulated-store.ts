@@ -1,0 +1,321 @@
+/**
+ * The rows of the simulation: runs, tasks, attempts and effects in memory, with versions and conflicts
+ * as bot/store and bot/worker/commit-decision keep them.
+ */
+import { effectKey, withIds, type Effect, type NewIds } from '../../bot/domain/effects.ts';
+import type { Receipt } from '../../bot/domain/effects.ts';
+import type { Event } from '../../bot/domain/events.ts';
+import { isActive } from '../../bot/domain/outcomes.ts';
+import { isOpen, latestAttempt, taskOfAttempt } from '../../bot/domain/runs.ts';
+import type { Attempt, ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
+import type { Decision, Launch, Snapshot, Write } from '../../bot/domain/snapshot.ts';
+import type { WaitsFor } from '../../bot/domain/snapshot.ts';
+
+export interface SimRun extends Run {
+  waitsFor: WaitsFor;
+}
+
+export interface SimEffect {
+  id: number;
+  key: string;
+  runId: number | null;
+  effect: Effect;
+  state: 'pending' | 'done' | 'failed' | 'dropped';
+  /** A write has left the bot: it is not dropped any more. */
+  started: boolean;
+  receipt: Receipt | null;
+  error: string | null;
+}
+
+export interface SimChange {
+  iid: number;
+  branch: string;
+  state: 'opened' | 'closed' | 'merged';
+  approvals: Map<number, Date>;
+  contributors: Set<number>;
+  mergeStatus: string;
+}
+
+export interface SimBranch {
+  sha: string;
+  at: Date;
+}
+
+interface Merge {
+  iid: number;
+  sha: string;
+}
+
+/** Everything there is; plain data, so that a test can fork the world. */
+export interface World {
+  now: Date;
+  next: number;
+  runs: SimRun[];
+  effects: SimEffect[];
+  /** Last seen approvals, by change and user. */
+  seen: Map<string, { sha: string; given: boolean }>;
+  /** The bot's own events that nobody delivered yet. */
+  inbox: Event[];
+  branches: Map<string, SimBranch>;
+  changes: Map<number, SimChange>;
+  /** Pipelines of the changes, by head. */
+  checks: Map<string, string>;
+  /** Parent pipelines of launches: status by id. */
+  pipelines: Map<number, string>;
+  /** The gate's newest status, by head. */
+  gates: Map<string, string>;
+  merges: Merge[];
+  issueClosed: boolean;
+}
+
+/** The state moved on between look and commit: nothing was written. */
+export class Conflict extends Error {}
+
+export class SimulatedStore {
+  readonly world: World;
+  /** What must never happen; empty in a sound world. */
+  readonly faults: string[] = [];
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  write(decision: Decision, view: Snapshot): void {
+    this.refuseStale(decision.writes);
+    const ids: NewIds = { runId: null, launchId: null };
+    for (const write of decision.writes) this.apply(write, ids);
+    for (const draft of decision.effects) {
+      const effect = withIds(draft, ids);
+      const key = effectKey(effect, view.project.repoId, ids);
+      const there = this.world.effects.find((row) => row.key === key);
+      if (there) {
+        // The newest text wins; everything else happens once.
+        if (effect.kind === 'status_comment') there.state = 'pending';
+        continue;
+      }
+      this.world.effects.push({
+        id: this.id(),
+        key,
+        runId: 'run' in effect && effect.run !== 'new' ? effect.run : null,
+        effect,
+        state: 'pending',
+        started: false,
+        receipt: null,
+        error: null,
+      });
+    }
+  }
+
+  /** All or nothing: what the transaction would roll back is refused before anything is written. */
+  private refuseStale(writes: readonly Write[]): void {
+    const open = new Set(
+      this.world.runs.flatMap(({ tasks }) =>
+        tasks.flatMap(({ attempts }) => attempts.filter(isOpen).map(({ id }) => id)),
+      ),
+    );
+    let updates = 0;
+    for (const write of writes) {
+      if (write.op === 'create_run' && this.active()) throw new Conflict('a run is active');
+      if (write.op === 'end_attempt' && !open.delete(write.attemptId)) {
+        throw new Conflict(`attempt ${write.attemptId}`);
+      }
+      if (write.op !== 'update_run') continue;
+      updates += 1;
+      if (updates > 1 || this.runOf(write.runId).version !== write.version) {
+        throw new Conflict(`run ${write.runId}`);
+      }
+    }
+  }
+
+  private apply(write: Write, ids: NewIds): void {
+    const owner = 'runId' in write ? this.runOf(write.runId) : null;
+    if (owner && !isActive(owner.state) && write.op !== 'drop_effects') {
+      this.faults.push(`${write.op} of run ${owner.id} after its end`);
+    }
+    switch (write.op) {
+      case 'create_run':
+        return this.createRun(write.run, ids);
+      case 'update_run': {
+        const { codeHeadSha, specHeadSha, ...patch } = write.patch;
+        const run = this.runOf(write.runId);
+        if (patch.verdict !== undefined && run.verdict !== null) {
+          this.faults.push(`a second verdict of run ${run.id}`);
+        }
+        if (codeHeadSha !== undefined) this.setChange(run.id, 'code', { headSha: codeHeadSha });
+        if (specHeadSha !== undefined) this.setChange(run.id, 'spec', { headSha: specHeadSha });
+        this.setRun(run.id, patch);
+        return;
+      }
+      case 'launch':
+        return this.launch(write.runId, write.stage, write.round, write.launch, ids);
+      case 'new_attempt': {
+        ids.launchId = this.id();
+        this.addAttempt(write.taskId, { ...write, launchId: ids.launchId });
+        return;
+      }
+      case 'end_attempt':
+        return this.setAttempt(write.attemptId, { state: write.state, cause: write.cause });
+      case 'end_task':
+        return this.setTask(write.taskId, { state: write.state });
+      case 'note_approval': {
+        const { changeIid, userId, sha, given } = write;
+        this.world.seen.set(`${changeIid}/${userId}`, { sha, given });
+        return;
+      }
+      case 'drop_effects':
+        for (const row of this.pending()) {
+          if (row.runId === write.runId && !row.started && write.kinds.includes(row.effect.kind)) {
+            row.state = 'dropped';
+          }
+        }
+    }
+  }
+
+  private createRun(run: Extract<Write, { op: 'create_run' }>['run'], ids: NewIds): void {
+    const { launch, ...rest } = run;
+    ids.runId = this.id();
+    this.world.runs.push({
+      ...rest,
+      id: ids.runId,
+      repoId: 1,
+      state: 'queued',
+      round: 0,
+      waitsFor: null,
+      verdict: null,
+      gateNote: null,
+      changes: { spec: null, code: null },
+      version: 1,
+      createdAt: this.world.now,
+      updatedAt: this.world.now,
+      finishedAt: null,
+      tasks: [],
+    });
+    this.launch(ids.runId, run.stage, 0, launch, ids);
+  }
+
+  private launch(runId: number, stage: string, round: number, launch: Launch, ids: NewIds): void {
+    const launchId = this.id();
+    for (const { spec, ...task } of launch.tasks) {
+      const id = this.id();
+      const made: Task = {
+        ...task,
+        id,
+        stage,
+        round,
+        state: 'queued',
+        spentMicrousd: 0,
+        attempts: [],
+      };
+      this.replace(runId, (run) => ({ ...run, tasks: [...run.tasks, made] }));
+      this.addAttempt(id, { spec, ref: launch.ref, sha: launch.sha, launchId });
+    }
+    ids.launchId = launchId;
+  }
+
+  private addAttempt(
+    taskId: number,
+    from: Pick<Attempt, 'spec' | 'ref' | 'sha' | 'launchId'>,
+  ): void {
+    const { spec, ref, sha, launchId } = from;
+    this.eachTask(taskId, (task) => ({
+      ...task,
+      attempts: [
+        ...task.attempts,
+        {
+          id: this.id(),
+          taskId,
+          fence: task.attempts.length + 1,
+          launchId,
+          state: 'requested',
+          ref,
+          sha,
+          pipelineId: null,
+          pipelineUrl: null,
+          childPipelineId: null,
+          progress: null,
+          cause: null,
+          spec,
+          result: null,
+        },
+      ],
+    }));
+  }
+
+  setAttempt(id: number, patch: Partial<Attempt>): void {
+    for (const run of this.world.runs) {
+      const task = taskOfAttempt(run, id);
+      if (!task) continue;
+      const attempts = task.attempts.map((attempt) =>
+        attempt.id === id ? { ...attempt, ...patch } : attempt,
+      );
+      this.setTask(task.id, { attempts });
+    }
+  }
+
+  private setTask(id: number, patch: Partial<Task>): void {
+    this.eachTask(id, (task) => ({ ...task, ...patch }));
+  }
+
+  private eachTask(id: number, change: (task: Task) => Task): void {
+    for (const { id: runId, tasks } of this.world.runs) {
+      if (!tasks.some((task) => task.id === id)) continue;
+      this.replace(runId, (run) => ({
+        ...run,
+        tasks: run.tasks.map((task) => (task.id === id ? change(task) : task)),
+      }));
+    }
+  }
+
+  /** A row that is updated has a new version. */
+  private setRun(id: number, patch: Partial<SimRun>): void {
+    this.replace(id, (run) => ({
+      ...run,
+      ...patch,
+      version: run.version + 1,
+      updatedAt: this.world.now,
+    }));
+  }
+
+  setChange(
+    runId: number | null,
+    role: ChangeRole,
+    patch: { branch?: string; headSha?: string; iid?: number },
+  ): void {
+    if (runId === null) return;
+    const { changes } = this.runOf(runId);
+    const ref = { branch: '', iid: null, url: '', headSha: '', ...changes[role], ...patch };
+    this.setRun(runId, { changes: { ...changes, [role]: ref } });
+  }
+
+  private replace(id: number, change: (run: SimRun) => SimRun): void {
+    this.world.runs = this.world.runs.map((run) => (run.id === id ? change(run) : run));
+  }
+
+  attempts(): { run: SimRun; task: Task; attempt: Attempt }[] {
+    return this.world.runs.flatMap((run) =>
+      run.tasks.flatMap((task) => {
+        const attempt = latestAttempt(task);
+        return attempt && isOpen(attempt) ? [{ run, task, attempt }] : [];
+      }),
+    );
+  }
+
+  pending(): SimEffect[] {
+    return this.world.effects.filter(({ state }) => state === 'pending');
+  }
+
+  active(): SimRun | null {
+    return this.world.runs.find(({ state }) => isActive(state)) ?? null;
+  }
+
+  runOf(id: number | 'new'): SimRun {
+    const run = this.world.runs.find((candidate) => candidate.id === id);
+    if (!run) throw new Error(`no run ${id}`);
+    return run;
+  }
+
+  id(): number {
+    this.world.next += 1;
+    return this.world.next;
+  }
+}
