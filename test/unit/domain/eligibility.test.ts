@@ -4,7 +4,9 @@
  * not from the code under test.
  */
 import { describe, expect, test } from '@jest/globals';
+import { decide } from '../../../bot/decide/decide.ts';
 import { judgeGate, type Approval, type GateFacts } from '../../../bot/domain/gates.ts';
+import { changeFacts, codeChange, run, snapshot } from '../decide/builders.ts';
 
 const HEAD = 'b'.repeat(40);
 const OLDER = 'c'.repeat(40);
@@ -175,5 +177,40 @@ describe('by hand', () => {
   test('a person who pushed after approving does not count any more', () => {
     const verdict = judgeGate(facts(approval('none', 40, here), { contributors: [8, 5] }));
     expect(verdict.notCounted.map(({ why }) => why)).toEqual(['worked on the change']);
+  });
+});
+
+describe('what the gate says', () => {
+  /** The line that stands in the status comment and on the commit. */
+  function lineFor(row: Row): string {
+    const given = approval(row.role, row.level, row.seen);
+    const gate = {
+      facts: facts(given, { approvalsLeft: row.edition.left }),
+      mergeStatus: 'mergeable',
+    };
+    const atGate = run({ stage: 'merge', changes: { spec: null, code: codeChange } }, 'feature');
+    const decision = decide(
+      { kind: 'wake', runId: atGate.id },
+      snapshot({ run: atGate, change: changeFacts({ gate }) }),
+    );
+    const told = decision.effects.find((effect) => effect.kind === 'set_gate');
+    const state = { true: 'success', false: 'pending' }[`${expected(row).open}`];
+    expect(told?.state).toBe(state);
+    const merges = decision.effects.filter((effect) => effect.kind === 'merge_change');
+    expect(merges).toHaveLength(expected(row).open ? 1 : 0);
+    return told?.text ?? '';
+  }
+
+  /** Sentences as a person would expect to read them. */
+  function sentence(row: Row): string {
+    const { counted, open, why } = expected(row);
+    if (open) return 'approved by @none';
+    if (counted) return "needs 1 more by the project's rules";
+    const missing = 'needs 1 approval of bbbbbbbb by someone other than @sam';
+    return why === null ? missing : `${missing}; @${row.role}: ${why}`;
+  }
+
+  test(`all ${ROWS.length} rows: the line names what is missing and why what is there does not count`, () => {
+    for (const row of ROWS) expect([row, lineFor(row)]).toEqual([row, sentence(row)]);
   });
 });
