@@ -59,23 +59,9 @@ export interface Journey {
  * Narrates the journey of an issue until its run has a verdict.
  * @throws Error when the verdict is not `done`, or none comes within `limitMs`.
  */
-export async function followIssue(
-  client: Client,
-  view: View,
-  where: { project: number; iid: number; limitMs: number },
-): Promise<Journey> {
-  const deadline = Date.now() + where.limitMs;
+export async function followIssue(client: Client, view: View, where: Where): Promise<Journey> {
   const base = `/projects/${where.project}`;
-  const until = async <T>(what: string, look: () => Promise<T | null>): Promise<T> => {
-    for (;;) {
-      const found = await look();
-      if (found !== null) return found;
-      const ended = await verdictOf(client, base, where.iid);
-      if (ended !== null && !ended.startsWith('done')) throw new Error(`The run ended: ${ended}`);
-      if (Date.now() > deadline) throw new Error(`There was no ${what} in time.`);
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-    }
-  };
+  const until = createUntil(client, where);
   await narratePipeline(client, view, base, until);
   const stage = view.stage('Publish');
   stage.note('checks, commit on a branch of its own, merge request');
@@ -93,12 +79,33 @@ export async function followIssue(
     change,
     pipeline,
     tests: await testSummary(client, base, pipeline.id),
-    cost: /\*\*Cost\*\* ([^·\n]+)/.exec(body)?.[1]?.trim() ?? 'unknown',
+    cost: costOf(body),
     verdict,
   };
 }
 
-type Until = <T>(what: string, look: () => Promise<T | null>) => Promise<T>;
+export interface Where {
+  project: number;
+  iid: number;
+  limitMs: number;
+}
+
+export type Until = <T>(what: string, look: () => Promise<T | null>) => Promise<T>;
+
+/** Looks again and again; throws when the run ends badly or the time is over. */
+export function createUntil(client: Client, where: Where): Until {
+  const deadline = Date.now() + where.limitMs;
+  return async (what, look) => {
+    for (;;) {
+      const found = await look();
+      if (found !== null) return found;
+      const ended = await verdictOf(client, `/projects/${where.project}`, where.iid);
+      if (ended !== null && !ended.startsWith('done')) throw new Error(`The run ended: ${ended}`);
+      if (Date.now() > deadline) throw new Error(`There was no ${what} in time.`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  };
+}
 
 async function narratePipeline(
   client: Client,
@@ -151,16 +158,25 @@ async function narrateChecks(
   return done;
 }
 
-async function statusBody(client: Client, base: string, iid: number): Promise<string | null> {
+/** The bot's status comment on an issue. */
+export async function statusBody(
+  client: Client,
+  base: string,
+  iid: number,
+): Promise<string | null> {
   const notes = await client.get<{ body: string }[]>(`${base}/issues/${iid}/notes`);
   return notes.find((note) => note.body.includes('autodev:status'))?.body ?? null;
 }
 
 /** `done: why` once the status comment has a verdict. */
-async function verdictOf(client: Client, base: string, iid: number): Promise<string | null> {
+export async function verdictOf(client: Client, base: string, iid: number): Promise<string | null> {
   const body = await statusBody(client, base, iid);
   const match = body === null ? null : /^\*\*([a-z-]+)\*\*: (.+)$/m.exec(body);
   return match ? `${match[1]}: ${match[2]}` : null;
+}
+
+export function costOf(body: string): string {
+  return /\*\*Cost\*\* ([^·\n]+)/.exec(body)?.[1]?.trim() ?? 'unknown';
 }
 
 async function testSummary(client: Client, base: string, pipeline: number): Promise<string | null> {

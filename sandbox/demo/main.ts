@@ -1,6 +1,7 @@
 /**
- * `npm run demo`: the main job, from an issue's label to a merge request whose pipeline is green, with
- * the real bot as a child process, a local GitLab, real CI jobs and a scripted model.
+ * `npm run demo`: the main job, from an issue's label to a merge request whose pipeline is green, or with
+ * `--workflow feature` from a comment to the merged change; with the real bot as a child process, a
+ * local GitLab, real CI jobs and a scripted model.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -12,7 +13,8 @@ import { liveProviders, terminal } from '../env.ts';
 import { SAMPLE_ISSUES } from '../sample-project.ts';
 import { freePort, SAMPLE_PATH, startWorld, type World } from '../world.ts';
 import { runAutodev, startBotProcess, type BotProcess } from './bot-process.ts';
-import { createClient, followIssue, type Journey } from './follow.ts';
+import { followFeature, type FeatureJourney } from './follow-feature.ts';
+import { createClient, followIssue, type Client, type Journey } from './follow.ts';
 import { createView, type View } from './view.ts';
 
 const USAGE = `Usage: npm run demo [-- options]
@@ -20,6 +22,8 @@ const USAGE = `Usage: npm run demo [-- options]
 Runs the main job on this machine: a local GitLab, the real bot, real CI jobs and a scripted model.
 
 Options:
+  --workflow W   quick (default): from a label to a tested merge request
+                 feature: with specification, two approvals, review, a fix and the merge
   --interactive  keep everything running, with pages to click through, until Ctrl-C
   --live         use a real model: OPENAI_API_KEY or ANTHROPIC_API_KEY must be set
   --keep         keep the folder with the repositories, logs and database
@@ -28,7 +32,11 @@ Options:
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** A real model may take its time; the scripted one needs seconds. */
-const LIMIT_MS = { scripted: 90_000, live: 30 * 60_000 };
+const LIMIT_MS = {
+  quick: { scripted: 90_000, live: 30 * 60_000 },
+  feature: { scripted: 120_000, live: 90 * 60_000 },
+};
+type Workflow = keyof typeof LIMIT_MS;
 
 interface Demo {
   world: World;
@@ -39,6 +47,7 @@ interface Demo {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      workflow: { type: 'string', default: 'quick' },
       interactive: { type: 'boolean', default: false },
       live: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
@@ -48,6 +57,10 @@ async function main(): Promise<void> {
   if (values.help) {
     process.stdout.write(USAGE);
     return;
+  }
+  const { workflow } = values;
+  if (workflow !== 'quick' && workflow !== 'feature') {
+    throw new Error(`--workflow is quick or feature, not ${workflow}.`);
   }
   const live = values.live ? liveProviders() : null;
   if (values.live && live === null) {
@@ -63,9 +76,9 @@ async function main(): Promise<void> {
   let demo: Demo | null = null;
   try {
     demo = await start(view, dir, live);
-    const journey = await walk(view, demo.world, values.live ? LIMIT_MS.live : LIMIT_MS.scripted);
-    summary(view, journey, Date.now() - startedAt);
-    if (journey.pipeline.status !== 'success') process.exitCode = 1;
+    const limitMs = LIMIT_MS[workflow][values.live ? 'live' : 'scripted'];
+    const good = await perform(workflow, view, demo.world, { limitMs, startedAt });
+    if (!good) process.exitCode = 1;
     if (values.interactive) await untilInterrupted(view, demo.world);
   } finally {
     view.close();
@@ -115,18 +128,47 @@ async function start(view: View, dir: string, live: Record<string, string> | nul
   }
 }
 
-async function walk(view: View, world: World, limitMs: number): Promise<Journey> {
-  const project = world.project.id;
-  const client = createClient(world.gitlab.url, world.people.sam.token);
+/** Files the issue, asks for the work, follows it and sums up; true when all of it went well. */
+async function perform(
+  workflow: Workflow,
+  view: View,
+  world: World,
+  times: { limitMs: number; startedAt: number },
+): Promise<boolean> {
+  const sam = createClient(world.gitlab.url, world.people.sam.token);
+  const where = {
+    project: world.project.id,
+    iid: await fileIssue(workflow, view, world, sam),
+    limitMs: times.limitMs,
+  };
+  if (workflow === 'quick') {
+    const journey = await followIssue(sam, view, where);
+    summary(view, journey, Date.now() - times.startedAt);
+    return journey.pipeline.status === 'success';
+  }
+  const dana = createClient(world.gitlab.url, world.people.dana.token);
+  const journey = await followFeature({ sam, dana }, view, where);
+  featureSummary(view, journey, Date.now() - times.startedAt);
+  return journey.change.state === 'merged';
+}
+
+async function fileIssue(
+  workflow: Workflow,
+  view: View,
+  world: World,
+  sam: Client,
+): Promise<number> {
   const stage = view.stage('Sam files an issue');
-  const issue = await client.send<{ iid: number; web_url: string }>(
-    'POST',
-    `/projects/${project}/issues`,
-    SAMPLE_ISSUES.feature,
-  );
-  await client.send('PUT', `/projects/${project}/issues/${issue.iid}`, { add_labels: 'autodev' });
-  stage.done(`#${issue.iid} with the label autodev`);
-  return followIssue(client, view, { project, iid: issue.iid, limitMs });
+  const issues = `/projects/${world.project.id}/issues`;
+  const { iid } = await sam.send<{ iid: number }>('POST', issues, SAMPLE_ISSUES.feature);
+  if (workflow === 'quick') {
+    await sam.send('PUT', `${issues}/${iid}`, { add_labels: 'autodev' });
+    stage.done(`#${iid} with the label autodev`);
+  } else {
+    await sam.send('POST', `${issues}/${iid}/notes`, { body: '/autodev plan' });
+    stage.done(`#${iid} with the comment /autodev plan`);
+  }
+  return iid;
 }
 
 function summary(view: View, journey: Journey, ms: number): void {
@@ -140,6 +182,24 @@ function summary(view: View, journey: Journey, ms: number): void {
     `Verdict        ${verdict.split(':')[0] ?? ''}`,
     `Took           ${(ms / 1000).toFixed(1)} s`,
   ]);
+  sayNext(view);
+}
+
+function featureSummary(view: View, journey: FeatureJourney, ms: number): void {
+  const { spec, change, findings, votes, cost, verdict } = journey;
+  view.box([
+    `Specification  !${spec.iid} ${spec.state}  ${spec.web_url}`,
+    `Merge request  !${change.iid} ${change.state}  ${change.web_url}`,
+    `Findings       ${findings.raised} raised, ${findings.fixed} fixed`,
+    `Votes          ${votes}`,
+    `Cost           ${cost} (scripted model: tokens are counted, nothing is paid)`,
+    `Verdict        ${verdict.split(':')[0] ?? ''}`,
+    `Took           ${(ms / 1000).toFixed(1)} s`,
+  ]);
+  sayNext(view);
+}
+
+function sayNext(view: View): void {
   view.say(
     'Next: `npm run demo -- --interactive` keeps it running; README.md connects a real GitLab.',
   );
