@@ -8,7 +8,7 @@ import type { Logger } from 'pino';
 import type { Headers, Webhooks } from '../forge/forge.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { Db } from '../store/db.ts';
-import { insertDeliveries, type NewDelivery } from '../store/deliveries.ts';
+import { DELIVERIES_AT_ONCE, insertDeliveries, type NewDelivery } from '../store/deliveries.ts';
 import { gather } from '../store/gather.ts';
 import { sendError } from './api-error.ts';
 
@@ -47,7 +47,7 @@ export function webhookRoutes(deps: IntakeDeps): Router {
   const router = express.Router();
   const insert = gather((batch: NewDelivery[]) => insertDeliveries(deps.db, batch), {
     most: STATEMENT_CHARS,
-    weight: ({ body }) => body.length,
+    weight: ({ body }) => Math.max(body.length, STATEMENT_CHARS / DELIVERIES_AT_ONCE),
   });
   const inbox: Inbox = { ...deps, insert };
   router.post('/gitlab', rawBody(GITLAB_BODY_BYTES), (request, response) =>

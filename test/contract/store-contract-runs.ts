@@ -90,6 +90,11 @@ export function deliveries(db: () => Store): void {
     const [, timer] = await insertDeliveries(db(), [delivery(), later]);
     expect(await dueDeliveries(db(), 1_000)).not.toContain(timer?.id);
     expect(await insertDeliveries(db(), [])).toEqual([]);
+    const many = Array.from({ length: 40 }, () => delivery());
+    const ids = await insertDeliveries(db(), many);
+    expect(new Set(ids.map((answer) => answer.id)).size).toBe(40);
+    const kept = await deliveryById(db(), ids[39]?.id ?? '');
+    expect(kept?.dedupeKey).toBe(many[39]?.dedupeKey);
   });
 
   test('of 20 claimers one gets it, whole', async () => {
