@@ -123,7 +123,7 @@ function noMerge(run: Run): Write {
   return { op: 'drop_effects', runId: run.id, kinds: ['merge_change'] };
 }
 
-/** A push voids what was approved; people's work on the code is looked at again from the start. */
+/** A push voids what was approved: what people add, people look at; the agents' votes stay as they are. */
 function headMoved(run: Run, role: ChangeRole, ref: ChangeRef, change: ChangeFacts): Moved {
   const head = role === 'code' ? { codeHeadSha: change.headSha } : { specHeadSha: change.headSha };
   const patch = { ...head, gateNote: null };

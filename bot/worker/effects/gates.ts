@@ -1,6 +1,9 @@
 /** Effects at a gate: its commit status, approvals that no longer hold, and the merge itself. */
 import type { Receipt } from '../../domain/effects.ts';
+import { judgeGate } from '../../domain/gates.ts';
+import { isActive } from '../../domain/outcomes.ts';
 import { ForgeError } from '../../forge/errors.ts';
+import { changeFacts, roleAt } from '../change-facts.ts';
 import { loadRun } from '../load-run.ts';
 import type { EffectContext } from './context.ts';
 
@@ -49,17 +52,33 @@ export async function resetApprovals(context: EffectContext<'reset_approvals'>):
   return { kind: 'reset_approvals' };
 }
 
-/** Merges exactly the head that was approved; after a lost answer it first looks what became of it. */
+/**
+ * Merges exactly the head that was approved. Everything the decision rested on is re-read right before:
+ * the run still stands at this gate, the head is the same, and the approvals still hold (threat A10).
+ */
 export async function mergeChange(context: EffectContext<'merge_change'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
-  const { iid } = await changeOf(context, effect.run, effect.change);
-  const change = await deps.forge.read.change(repo.projectId, iid);
-  if (change.state === 'merged') {
-    return { kind: 'merge_change', outcome: 'merged', sha: change.headSha };
+  const notMerged = (why: string): Receipt => ({
+    kind: 'merge_change',
+    outcome: 'not_merged',
+    why,
+  });
+  const loaded = await loadRun(deps.db, effect.run);
+  const ref = loaded?.run.changes[effect.change];
+  if (!loaded || !ref || ref.iid === null) throw new ForgeError('invalid', 'the change is gone');
+  const { run } = loaded;
+  const { iid } = ref;
+  if (!isActive(run.state) || roleAt(run) !== effect.change) {
+    return notMerged('the run has gone on or ended');
   }
-  if (change.state !== 'opened' || change.headSha !== effect.sha) {
-    return { kind: 'merge_change', outcome: 'not_merged', why: 'the head moved or it was closed' };
+  const facts = await changeFacts(run, repo, effect.change, iid, deps);
+  if (facts.state === 'merged') {
+    return { kind: 'merge_change', outcome: 'merged', sha: facts.headSha };
   }
+  if (facts.state !== 'opened' || facts.headSha !== effect.sha) {
+    return notMerged('the head moved or it was closed');
+  }
+  if (!facts.gate || !judgeGate(facts.gate.facts).open) return notMerged('it is not approved now');
   await context.begin();
   try {
     const { sha } = await deps.forge.gate.merge(repo.projectId, iid, effect.sha);
@@ -68,7 +87,7 @@ export async function mergeChange(context: EffectContext<'merge_change'>): Promi
     if (!(error instanceof ForgeError) || error.kind !== 'conflict') throw error;
     const status = await deps.forge.gate.mergeStatus(repo.projectId, iid);
     if (PASSING.has(status)) throw new ForgeError('unavailable', `not mergeable yet: ${status}`);
-    return { kind: 'merge_change', outcome: 'not_merged', why: status };
+    return notMerged(status);
   }
 }
 
