@@ -86,7 +86,8 @@ export function enterStage(
   return {
     reasons: [`stage ${stage.id}${round > 0 ? `, round ${round + 1}` : ''}`],
     writes,
-    effects: [...effects, ...statusOf(run, stage.kind === 'gate')],
+    // A gate is looked at within seconds, and that look tells what it waits for: one edit, not two.
+    effects: [...effects, ...statusOf(run)],
   };
 }
 

@@ -42,6 +42,8 @@ export interface Story {
   expectNothingStarted(): Promise<void>;
   /** Changes opened for this issue, oldest first. */
   changes(): MergeRequest[];
+  /** Changes that hold a specification for this issue, oldest first. */
+  specs(): MergeRequest[];
   runs(): Promise<{ id: number; state: string; verdict: { kind: string } | null }[]>;
   waitFor(what: string, condition: () => boolean | Promise<boolean>): Promise<void>;
   /** Settles, then fails when a note of the bot was not asserted or there are two status comments. */
@@ -98,12 +100,15 @@ export async function createStory(
   const issue = gitlab.api.issue(project.path, iid);
   const asserted = new Set<number>();
   const bot = people.autodev.user.id;
-  const changes = (): MergeRequest[] =>
-    project.mergeRequests.filter((change) => change.sourceBranch.startsWith(`autodev/${iid}-`));
+  const opened = (prefix: string): MergeRequest[] =>
+    project.mergeRequests.filter((change) => change.sourceBranch.startsWith(`${prefix}${iid}-`));
+  const changes = (): MergeRequest[] => opened('autodev/');
+  const specs = (): MergeRequest[] => opened('autodev/spec-');
+  const places = (): (Issue | MergeRequest)[] => [issue, ...specs(), ...changes()];
   const botNotes = (): Note[] =>
-    [issue, ...changes()]
+    places()
       .flatMap((item) => gitlab.api.notes(item))
-      .filter((note) => note.authorId === bot);
+      .filter((note) => note.authorId === bot && !note.system);
   const statusNote = (): Note | undefined =>
     gitlab.api.notes(issue).find((note) => note.authorId === bot && note.body.includes(STATUS));
   const waitFor: Story['waitFor'] = (what, condition) =>
@@ -124,6 +129,7 @@ export async function createStory(
     issue,
     project,
     changes,
+    specs,
     runs,
     waitFor,
     status,
@@ -168,7 +174,7 @@ export async function createStory(
     expectReactions: (said, names) => {
       const wanted = names.toSorted().join(' ');
       const got = (): string =>
-        [issue, ...changes()]
+        places()
           .flatMap((item) => gitlab.api.notes(item))
           .filter((note) => note.id === said.id)
           .flatMap((note) => note.awards.filter((award) => award.userId === bot))
@@ -181,7 +187,8 @@ export async function createStory(
       await stage.settled();
       const started = await runs();
       if (started.length > 0) throw new Error(`${started.length} runs were started`);
-      if (changes().length > 0 || statusNote()) throw new Error('work was published');
+      if (changes().length + specs().length > 0 || statusNote())
+        throw new Error('work was published');
     },
     over: async () => {
       await stage.settled();
@@ -193,7 +200,7 @@ export async function createStory(
       if (statuses.length > 1) throw new Error(`${statuses.length} status comments`);
     },
     transcript: async () => {
-      const said = [issue, ...changes()].flatMap((item) => gitlab.api.notes(item));
+      const said = places().flatMap((item) => gitlab.api.notes(item));
       const audit = await stage.rows<{ entry: unknown }>(
         `select entry from audit join repos on repos.id = repo_id
          where project_id = $1 and target_iid = $2 order by audit.id`,

@@ -31,6 +31,8 @@ const SETTLE_MS = 60_000;
 export interface StageOptions {
   /** PostgreSQL; default: an embedded database of the stage's own. */
   databaseUrl?: string;
+  /** Redis for the queue, as URL or socket; default: the queue lives in the database. */
+  redisUrl?: string;
   /** Changes to config/settings.yaml. */
   settings?: (settings: Settings) => void;
   gitlab?: Partial<SandboxOptions>;
@@ -42,6 +44,9 @@ export interface StageOptions {
 export interface Stage extends StageBase {
   /** Plays a story and fails when a note of the bot was not asserted. */
   tell(title: string, options: StoryOptions, play: (story: Story) => Promise<void>): Promise<void>;
+  /** Stops the bots; `start` brings them back on the same data and the same ports. */
+  stop(): Promise<void>;
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -98,30 +103,37 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   const { world, env, scripts } = scene;
   const log: string[] = [];
   const bots: Bot[] = [];
-  const botUrls: string[] = [];
-  const config = configOf(env);
-  for (const [index, role] of (options.roles ?? ['all' as const]).entries()) {
-    const port = index === 0 ? scene.port : await freePort();
-    const own = { ...config, port };
-    bots.push(await startBot(own, role, pino({ level: 'debug' }, { write: (l) => log.push(l) })));
-    botUrls.push(`http://127.0.0.1:${port}`);
-  }
+  const { redisUrl } = options;
+  const config = { ...configOf(env), ...(redisUrl === undefined ? {} : { redisUrl }) };
+  const roles = options.roles ?? ['all' as const];
+  const ports = [scene.port];
+  while (ports.length < roles.length) ports.push(await freePort());
+  const start = async (): Promise<void> => {
+    for (const [index, role] of roles.entries()) {
+      const own = { ...config, port: ports[index] ?? 0 };
+      bots.push(await startBot(own, role, pino({ level: 'debug' }, { write: (l) => log.push(l) })));
+    }
+  };
+  const stop = async (): Promise<void> => {
+    for (const bot of bots.splice(0).toReversed()) await bot.close();
+  };
+  await start();
   const rest = restOf(world);
-  const db = (bots[0] as Bot).store;
+  const db = (): Bot['store'] => (bots[0] as Bot).store;
   const stage: Stage = {
     world,
     light: await createProject(world, scene.port, 'stories/light', {}),
     bots,
-    botUrls,
+    botUrls: ports.map((port) => `http://127.0.0.1:${port}`),
     config,
     log,
     rest,
-    rows: (text, params) => db.query(text, params),
+    rows: (text, params) => db().query(text, params),
     project: (name, files = {}) => createProject(world, scene.port, name, files),
     script: (about, script) => addScript(scripts, about, script),
     settled: async () => {
       await until(
-        async () => (await world.gitlab.hooksIdle(), (await openWork(db)) === 0),
+        async () => (await world.gitlab.hooksIdle(), (await openWork(db())) === 0),
         SETTLE_MS,
         'the bot to have nothing to do',
       );
@@ -135,8 +147,10 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
         throw new Error(`${String(error)}\n${await story.transcript()}`, { cause: error });
       }
     },
+    stop,
+    start,
     close: async () => {
-      for (const bot of bots.toReversed()) await bot.close();
+      await stop();
       await world.close();
       rmSync(scene.dir, { recursive: true, force: true, maxRetries: 3 });
     },

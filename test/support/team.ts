@@ -1,0 +1,146 @@
+/** A scripted team for stories of the feature workflow, and what people do at its gates. */
+import type { Finding, Report } from '../../schema/wire/report.ts';
+import type { MergeRequest } from '../../sandbox/gitlab/state/types.ts';
+import type { Conversation } from '../../sandbox/model/types.ts';
+import { edit, finish, type Story } from './one-story.ts';
+import type { PersonName, StageBase } from './stage.ts';
+
+const ROLES = ['Architect', 'Builder', 'Reviewer', 'Tester', 'Security engineer'] as const;
+type RoleName = (typeof ROLES)[number];
+
+export interface Team {
+  /** What the agents of a role were asked, oldest first. */
+  asked(role: RoleName): string[];
+}
+
+/**
+ * Answers for the issue with this title: the architect writes a page, the builder one file, and the
+ * others find nothing. `review` gives the findings of the n-th review (1 is the first).
+ */
+export function hireTeam(
+  stage: StageBase,
+  title: string,
+  review: (round: number) => Finding[] = () => [],
+): Team {
+  const inputs: { role: RoleName; text: string }[] = [];
+  const asked = (role: RoleName): string[] =>
+    inputs.filter((input) => input.role === role).map((input) => input.text);
+  stage.script(title, {
+    answer: (conversation, turn) => {
+      const role = roleOf(conversation);
+      const text = conversation.messages[0]?.text ?? '';
+      if (turn === 1) inputs.push({ role, text });
+      const round = asked(role).length;
+      if (role === 'Builder' && turn === 1) return edit('team.txt', `round ${round}\n`);
+      return finish(`The ${role} is done.`, { report: reportOf(role, round, review) });
+    },
+  });
+  return { asked };
+}
+
+function roleOf(conversation: Conversation): RoleName {
+  const role = ROLES.find((name) => conversation.system.includes(`You are the ${name}`));
+  if (role === undefined) throw new Error(`nobody is ${conversation.system.slice(0, 80)}`);
+  return role;
+}
+
+function reportOf(role: RoleName, round: number, review: (round: number) => Finding[]): Report {
+  switch (role) {
+    case 'Architect':
+      return {
+        kind: 'spec',
+        feasible: true,
+        confidence: 9,
+        decisions: ['One file is enough.'],
+        files: ['team.txt'],
+        text: `# A file for the team\n\nVersion ${round} of this page.\n`,
+      };
+    case 'Builder':
+      return { kind: 'build', selfScore: 80 };
+    case 'Reviewer':
+      return { kind: 'review', score: 90, findings: review(round) };
+    case 'Tester':
+      return { kind: 'test', score: 90, findings: [] };
+    case 'Security engineer':
+      return {
+        kind: 'security',
+        rubric: {
+          privilegeEscalation: false,
+          destructiveWithoutSafeguard: false,
+          unvalidatedExternalApi: false,
+          missingAuditLog: false,
+          encryption: true,
+          advancedAudit: false,
+        },
+        findings: [],
+      };
+  }
+}
+
+/** The newest commit of a change. */
+export function headOf(change: MergeRequest | undefined): string {
+  return change?.versions.at(-1)?.headSha ?? '';
+}
+
+/** Waits until the run stands at a gate and tells so; returns the change it waits for. */
+export async function atGate(story: Story, gate: 'spec-gate' | 'merge'): Promise<MergeRequest> {
+  await story.status(new RegExp(`^\\| ${gate} \\| waits for you .*needs 1 approval of`, 'm'));
+  const change = (gate === 'merge' ? story.changes() : story.specs()).at(-1);
+  if (change === undefined) throw new Error(`there is no change at ${gate}`);
+  await story.waitFor('the change to be checked', () => change.mergeCheck === 'can_be_merged');
+  return change;
+}
+
+type Doing = 'approve' | 'unapprove' | 'merge' | 'close';
+
+/** What a person does with a change, through the REST API. */
+export async function decide(
+  story: Story,
+  person: PersonName,
+  doing: Doing,
+  change: MergeRequest,
+): Promise<void> {
+  const on = `/projects/${story.project.id}/merge_requests/${change.iid}`;
+  const { rest } = story.stage;
+  if (doing === 'close') await rest(person, 'PUT', on, { state_event: 'close' });
+  else if (doing === 'merge') await rest(person, 'PUT', `${on}/merge`);
+  else await rest(person, 'POST', `${on}/${doing}`);
+}
+
+/** A person's commit on the branch of a change. */
+export async function push(story: Story, person: PersonName, change: MergeRequest): Promise<void> {
+  await story.stage.rest(person, 'POST', `/projects/${story.project.id}/repository/commits`, {
+    branch: change.sourceBranch,
+    commit_message: 'Add a word',
+    actions: [{ action: 'create', file_path: `by-${person}.txt`, content: 'a word\n' }],
+  });
+}
+
+/** Merges that a change has seen: GitLab says so once for each. */
+export function mergesOf(change: MergeRequest): number {
+  return change.notes.filter((note) => note.system && note.body === 'merged').length;
+}
+
+/** The head that each request to merge a change named, and how it was answered. */
+export function mergeCalls(
+  story: Story,
+  change: MergeRequest,
+): { sha: unknown; status: number | null }[] {
+  const path = new RegExp(`^/projects/${story.project.id}/merge_requests/${change.iid}/merge`);
+  return story.stage.world.gitlab.calls.find('PUT', path).map(({ body, path: sent, status }) => ({
+    sha: (body as { sha?: unknown } | null)?.sha ?? /[?&]sha=([0-9a-f]+)/.exec(sent)?.[1],
+    status,
+  }));
+}
+
+/** Statuses of a commit as GitLab lists them, e.g. `autodev/gate pending`. */
+export async function statusesOf(story: Story, sha: string): Promise<string[]> {
+  const path = `/projects/${story.project.id}/repository/commits/${sha}/statuses`;
+  const rows = (await story.stage.rest('sam', 'GET', `${path}?all=true`)) as {
+    name: string;
+    status: string;
+  }[];
+  return rows
+    .filter(({ name }) => name.startsWith('autodev/'))
+    .map(({ name, status }) => `${name} ${status}`);
+}
