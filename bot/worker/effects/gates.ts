@@ -39,13 +39,23 @@ export async function setGate(context: EffectContext<'set_gate'>): Promise<Recei
   return { kind: 'set_gate' };
 }
 
-/** Takes approvals back after a push; where the token may not, the bot does not count them anyway. */
+/**
+ * Takes approvals back after a push; where the token may not, the bot does not count them anyway. When
+ * all there are came after the push, nothing is taken back: they are for what was pushed.
+ */
 export async function resetApprovals(context: EffectContext<'reset_approvals'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
   const { iid } = await changeOf(context, effect.run, effect.change);
+  const { gate } = deps.forge;
+  const [{ given }, headAt] = await Promise.all([
+    gate.approvals(repo.projectId, iid),
+    gate.headAt(repo.projectId, iid),
+  ]);
+  const old = given.some(({ at }) => at === null || headAt === null || at <= headAt);
+  if (!old) return { kind: 'reset_approvals' };
   await context.begin();
   try {
-    await deps.forge.gate.resetApprovals(repo.projectId, iid);
+    await gate.resetApprovals(repo.projectId, iid);
   } catch (error) {
     if (!(error instanceof ForgeError) || error.kind !== 'denied') throw error;
   }
