@@ -107,13 +107,21 @@ export async function decide(
   else await rest(person, 'POST', `${on}/${doing}`);
 }
 
-/** A person's commit on the branch of a change. */
+/** A person's commit on the branch of a change, once the change shows it. */
 export async function push(story: Story, person: PersonName, change: MergeRequest): Promise<void> {
-  await story.stage.rest(person, 'POST', `/projects/${story.project.id}/repository/commits`, {
-    branch: change.sourceBranch,
-    commit_message: 'Add a word',
-    actions: [{ action: 'create', file_path: `by-${person}.txt`, content: 'a word\n' }],
-  });
+  const { id } = (await story.stage.rest(
+    person,
+    'POST',
+    `/projects/${story.project.id}/repository/commits`,
+    {
+      branch: change.sourceBranch,
+      commit_message: 'Add a word',
+      actions: [
+        { action: 'create', file_path: `by-${person}-${change.iid}.txt`, content: 'a word\n' },
+      ],
+    },
+  )) as { id: string };
+  await story.waitFor('the push', () => headOf(change) === id);
 }
 
 /** Merges that a change has seen: GitLab says so once for each. */
