@@ -29,9 +29,9 @@ test('no machine paths, no unfinished work, no conflict marks', () => {
 });
 
 test.each([
-  ['cd /work/main', 1],
+  ['cd /home/sam/checkout', 1],
   ["open('/root/.npm')", 1],
-  ['see /tmp/w/notes', 1],
+  ['see /tmp/x/notes', 1],
   ['// TODO later', 1],
   ['https://gitlab.example.com/a/b/-/work_items/3 and /workspace and src/root/x', 0],
 ])('the rule judges %j', (text, count) => {
