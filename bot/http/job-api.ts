@@ -24,8 +24,8 @@ import {
   requestedAttempts,
   type AttemptRow,
 } from '../store/attempts.ts';
-import type { Db } from '../store/db.ts';
-import { insertDelivery } from '../store/deliveries.ts';
+import { recordOwnEvent } from '../store/own-events.ts';
+import { ring } from '../queue/ring.ts';
 import { repoByProject } from '../store/repos.ts';
 import { sendError } from './api-error.ts';
 import {
@@ -130,7 +130,7 @@ async function claim(request: Request, response: Response, deps: JobApiDeps): Pr
       deadlineAt: expires,
     });
     const delivery =
-      outcome === 'claimed' ? await record(db, event, `claimed:${attempt.id}`) : null;
+      outcome === 'claimed' ? (await recordOwnEvent(db, event, `claimed:${attempt.id}`)).id : null;
     return { outcome, delivery };
   });
   if (claimed.outcome !== 'claimed') {
@@ -144,7 +144,7 @@ async function claim(request: Request, response: Response, deps: JobApiDeps): Pr
     );
     return;
   }
-  ring(deps, claimed.delivery);
+  if (claimed.delivery !== null) ring(deps, { name: 'delivery', id: claimed.delivery });
   response.json(claimAnswer(attempt, spec, token, deps));
 }
 
@@ -204,7 +204,9 @@ async function result(request: Request, response: Response, deps: JobApiDeps): P
     if (!finished) return null;
     const { id: attemptId, runId } = attempt;
     // The result itself stays with the attempt; the event carries ids.
-    return record(db, { kind: 'job_result', runId, attemptId }, `result:${attemptId}`);
+    return (
+      await recordOwnEvent(db, { kind: 'job_result', runId, attemptId }, `result:${attemptId}`)
+    ).id;
   });
   await deps.failpoint('result.stored');
   if (kept === null) {
@@ -216,29 +218,6 @@ async function result(request: Request, response: Response, deps: JobApiDeps): P
     );
     return;
   }
-  ring(deps, kept);
+  ring(deps, { name: 'delivery', id: kept });
   response.status(202).json({ accepted: true });
-}
-
-/** An event of the bot's own, as stored: a result is loaded from its attempt when it is handled. */
-type StoredEvent =
-  | Exclude<InternalEvent, { kind: 'job_result' }>
-  | { kind: 'job_result'; runId: number; attemptId: number };
-
-async function record(db: Db, event: StoredEvent, dedupeKey: string): Promise<string> {
-  const { id } = await insertDelivery(db, {
-    source: 'autodev',
-    dedupeKey,
-    eventName: event.kind,
-    headers: {},
-    body: JSON.stringify(event),
-  });
-  return id;
-}
-
-function ring(deps: JobApiDeps, delivery: string | null): void {
-  if (delivery === null) return;
-  deps.queue.add({ name: 'delivery', id: delivery }).catch((error: unknown) => {
-    deps.log.warn({ error, delivery }, 'queue not reached; the sweeper will find it');
-  });
 }

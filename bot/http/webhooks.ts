@@ -7,6 +7,7 @@ import express, { type Request, type Response, type Router } from 'express';
 import type { Logger } from 'pino';
 import type { Headers, Webhooks } from '../forge/forge.ts';
 import type { Queue } from '../queue/queue.ts';
+import { ring } from '../queue/ring.ts';
 import type { Db } from '../store/db.ts';
 import { DELIVERIES_AT_ONCE, insertDeliveries, type NewDelivery } from '../store/deliveries.ts';
 import { gather } from '../store/gather.ts';
@@ -103,11 +104,7 @@ async function receive(
   });
   await deps.failpoint('intake.stored');
   response.status(200).json({ delivery: id, duplicate: !inserted });
-  if (inserted) {
-    deps.queue.add({ name: 'delivery', id }).catch((error: unknown) => {
-      deps.log.warn({ error, delivery: id }, 'queue not reached; the sweeper will find it');
-    });
-  }
+  if (inserted) ring(deps, { name: 'delivery', id });
 }
 
 /**

@@ -118,6 +118,15 @@ export async function attemptsByPipeline(
   );
 }
 
+/** Attempts of a run with their specs, oldest first. */
+export async function attemptRowsOfRun(db: Db, runId: number): Promise<AttemptRow[]> {
+  return db.query<AttemptRow>(
+    `select ${SUMMARY}, spec from attempts where run_id = $1 order by id`,
+    [runId],
+    'attempts_rows_of_run',
+  );
+}
+
 /** Attempts of a launch, oldest first. */
 export async function attemptsOfLaunch(db: Db, launchId: number): Promise<AttemptRow[]> {
   return db.query<AttemptRow>(

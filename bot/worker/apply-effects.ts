@@ -3,10 +3,9 @@
  * at any point, because a started one first looks for what it may have left behind (threat R13).
  */
 import type { Effect, EffectKind, Receipt } from '../domain/effects.ts';
-import type { InternalEvent } from '../domain/events.ts';
 import { ForgeError } from '../forge/errors.ts';
-import type { Db } from '../store/db.ts';
-import { insertDelivery } from '../store/deliveries.ts';
+import { type OwnEvent, recordOwnEvent } from '../store/own-events.ts';
+import { ring } from '../queue/ring.ts';
 import {
   claimEffect,
   renewEffect,
@@ -126,28 +125,16 @@ async function settle(
     if (!settled || row.runId === null) return null;
     const effect = row.payload as Effect;
     if (!FOLLOWED.has(effect.kind)) return null;
-    return announce(db, { kind: 'effect_settled', runId: row.runId, effectId: row.id }, row);
+    const event: OwnEvent = { kind: 'effect_settled', runId: row.runId, effectId: row.id };
+    return (await recordOwnEvent(db, event, `effect:${row.id}:${row.revision}`)).id;
   });
   if (delivery !== null) {
-    deps.queue.add({ name: 'delivery', id: delivery }).catch((error: unknown) => {
-      deps.log.warn({ error, delivery }, 'queue not reached; the sweeper will find it');
-    });
+    ring(deps, { name: 'delivery', id: delivery });
   } else if (outcome.state === 'done' && row.kind === 'status_comment') {
     // Asked for again while it was written: the revision moved, so it is due at once.
     deps.queue.add({ name: 'effect', id: row.id }).catch(() => undefined);
   }
   deps.log.debug({ effect: row.id, project: repo.path }, 'effect settled');
-}
-
-async function announce(db: Db, event: InternalEvent, row: EffectRow): Promise<string> {
-  const { id } = await insertDelivery(db, {
-    source: 'autodev',
-    dedupeKey: `effect:${row.id}:${row.revision}`,
-    eventName: event.kind,
-    headers: {},
-    body: JSON.stringify(event),
-  });
-  return id;
 }
 
 async function fail(

@@ -5,6 +5,7 @@
 import { effectKey, withIds, type Effect, type NewIds } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import type { Decision, Launch, NewRun, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
+import { ring } from '../queue/ring.ts';
 import { noteApproval } from '../store/approvals.ts';
 import { appendAudit } from '../store/audit.ts';
 import { finishAttempt, insertAttempt } from '../store/attempts.ts';
@@ -71,11 +72,7 @@ export async function commitDecision(
     return rung;
   });
   await deps.failpoint('decision.committed');
-  for (const id of effectIds) {
-    deps.queue.add({ name: 'effect', id }).catch((error: unknown) => {
-      deps.log.warn({ error, effect: id }, 'queue not reached; the sweeper will find it');
-    });
-  }
+  for (const id of effectIds) ring(deps, { name: 'effect', id });
 }
 
 async function apply(db: Db, write: Write, scope: Scope, ids: NewIds): Promise<void> {

@@ -1,23 +1,23 @@
 /** A run as decide sees it, from its rows. */
 import type { Attempt, ChangeRef, Run, Task } from '../domain/runs.ts';
-import { attemptById, type AttemptRow } from '../store/attempts.ts';
+import { attemptRowsOfRun, type AttemptRow } from '../store/attempts.ts';
 import type { Db } from '../store/db.ts';
-import { runView, type RunView } from '../store/run-view.ts';
-import type { TaskRow } from '../store/tasks.ts';
+import { runById } from '../store/runs.ts';
+import { tasksOfRun, type TaskRow } from '../store/tasks.ts';
+import { usageOfRun, type ModelUsage } from '../store/usage.ts';
 
 /** The run with its task and attempts, or null when there is none. */
 export async function loadRun(
   db: Db,
   runId: number,
-): Promise<{ run: Run; usage: RunView['usage'] } | null> {
-  const view = await runView(db, runId);
-  if (!view) return null;
-  const { run } = view;
-  const rows = await Promise.all(view.attempts.map((attempt) => attemptById(db, attempt.id)));
-  const attempts = rows.flatMap((row) => (row === null ? [] : [toAttempt(row)]));
-  const tasks = view.tasks.map((task) => toTask(task, attempts));
+): Promise<{ run: Run; usage: ModelUsage[] } | null> {
+  const run = await runById(db, runId);
+  if (!run) return null;
+  const taskRows = await tasksOfRun(db, runId);
+  const attempts = (await attemptRowsOfRun(db, runId)).map(toAttempt);
+  const tasks = taskRows.map((task) => toTask(task, attempts));
   return {
-    usage: view.usage,
+    usage: await usageOfRun(db, runId),
     run: {
       id: run.id,
       repoId: run.repoId,

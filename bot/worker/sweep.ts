@@ -3,9 +3,9 @@
  * live figures of the status comment. Any number of processes may sweep; what they find is an event
  * with a key of its own, so it is handled once.
  */
-import type { AttemptLoss, InternalEvent } from '../domain/events.ts';
+import type { AttemptLoss } from '../domain/events.ts';
 import { openAttempts } from '../store/attempts.ts';
-import { insertDelivery } from '../store/deliveries.ts';
+import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
 import { putEffect } from '../store/effects.ts';
 import { quietRuns, staleStatusRuns } from '../store/runs.ts';
 import { effectKey } from '../domain/effects.ts';
@@ -36,7 +36,7 @@ async function reportLostAttempts(deps: WorkerDeps): Promise<number> {
   });
   for (const attempt of overdue) {
     const loss: AttemptLoss = attempt.reason;
-    const event: InternalEvent = {
+    const event: OwnEvent = {
       kind: 'attempt_lost',
       runId: attempt.runId,
       attemptId: attempt.id,
@@ -81,13 +81,7 @@ async function refreshStatus(deps: WorkerDeps): Promise<number> {
   return runs.length;
 }
 
-async function announce(event: InternalEvent, dedupeKey: string, deps: WorkerDeps): Promise<void> {
-  const { id, inserted } = await insertDelivery(deps.db, {
-    source: 'autodev',
-    dedupeKey,
-    eventName: event.kind,
-    headers: {},
-    body: JSON.stringify(event),
-  });
+async function announce(event: OwnEvent, dedupeKey: string, deps: WorkerDeps): Promise<void> {
+  const { id, inserted } = await recordOwnEvent(deps.db, event, dedupeKey);
   if (inserted) await deps.queue.add({ name: 'delivery', id });
 }

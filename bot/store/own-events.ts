@@ -1,0 +1,24 @@
+/** Events of the bot's own: they go through the same inbox as webhooks do. */
+import type { InternalEvent } from '../domain/events.ts';
+import type { Db } from './db.ts';
+import { insertDelivery } from './deliveries.ts';
+
+/** An event as stored: a result stays with its attempt and is loaded when the event is handled. */
+export type OwnEvent =
+  | Exclude<InternalEvent, { kind: 'job_result' }>
+  | { kind: 'job_result'; runId: number; attemptId: number };
+
+/** Stores an event once per `dedupeKey`; the queue has to be rung for its id after the commit. */
+export async function recordOwnEvent(
+  db: Db,
+  event: OwnEvent,
+  dedupeKey: string,
+): Promise<{ id: string; inserted: boolean }> {
+  return insertDelivery(db, {
+    source: 'autodev',
+    dedupeKey,
+    eventName: event.kind,
+    headers: {},
+    body: JSON.stringify(event),
+  });
+}
