@@ -62,6 +62,10 @@ function fit(workflow: Workflow): { path: Path; what: string }[] {
         say('back', `stage ${stage.back} comes after ${stage.id}`);
       }
     }
+    if (stage.kind === 'children') {
+      const cut = stages.slice(0, index).some(isBreakdown);
+      if (!cut) say('kind', `${stage.id} needs a stage with task break_down_epic before it`);
+    }
     if (stage.kind === 'task' && stage.aside) {
       const named = stages.some(
         (other) =>
@@ -71,10 +75,18 @@ function fit(workflow: Workflow): { path: Path; what: string }[] {
       if (!named) say('aside', `no stage leads to ${stage.id}`);
     }
   });
-  if (stages[0]?.kind !== 'task' || stages[0].aside) {
-    problems.push({ path: ['stages', 0, 'kind'], what: 'the first stage must be a task' });
+  const [first] = stages;
+  if (first?.kind === 'gate' || first?.kind === 'children') {
+    const what = `a ${first.kind} stage needs something to decide on; it cannot be the first`;
+    problems.push({ path: ['stages', 0, 'kind'], what });
+  } else if (first?.kind === 'task' && first.aside) {
+    problems.push({ path: ['stages', 0, 'aside'], what: 'the first stage cannot be aside' });
   }
   return problems;
+}
+
+function isBreakdown(stage: Workflow['stages'][number]): boolean {
+  return stage.kind === 'task' && stage.task === 'break_down_epic';
 }
 
 function at(file: string, doc: Document, path: Path, lines: LineCounter, what: string): string {

@@ -12,8 +12,14 @@ export interface CommandHelp {
 export const COMMANDS: readonly CommandHelp[] = [
   {
     name: 'plan',
-    usage: 'plan [hint]',
-    does: 'writes a specification for approval, implements, reviews and merges it',
+    usage: 'plan [feature|bugfix|refactor|docs|security-fix|epic] [hint]',
+    does: 'takes it all the way: specification for approval, work, reviews, merge, deployment',
+    on: ['issue'],
+  },
+  {
+    name: 'spec',
+    usage: 'spec [hint]',
+    does: 'writes only the specification, for approval',
     on: ['issue'],
   },
   {

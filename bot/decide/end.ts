@@ -3,8 +3,8 @@
  */
 import type { Effect } from '../domain/effects.ts';
 import { RUN_STATE_OF_VERDICT, type Verdict } from '../domain/outcomes.ts';
-import { isOpen, type Run } from '../domain/runs.ts';
-import type { Write } from '../domain/snapshot.ts';
+import { isOpen, type Attempt, type Run, type Task } from '../domain/runs.ts';
+import type { RunPatch, Write } from '../domain/snapshot.ts';
 import { statusOf } from './status-effects.ts';
 
 /** Effects that must not happen any more once a run is over. */
@@ -17,28 +17,29 @@ const FORWARD_EFFECTS: Effect['kind'][] = [
 
 /**
  * The writes and effects that end a run: verdict, open attempts with their pipelines, unfinished
- * tasks, status comment, ✅ or ❌ on the command.
+ * tasks, status comment, ✅ or ❌ on the command. `also` is written with them.
  */
-export function endRun(run: Run, verdict: Verdict): { writes: Write[]; effects: Effect[] } {
+export function endRun(
+  run: Run,
+  verdict: Verdict,
+  also: RunPatch = {},
+): { writes: Write[]; effects: Effect[] } {
   const good = verdict.kind === 'done';
-  const writes: Write[] = [{ op: 'drop_effects', runId: run.id, kinds: FORWARD_EFFECTS }];
-  const effects: Effect[] = [];
   const left = verdict.kind === 'cancelled' ? 'cancelled' : 'failed';
-  for (const task of run.tasks.filter(({ state }) => state === 'queued' || state === 'running')) {
-    for (const attempt of task.attempts.filter(isOpen)) {
-      const { cause } = verdict;
-      writes.push({ op: 'end_attempt', attemptId: attempt.id, state: 'cancelled', cause });
-      if (attempt.pipelineId === null) continue;
-      const { pipelineId } = attempt;
-      effects.push({ kind: 'cancel_pipeline', run: run.id, attempt: attempt.id, pipelineId });
-    }
-    writes.push({ op: 'end_task', taskId: task.id, state: left });
-  }
+  const { writes, effects } = stopWork(run, verdict.cause, left);
   writes.push({
     op: 'update_run',
     runId: run.id,
     version: run.version,
-    patch: { state: RUN_STATE_OF_VERDICT[verdict.kind], stage: 'end', waitsFor: null, verdict },
+    patch: {
+      state: RUN_STATE_OF_VERDICT[verdict.kind],
+      stage: 'end',
+      stoppedAt: run.stage,
+      waitsFor: null,
+      pausedUntil: null,
+      verdict,
+      ...also,
+    },
   });
   effects.push(...statusOf(run, true));
   if (run.triggerNoteId !== null) {
@@ -60,4 +61,29 @@ export function endRun(run: Run, verdict: Verdict): { writes: Write[]; effects: 
     });
   }
   return { writes, effects };
+}
+
+/** Ends whatever agents do for the run, and what was still to be published; `run` is it without them. */
+export function stopWork(
+  run: Run,
+  cause: string,
+  left: 'cancelled' | 'failed' = 'cancelled',
+): { writes: Write[]; effects: Effect[]; run: Run } {
+  const writes: Write[] = [{ op: 'drop_effects', runId: run.id, kinds: FORWARD_EFFECTS }];
+  const effects: Effect[] = [];
+  const tasks = run.tasks.map((task): Task => {
+    if (task.state !== 'queued' && task.state !== 'running') return task;
+    for (const attempt of task.attempts.filter(isOpen)) {
+      writes.push({ op: 'end_attempt', attemptId: attempt.id, state: 'cancelled', cause });
+      if (attempt.pipelineId === null) continue;
+      const { pipelineId } = attempt;
+      effects.push({ kind: 'cancel_pipeline', run: run.id, attempt: attempt.id, pipelineId });
+    }
+    writes.push({ op: 'end_task', taskId: task.id, state: left });
+    const attempts = task.attempts.map((attempt): Attempt =>
+      isOpen(attempt) ? { ...attempt, state: 'cancelled' } : attempt,
+    );
+    return { ...task, state: left, attempts };
+  });
+  return { writes, effects, run: { ...run, tasks } };
 }

@@ -7,12 +7,11 @@ import { judgeGate, type GateVerdict } from '../domain/gates.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
-import { spentOn, stageOf, type ChangeRef, type ChangeRole, type Run } from '../domain/runs.ts';
+import { stageAfter, stageOf, type ChangeRef, type ChangeRole, type Run } from '../domain/runs.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import type { ChangeFacts, Decision, Snapshot, Write } from '../domain/snapshot.ts';
 import { acted, ignored } from './decision.ts';
-import { endRun } from './end.ts';
-import { duration, money } from './format.ts';
+import { endRun, stopWork } from './end.ts';
 import { enterStage, nextStage, type Moved } from './stages.ts';
 import { statusOf } from './status-effects.ts';
 
@@ -80,9 +79,7 @@ function judge(
   snapshot: Snapshot,
 ): Moved | null {
   if (change.state === 'merged') {
-    return enterStage(run, nextStage(run), snapshot, () =>
-      mergedVerdict(run, snapshot.now, change.headSha),
-    );
+    return passGate(run, stage, change.mergedSha ?? change.headSha, snapshot);
   }
   if (change.state === 'closed') {
     return sendBack(run, stage, snapshot, `!${ref.iid} was closed`, '');
@@ -164,9 +161,7 @@ export function sendBack(
     };
     return { reasons: [why], ...endRun(run, verdict) };
   }
-  const moved = enterStage(run, back, snapshot, () => mergedVerdict(run, snapshot.now, ''), {
-    person: reason,
-  });
+  const moved = enterStage(run, back, snapshot, { person: reason });
   return {
     ...moved,
     reasons: [why, ...moved.reasons],
@@ -191,14 +186,26 @@ function gateText(verdict: GateVerdict, change: ChangeFacts, run: Run): string {
   return [missing, ...notes].join('; ').slice(0, 250);
 }
 
-/** The good end of a run whose change was merged. */
-export function mergedVerdict(run: Run, now: Date, sha: string): Verdict {
-  const iid = run.changes.code?.iid ?? 0;
-  const took = duration(now.getTime() - run.createdAt.getTime());
-  const at = sha === '' ? '' : ` as \`${sha.slice(0, 8)}\``;
+/** On from a gate whose change is merged. */
+export function passGate(run: Run, stage: GateStage, sha: string, snapshot: Snapshot): Moved {
+  const merged = stage.gate === 'merge' ? { merged: sha } : {};
+  return enterStage(run, nextStage(run), snapshot, merged);
+}
+
+/**
+ * On from anywhere when people merged the code change by themselves: whoever is at work on it stops, and
+ * what follows the merge gate follows.
+ */
+export function mergedByPeople(run: Run, sha: string, snapshot: Snapshot): Moved {
+  const { stages } = run.context.workflow;
+  const gate = stages.find((stage) => stage.kind === 'gate' && stage.gate === 'merge');
+  const stopped = stopWork(run, 'The change was merged by people.');
+  const next = gate === undefined ? null : stageAfter(run, gate.id);
+  const note = gate === undefined ? 'People merged it.' : '';
+  const moved = enterStage(stopped.run, next, snapshot, { merged: sha, note });
   return {
-    kind: 'done',
-    cause: `!${iid} was merged${at}. ${money(spentOn(run))}, ${took}.`,
-    next: '',
+    reasons: ['merged by people', ...moved.reasons],
+    writes: [...stopped.writes, ...moved.writes],
+    effects: [...stopped.effects, ...moved.effects],
   };
 }

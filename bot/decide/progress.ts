@@ -17,12 +17,14 @@ import {
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
-import { decideGate, mergedVerdict } from './gate.ts';
+import { decideChildren } from './children.ts';
+import { decideDeploy } from './deploy.ts';
+import { decideGate, passGate } from './gate.ts';
 import { decideLost } from './losses.ts';
 import { limitVerdict } from './results.ts';
 import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
-import { decideVerify, doneVerdict } from './verify.ts';
+import { decideVerify } from './verify.ts';
 
 /** A pipeline was created, changes were committed, a change was opened or merged; or could not be. */
 export function decideSettled(snapshot: Snapshot): Decision {
@@ -125,15 +127,15 @@ function opened(
 }
 
 function merged(run: Run, sha: string, snapshot: Snapshot): Decision {
-  const moved = enterStage(run, nextStage(run), snapshot, () =>
-    mergedVerdict(run, snapshot.now, sha),
-  );
+  const stage = stageOf(run);
+  if (stage?.kind !== 'gate') return ignored('the run left its gate');
+  const moved = passGate(run, stage, sha, snapshot);
   return acted([`merged as ${sha}`, ...moved.reasons], moved.writes, moved.effects);
 }
 
 /** From a task stage whose result is published to the next stage. */
 function goOn(run: Run, snapshot: Snapshot, reason: string): Decision {
-  const moved = enterStage(run, nextStage(run), snapshot, () => doneVerdict(run, snapshot.now, ''));
+  const moved = enterStage(run, nextStage(run), snapshot);
   return acted([reason, ...moved.reasons], moved.writes, moved.effects);
 }
 
@@ -175,6 +177,10 @@ export function decideWaiting(snapshot: Snapshot): Decision {
       return decideVerify(snapshot);
     case 'gate':
       return decideGate(snapshot);
+    case 'deploy':
+      return decideDeploy(snapshot);
+    case 'children':
+      return decideChildren(snapshot);
     default:
       return ignored('the run waits for nothing');
   }

@@ -5,12 +5,13 @@ import type { JobResult } from '../../schema/wire/result.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
-import { stageOf, type Attempt, type Run, type Task } from '../domain/runs.ts';
+import { stageOf, writesPage, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
 import { currentAttempt, oneLine, retryOrStop } from './attempts.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
 import { money } from './format.ts';
+import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
 import { decideVerify } from './verify.ts';
 
@@ -96,7 +97,11 @@ const PUBLISHING: ReadonlySet<Task['type']> = new Set([
   'write_spec',
   'implement_feature',
   'implement_fix',
+  'implement_refactor',
+  'fix_build',
   'address_review_feedback',
+  'write_docs',
+  'break_down_epic',
 ]);
 
 /** True for tasks whose result becomes a commit. */
@@ -120,8 +125,11 @@ function finished(
       next: 'Change the issue, then `/autodev retry <hint>`.',
     });
   }
+  if (task.type === 'triage_issue') return triaged(run, task, result, snapshot);
   if (publishes(task)) {
-    if (task.type !== 'write_spec' && result.changes.length === 0) {
+    if (!writesPage(task.type) && result.changes.length === 0) {
+      const stage = stageOf(run);
+      if (stage?.kind === 'task' && stage.optional) return nothingToDo(run, task, snapshot);
       return end(run, {
         kind: 'needs-human',
         cause: 'The agent finished without changing a file. What it says is below.',
@@ -145,8 +153,28 @@ function finished(
   return { ...verified, writes: [done, ...verified.writes] };
 }
 
+/** The product manager's look: on with it, or back to the people who know what is missing. */
+function triaged(run: Run, task: Task, result: JobResult, snapshot: Snapshot): Decision {
+  const report = result.report?.kind === 'triage' ? result.report : null;
+  if (report !== null && report.missing.length > 0) {
+    return end(run, {
+      kind: 'needs-human',
+      cause: 'Something is missing before anybody can start; the questions are below.',
+      next: 'Answer them in the issue, then `/autodev retry`.',
+    });
+  }
+  return nothingToDo(run, task, snapshot);
+}
+
+/** On to the next stage without a commit. */
+function nothingToDo(run: Run, task: Task, snapshot: Snapshot): Decision {
+  const moved = enterStage(run, nextStage(run), snapshot);
+  const done: Write = { op: 'end_task', taskId: task.id, state: 'done' };
+  return acted([`${task.type} done`, ...moved.reasons], [done, ...moved.writes], moved.effects);
+}
+
 function publish(run: Run, task: Task, attempt: Attempt, draft: boolean): Decision {
-  const change = task.type === 'write_spec' ? 'spec' : 'code';
+  const change = writesPage(task.type) ? 'spec' : 'code';
   return acted(
     [`${change} to publish${draft ? ' as a draft' : ''}`],
     [{ op: 'end_task', taskId: task.id, state: 'done' }],

@@ -7,7 +7,8 @@ import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { Verdict } from '../domain/outcomes.ts';
 import { resultOf, lastDone, stageAfter, stageOf, type Run } from '../domain/runs.ts';
-import type { Launch, NewTask, Snapshot, Write } from '../domain/snapshot.ts';
+import type { Launch, NewTask, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
+import { doneVerdict } from './done.ts';
 import { endRun } from './end.ts';
 import { statusOf } from './status-effects.ts';
 import type { TaskInputFacts } from './task-input.ts';
@@ -28,6 +29,10 @@ export interface Feedback {
   failedJobs?: readonly string[];
   /** How many fix rounds did not help. */
   tried?: number;
+  /** What the code change became on the default branch. */
+  merged?: string;
+  /** One more sentence for the verdict when no stage is left. */
+  note?: string;
 }
 
 /** The stage after the one the run is in; an aside stage leads back to the one that named it. */
@@ -44,15 +49,16 @@ export function nextStage(run: Run): StageDefinition | null {
 
 /** Moves the run into a stage, or ends it when there is none left. */
 export function enterStage(
-  run: Run,
+  from: Run,
   stage: StageDefinition | null,
   snapshot: Snapshot,
-  done: () => Verdict,
   feedback: Feedback = {},
 ): Moved {
+  const left = leaving(from, feedback, snapshot.now);
+  const run = { ...from, ...left };
   if (stage === null) {
-    const verdict = done();
-    return { reasons: [`verdict ${verdict.kind}`], ...endRun(run, verdict) };
+    const verdict = doneVerdict(run, feedback.note);
+    return { reasons: [`verdict ${verdict.kind}`], ...endRun(run, verdict, left) };
   }
   // A stage that is entered again is a new round, so that its tasks are new ones.
   const again = run.tasks.some((task) => task.stage === stage.id && task.round === run.round);
@@ -66,22 +72,31 @@ export function enterStage(
     };
     return {
       reasons: [`stage ${stage.id} cannot start: ${launch.problem}`],
-      ...endRun(run, verdict),
+      ...endRun(run, verdict, left),
     };
   }
-  const waitsFor = stage.kind === 'gate' ? 'person' : stage.kind === 'verify' ? 'checks' : null;
+  const waitsFor = stage.kind === 'gate' ? 'person' : stage.kind === 'task' ? null : 'checks';
   const writes: Write[] = [
     {
       op: 'update_run',
       runId: run.id,
       version: run.version,
-      patch: { stage: stage.id, round, waitsFor, gateNote: null },
+      patch: {
+        stage: stage.id,
+        round,
+        waitsFor,
+        gateNote: null,
+        ...left,
+      },
     },
   ];
   const effects: Effect[] = [];
   if (launch !== null) {
     writes.push({ op: 'launch', runId: run.id, stage: stage.id, round, launch });
     effects.push({ kind: 'create_pipeline', run: run.id, launch: 'new', ref: launch.ref });
+  }
+  if (stage.kind === 'deploy' || stage.kind === 'children') {
+    writes.push({ op: 'wake', runId: run.id });
   }
   return {
     reasons: [`stage ${stage.id}${round > 0 ? `, round ${round + 1}` : ''}`],
@@ -100,10 +115,11 @@ function launchFor(
 ): Launch | { problem: string; next: string } | null {
   const wanted = stage.kind === 'task' ? [stage] : stage.kind === 'verify' ? stage.tasks : [];
   if (wanted.length === 0) return null;
-  const onChange = stage.kind === 'verify' || (stage.kind === 'task' && stage.aside);
+  // Once there is a code change, whoever builds or looks works on its branch.
   const { code } = run.changes;
-  const ref = onChange && code ? code.branch : run.context.defaultBranch;
-  const sha = onChange && code ? code.headSha : snapshot.headSha;
+  const onChange = code !== null && wanted.every(({ task }) => !BEFORE_CODE.has(task));
+  const ref = onChange ? code.branch : run.context.defaultBranch;
+  const sha = onChange ? code.headSha : snapshot.headSha;
   if (sha === null) {
     return {
       problem: `The branch \`${ref}\` has no commit to work on.`,
@@ -119,6 +135,26 @@ function launchFor(
   return { ref, sha, tasks };
 }
 
+/** Work on the issue itself, always on the default branch. */
+const BEFORE_CODE: ReadonlySet<TaskType> = new Set([
+  'answer_question',
+  'triage_issue',
+  'break_down_epic',
+  'write_spec',
+]);
+
+/** What is written about the stage that is left: the merge, and how long people took. */
+function leaving(
+  run: Run,
+  feedback: Feedback,
+  now: Date,
+): Pick<RunPatch, 'mergedSha' | 'waitedSeconds'> {
+  const merged = feedback.merged === undefined ? {} : { mergedSha: feedback.merged };
+  if (stageOf(run)?.kind !== 'gate') return merged;
+  const stood = Math.round((now.getTime() - run.stageSince.getTime()) / 1000);
+  return { ...merged, waitedSeconds: run.waitedSeconds + Math.max(0, stood) };
+}
+
 /** What an agent is told besides the issue: the approved spec, what changed, what has to be answered. */
 function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts {
   const spec = resultOf(lastDone(run, 'write_spec'))?.report;
@@ -130,8 +166,8 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
     title: run.context.title,
     text: run.context.text,
     request: feedback.person ?? run.args,
-    ...(spec?.kind === 'spec' && type !== 'write_spec' ? { spec: spec.text } : {}),
-    ...(type === 'address_review_feedback'
+    ...(spec?.kind === 'spec' && !BEFORE_CODE.has(type) ? { spec: spec.text } : {}),
+    ...(ANSWERS.has(type)
       ? {
           findings: openFindings(run),
           failedJobs: feedback.failedJobs ?? [],
@@ -142,8 +178,12 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
   };
 }
 
+const ANSWERS: ReadonlySet<TaskType> = new Set(['address_review_feedback', 'fix_build']);
 const REPORTS_CHANGES: ReadonlySet<TaskType> = new Set([
   'implement_feature',
   'implement_fix',
+  'implement_refactor',
   'address_review_feedback',
+  'fix_build',
+  'write_docs',
 ]);

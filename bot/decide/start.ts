@@ -1,8 +1,7 @@
 /**
  * Purpose: start a run, or a further attempt of a task, with everything it needs frozen.
  */
-import type { TaskType, AgentRole } from '../../schema/wire/agent.ts';
-import type { Workflow } from '../../schema/wire/workflow.ts';
+import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { Actor, Issue } from '../domain/events.ts';
 import type { Effect } from '../domain/effects.ts';
 import {
@@ -13,19 +12,41 @@ import {
   type Target,
   type Task,
 } from '../domain/runs.ts';
-import type { Snapshot, Write } from '../domain/snapshot.ts';
+import type { Launch, Snapshot, Write } from '../domain/snapshot.ts';
 import { statusOf } from './status-effects.ts';
 import { makeTask, usableAgent } from './tasks.ts';
 
-/** Which workflow a command starts, and which task type its builder stage gets instead of the template's. */
-export const WORK: Readonly<
-  Record<string, { workflow: string; role: RunRole; builds?: TaskType }>
-> = {
+/** Which workflow a command starts. `plan` may name another one as its first word. */
+export const WORK: Readonly<Record<string, { workflow: string; role: RunRole }>> = {
   plan: { workflow: 'feature', role: 'main' },
+  spec: { workflow: 'spec', role: 'main' },
   implement: { workflow: 'quick', role: 'main' },
-  fix: { workflow: 'quick', role: 'main', builds: 'implement_fix' },
+  fix: { workflow: 'quick-fix', role: 'main' },
   ask: { workflow: 'ask', role: 'ask' },
 };
+
+/** What `/autodev plan <workflow>` may name. */
+export const PLANS: ReadonlySet<string> = new Set([
+  'feature',
+  'bugfix',
+  'refactor',
+  'docs',
+  'security-fix',
+  'epic',
+]);
+
+/** The workflow a wish stands for, and what is left of its words as a hint to the agents. */
+export function workOf(
+  command: string,
+  args: string,
+): { workflow: string; role: RunRole; hint: string } | null {
+  const work = WORK[command];
+  if (!work) return null;
+  const [first = '', ...rest] = args.trim().split(/\s+/);
+  const named = command === 'plan' && PLANS.has(first.toLowerCase());
+  if (!named) return { ...work, hint: args };
+  return { ...work, workflow: first.toLowerCase(), hint: rest.join(' ') };
+}
 
 export interface StartRequest {
   command: string;
@@ -34,6 +55,8 @@ export interface StartRequest {
   target: Target;
   noteId: number | null;
   discussionId: string | null;
+  /** The epic's run it is made for. */
+  parentRunId?: number;
 }
 
 export type Started =
@@ -42,17 +65,14 @@ export type Started =
 
 /** Everything to start a run, or the one thing that is missing and how to mend it. */
 export function startRun(request: StartRequest, snapshot: Snapshot): Started {
-  const work = WORK[request.command];
+  const work = workOf(request.command, request.args);
   if (!work) throw new Error(`no work is defined for command ${request.command}`);
   const ready = prerequisites(work, snapshot);
   if ('problem' in ready) return { ok: false, ...ready };
-  const { issue, headSha, workflow, first } = ready;
-  const found = usableAgent(first.agent, snapshot);
-  if ('problem' in found) return { ok: false, ...found };
+  const { issue, workflow, first } = ready;
   const context = freezeContext(issue, workflow, snapshot);
-  const facts = { iid: request.target.iid, title: context.title, text: context.text };
-  const task = makeTask(first.task, found, context, { ...facts, request: request.args }, snapshot);
-  const ref = snapshot.project.defaultBranch;
+  const launch = firstLaunch(request, work.hint, first, context, ready.headSha, snapshot);
+  if (launch !== null && 'problem' in launch) return { ok: false, ...launch };
   return {
     ok: true,
     reasons: [
@@ -60,7 +80,7 @@ export function startRun(request: StartRequest, snapshot: Snapshot): Started {
         `access ${snapshot.actorAccess})`,
       `workflow ${workflow.name} version ${workflow.version}, stage ${first.id}`,
     ],
-    effects: startEffects(request, work.role, ref),
+    effects: startEffects(request, work.role, launch),
     writes: [
       {
         op: 'create_run',
@@ -74,10 +94,14 @@ export function startRun(request: StartRequest, snapshot: Snapshot): Started {
           triggerDiscussionId: request.discussionId,
           stage: first.id,
           context,
+          capMicrousd: runCap(snapshot),
           statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
-          launch: { ref, sha: headSha, tasks: [task] },
+          parentRunId: request.parentRunId ?? null,
+          change: null,
+          launch,
         },
       },
+      ...(launch === null ? [{ op: 'wake', runId: 'new' } as const] : []),
     ],
   };
 }
@@ -104,26 +128,41 @@ export function startAttempt(
   };
 }
 
-function startEffects(request: StartRequest, role: RunRole, ref: string): Effect[] {
+/** What the first stage starts with; null where it starts no agent. */
+function firstLaunch(
+  request: StartRequest,
+  hint: string,
+  first: StageDefinition,
+  context: RunContext,
+  headSha: string,
+  snapshot: Snapshot,
+): Launch | { problem: string; next: string } | null {
+  if (first.kind !== 'task') return null;
+  const found = usableAgent(first.agent, snapshot);
+  if ('problem' in found) return found;
+  const { title, text } = context;
+  const facts = { iid: request.target.iid, title, text, request: hint };
+  const task = makeTask(first.task, found, context, facts, snapshot);
+  return { ref: snapshot.project.defaultBranch, sha: headSha, tasks: [task] };
+}
+
+function startEffects(request: StartRequest, role: RunRole, launch: Launch | null): Effect[] {
   const { target, noteId } = request;
-  const effects: Effect[] = [{ kind: 'create_pipeline', run: 'new', launch: 'new', ref }];
+  const effects: Effect[] =
+    launch === null
+      ? []
+      : [{ kind: 'create_pipeline', run: 'new', launch: 'new', ref: launch.ref }];
   if (role === 'main') effects.unshift({ kind: 'status_comment', run: 'new', urgent: true });
   if (noteId !== null) effects.unshift({ kind: 'react', target, noteId, emoji: 'eyes' });
   return effects;
 }
 
-interface FirstStage {
-  id: string;
-  task: TaskType;
-  agent: AgentRole;
-}
-
 /** What a run cannot start without. */
 function prerequisites(
-  work: { workflow: string; builds?: TaskType },
+  work: { workflow: string },
   snapshot: Snapshot,
 ):
-  | { issue: Issue; headSha: string; workflow: Workflow; first: FirstStage }
+  | { issue: Issue; headSha: string; workflow: Workflow; first: StageDefinition }
   | { problem: string; next: string } {
   const { issue, headSha } = snapshot;
   if (!issue) {
@@ -138,10 +177,9 @@ function prerequisites(
       next: 'Push a first commit, then ask again.',
     };
   }
-  const template = snapshot.workflows[work.workflow];
-  const workflow = template && withBuilder(template, work.builds);
+  const workflow = snapshot.workflows[work.workflow];
   const first = workflow?.stages[0];
-  if (!workflow || first?.kind !== 'task') {
+  if (!workflow || !first) {
     return {
       problem: `The workflow \`${work.workflow}\` is not set up.`,
       next: `Add \`config/workflows/${work.workflow}.yaml\` to the bot and restart it.`,
@@ -150,15 +188,10 @@ function prerequisites(
   return { issue, headSha, workflow, first };
 }
 
-/** The template with its implementing stage doing another type of task. */
-function withBuilder(workflow: Workflow, builds: TaskType | undefined): Workflow {
-  if (builds === undefined) return workflow;
-  const stages = workflow.stages.map((stage) =>
-    stage.kind === 'task' && stage.task === 'implement_feature'
-      ? { ...stage, task: builds }
-      : stage,
-  );
-  return { ...workflow, stages };
+/** What a run may spend in all, in micro-dollars: the lower of what installation and repository say. */
+function runCap(snapshot: Snapshot): number {
+  const own = snapshot.repoConfig.config.budget.run_usd ?? Number.POSITIVE_INFINITY;
+  return Math.floor(Math.min(snapshot.settings.limits.runUsd, own) * 1_000_000);
 }
 
 function freezeContext(issue: Issue, workflow: Workflow, snapshot: Snapshot): RunContext {
@@ -175,6 +208,8 @@ function freezeContext(issue: Issue, workflow: Workflow, snapshot: Snapshot): Ru
     tags: own.runner.tags ?? settings.ci.tags,
     image: own.runner.image ?? settings.ci.image,
     attemptsPerTask: settings.limits.attemptsPerTask,
+    autonomy: settings.autonomy === 'full' ? own.autonomy : 'guided',
+    environment: own.deploy.environment ?? null,
     workflow,
   };
 }

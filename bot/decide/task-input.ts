@@ -10,11 +10,21 @@ const TEXT_CHARS = 60_000;
 const ASK: Readonly<Record<TaskType, string>> = {
   answer_question:
     'Answer the question below from what the repository really contains. Change nothing.',
+  triage_issue:
+    'Judge the issue below: what kind of work it is, how large, how urgent, and what is missing. Change nothing.',
+  break_down_epic:
+    'Cut the wish below into issues that can be done one by one, each with acceptance criteria. Change nothing.',
   write_spec: 'Write the specification for what the issue asks. Change nothing.',
   implement_feature:
     'Implement what the issue asks for, with tests, and leave the repository working.',
   implement_fix:
     'Find the cause of the problem the issue describes, mend it, and add a test that fails without the mend.',
+  implement_refactor:
+    'Give the code the shape the specification describes. Behaviour stays as it is; the tests prove it.',
+  fix_build:
+    "Make the change's pipeline green. Find the cause in the failed jobs; you are on the branch of the change.",
+  write_docs:
+    'Bring the documentation in line with what the issue and the change on this branch say. Change documentation only; change nothing when it is right already.',
   address_review_feedback:
     "Answer the findings below and make the change's pipeline green. You are on the branch of the change.",
   review_mr: 'Review the change on this branch against the issue. Change nothing.',

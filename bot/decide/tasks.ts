@@ -11,13 +11,18 @@ import { taskInput, type TaskInputFacts } from './task-input.ts';
 /** The typed report each task brings. */
 export const REPORT_OF: Readonly<Record<TaskType, ReportKind>> = {
   answer_question: 'none',
+  triage_issue: 'triage',
+  break_down_epic: 'epic',
   write_spec: 'spec',
   implement_feature: 'build',
   implement_fix: 'build',
+  implement_refactor: 'build',
+  fix_build: 'build',
   address_review_feedback: 'build',
   review_mr: 'review',
   run_tests: 'test',
   security_scan: 'security',
+  write_docs: 'none',
 };
 
 /** What stands in the way of an agent's work, or the agent with the models it can use. */
@@ -44,6 +49,10 @@ export function usableAgent(
   return { agent, models };
 }
 
+/** Where a task stands among the others of its run. */
+export type TaskPlace = Pick<NewTask, 'priority' | 'parentId' | 'dependsOn' | 'acceptance'>;
+const USUAL_PRIORITY = 5;
+
 /** A task for an agent that `usableAgent` found. */
 export function makeTask(
   type: TaskType,
@@ -51,6 +60,7 @@ export function makeTask(
   context: RunContext,
   facts: TaskInputFacts,
   snapshot: Snapshot,
+  place: Partial<TaskPlace> = {},
 ): NewTask {
   const { agent, models } = found;
   const { maxCostUsd, ...limits } = agent.settings.limits;
@@ -68,5 +78,6 @@ export function makeTask(
     tags: context.tags,
   };
   const capMicrousd = Math.min(context.taskCapMicrousd, Math.floor(maxCostUsd * 1_000_000));
-  return { type, agent: agent.role, capMicrousd, spec };
+  const { priority = USUAL_PRIORITY, parentId = null, dependsOn = [], acceptance = [] } = place;
+  return { type, agent: agent.role, capMicrousd, priority, parentId, dependsOn, acceptance, spec };
 }

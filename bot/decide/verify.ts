@@ -4,12 +4,12 @@
  */
 import type { Effect } from '../domain/effects.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
-import { currentTasks, spentOn, stageOf, type Run } from '../domain/runs.ts';
+import { currentTasks, stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
 import { blocking, findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
-import { duration, money } from './format.ts';
+import { mergedByPeople } from './gate.ts';
 import { enterStage, nextStage, type Moved } from './stages.ts';
 import { tallyOf, weightsOf } from './tally.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
@@ -26,7 +26,8 @@ export function decideVerify(snapshot: Snapshot, now: Run | null = snapshot.run)
   const code = run.changes.code;
   if (!change || !code) return ignored('the change is not known yet');
   if (change.state === 'merged') {
-    return end(run, doneVerdict(run, snapshot.now, 'It is merged already.'));
+    const merged = mergedByPeople(run, change.mergedSha ?? change.headSha, snapshot);
+    return acted(merged.reasons, merged.writes, merged.effects);
   }
   if (change.state === 'closed') {
     return end(run, {
@@ -73,8 +74,8 @@ function checksOf(run: Run, snapshot: Snapshot): Checks {
 function checked(run: Run, checks: Checks, snapshot: Snapshot): Moved {
   const red = checks === 'failed' || checks === 'cancelled';
   if (red) return handOver(run, `its ${link(snapshot)} ${checksText(checks)}`);
-  const text = `${checksSentence(checks, snapshot)}`;
-  return enterStage(run, nextStage(run), snapshot, () => doneVerdict(run, snapshot.now, text));
+  const note = checksSentence(checks, snapshot);
+  return enterStage(run, nextStage(run), snapshot, { note });
 }
 
 function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot): Moved {
@@ -98,9 +99,7 @@ function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot)
     ],
   };
   const next = good
-    ? enterStage(run, nextStage(run), snapshot, () =>
-        doneVerdict(run, snapshot.now, checksSentence(checks, snapshot)),
-      )
+    ? enterStage(run, nextStage(run), snapshot, { note: checksSentence(checks, snapshot) })
     : fixOrHandOver(run, stage, red, snapshot);
   // The votes go onto the change when they are final, not in every round that is sent back.
   const final = !next.effects.some((effect) => effect.kind === 'create_pipeline');
@@ -128,10 +127,7 @@ function fixOrHandOver(run: Run, stage: VerifyStage, red: boolean, snapshot: Sna
   if (tried >= 2 && sameFindingsTwice(run) && !red) {
     return handOver(run, `the same ${problems} came back twice, so another round would not help`);
   }
-  return enterStage(run, fix, snapshot, () => doneVerdict(run, snapshot.now, ''), {
-    failedJobs,
-    tried,
-  });
+  return enterStage(run, fix, snapshot, { failedJobs, tried });
 }
 
 function sameFindingsTwice(run: Run): boolean {
@@ -185,17 +181,6 @@ function checksText(checks: Checks): string {
 function link(snapshot: Snapshot): string {
   const url = snapshot.change?.pipeline?.url;
   return url === undefined ? 'pipeline' : `[pipeline](${url})`;
-}
-
-/** The good end of a run whose change is open and checked. */
-export function doneVerdict(run: Run, now: Date, checks: string): Verdict {
-  const iid = run.changes.code?.iid ?? 0;
-  const took = duration(now.getTime() - run.createdAt.getTime());
-  return {
-    kind: 'done',
-    cause: `!${iid} is open with the change. ${checks} ${money(spentOn(run))}, ${took}.`,
-    next: `Review !${iid} and merge it when it is right.`,
-  };
 }
 
 function end(run: Run, verdict: Verdict): Decision {

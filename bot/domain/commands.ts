@@ -4,6 +4,7 @@ import { plainLines, trimBlanks } from './markdown-lines.ts';
 export const COMMANDS = [
   'help',
   'plan',
+  'spec',
   'implement',
   'fix',
   'reject',

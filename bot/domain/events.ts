@@ -45,6 +45,8 @@ export interface Change {
   sourceProjectId: number | null;
   targetProjectId: number | null;
   headSha: string;
+  /** The commit it became on the target branch; null until it is merged. */
+  mergedSha: string | null;
   labels: string[];
   authorId: number | null;
   url: string;

@@ -26,6 +26,10 @@ export interface RunContext {
   tags: string[];
   image: string;
   attemptsPerTask: number;
+  /** `full`: gates open by themselves under strict conditions (DESIGN §5). */
+  autonomy: 'guided' | 'full';
+  /** Where `deploy` stages deploy to; null: wherever the repository's only deploy job leads. */
+  environment: string | null;
   /** The template the run started with. */
   workflow: Workflow;
 }
@@ -66,6 +70,14 @@ export interface Task {
   type: TaskType;
   agent: AgentRole;
   state: 'queued' | 'running' | 'done' | 'failed' | 'cancelled';
+  /** 1 is done last, 10 first. */
+  priority: number;
+  /** The task this one answers or looks at. */
+  parentId: number | null;
+  /** Tasks it builds on. */
+  dependsOn: number[];
+  /** What counts as done. */
+  acceptance: string[];
   capMicrousd: number;
   spentMicrousd: number;
   /** Oldest first. */
@@ -85,6 +97,34 @@ export interface ChangeRef {
   headSha: string;
 }
 
+/** A deployment that a run asked for, by playing the repository's own deploy job. */
+export interface Deployment {
+  environment: string;
+  jobId: number;
+  pipelineId: number;
+  sha: string;
+  url: string;
+  state: 'running' | 'success' | 'failed';
+}
+
+/** What a run came to; written once, with its verdict. */
+export interface RunReport {
+  costMicrousd: number;
+  /** From the command to the end. */
+  seconds: number;
+  /** Time of agents at work, all added up. */
+  agentSeconds: number;
+  /** Time at gates. */
+  waitedSeconds: number;
+  /** How often the fix stage was entered. */
+  fixRounds: number;
+  findings: { raised: number; fixed: number };
+  /** Weighted mean of the votes; null when nobody voted. */
+  consensus: number | null;
+  /** `provider/model` that did the work, most tasks first. */
+  models: string[];
+}
+
 export interface Run {
   id: number;
   repoId: number;
@@ -100,12 +140,27 @@ export interface Run {
   stage: string;
   /** How often the run was sent back to the fix stage. */
   round: number;
+  stageSince: Date;
+  /** Seconds it has waited for people at gates it has left. */
+  waitedSeconds: number;
+  /** The stage it stood in when it ended; null while it is active. */
+  stoppedAt: string | null;
+  /** Set while a person deferred it: it goes on by itself then. */
+  pausedUntil: Date | null;
+  /** The epic's run that this one was made for. */
+  parentRunId: number | null;
+  /** What it may spend in all; tasks have caps of their own below it. */
+  capMicrousd: number;
   context: RunContext;
   verdict: Verdict | null;
   /** What the gate the run stands at still misses, in one line. */
   gateNote: string | null;
   statusNoteId: number | null;
   changes: Record<ChangeRole, ChangeRef | null>;
+  /** What the code change became on the default branch. */
+  mergedSha: string | null;
+  deployment: Deployment | null;
+  report: RunReport | null;
   version: number;
   createdAt: Date;
   updatedAt: Date;
@@ -130,6 +185,11 @@ export function stageAfter(run: Run, id: string): StageDefinition | null {
 /** Tasks of the stage and round the run is in. */
 export function currentTasks(run: Run): Task[] {
   return run.tasks.filter((task) => task.stage === run.stage && task.round === run.round);
+}
+
+/** Tasks whose report is a page for approval, not changes of the agent's own. */
+export function writesPage(type: TaskType): boolean {
+  return type === 'write_spec' || type === 'break_down_epic';
 }
 
 /** The newest finished task of a type, or null. */

@@ -2,11 +2,20 @@
 import type { Agent, AgentRole } from '../../schema/wire/agent.ts';
 import type { RepoConfig } from '../../schema/wire/repo-config.ts';
 import type { Settings } from '../../schema/wire/settings.ts';
-import type { Effect, Receipt } from './effects.ts';
+import type { Effect, Receipt, RowRef } from './effects.ts';
 import type { Workflow } from '../../schema/wire/workflow.ts';
 import type { Actor, Issue, PipelineInfo, Project } from './events.ts';
 import type { GateFacts } from './gates.ts';
-import type { AttemptSpec, Run, RunContext, RunRole, Target } from './runs.ts';
+import type {
+  AttemptSpec,
+  ChangeRef,
+  Deployment,
+  Run,
+  RunContext,
+  RunReport,
+  RunRole,
+  Target,
+} from './runs.ts';
 import type { RunState, Verdict } from './outcomes.ts';
 import type { TaskType } from '../../schema/wire/agent.ts';
 
@@ -21,6 +30,8 @@ export interface RepoConfigView {
 export interface ChangeFacts {
   state: 'opened' | 'closed' | 'merged' | 'locked';
   headSha: string;
+  /** What it became on the default branch, once it is merged. */
+  mergedSha: string | null;
   /** Newest pipeline at that head; null when there is none. */
   pipeline: PipelineInfo | null;
   /** Names of its jobs that failed and may not. */
@@ -33,7 +44,7 @@ export interface Snapshot {
   now: Date;
   bot: Actor;
   project: Project & { repoId: number; archived: boolean };
-  settings: Pick<Settings, 'permissions' | 'ci' | 'limits' | 'protectedPaths'>;
+  settings: Pick<Settings, 'permissions' | 'ci' | 'limits' | 'protectedPaths' | 'autonomy'>;
   agents: Readonly<Record<AgentRole, Agent | undefined>>;
   /** Workflow templates by name. */
   workflows: Readonly<Record<string, Workflow | undefined>>;
@@ -72,6 +83,13 @@ export interface NewTask {
   type: TaskType;
   agent: AgentRole;
   capMicrousd: number;
+  /** 1 is done last, 10 first. */
+  priority: number;
+  /** The task it answers or looks at, and those it builds on. */
+  parentId: number | null;
+  dependsOn: number[];
+  /** What counts as done. */
+  acceptance: string[];
   spec: AttemptSpec;
 }
 
@@ -92,8 +110,14 @@ export interface NewRun {
   triggerDiscussionId: string | null;
   stage: string;
   context: RunContext;
+  capMicrousd: number;
   statusNoteId: number | null;
-  launch: Launch;
+  /** The epic's run it is made for. */
+  parentRunId: number | null;
+  /** The change it is about, when that exists already. */
+  change: ChangeRef | null;
+  /** Null where the first stage starts no agent. */
+  launch: Launch | null;
 }
 
 /** What a run waits for, so that it is looked at now and then; null while an agent works. */
@@ -105,7 +129,15 @@ export interface RunPatch {
   round?: number;
   waitsFor?: WaitsFor;
   gateNote?: string | null;
-  verdict?: Verdict;
+  /** Null when a stopped run goes on. */
+  verdict?: Verdict | null;
+  stoppedAt?: string | null;
+  pausedUntil?: Date | null;
+  waitedSeconds?: number;
+  capMicrousd?: number;
+  mergedSha?: string;
+  deployment?: Deployment | null;
+  report?: RunReport;
   /** A new head that a person pushed. */
   codeHeadSha?: string;
   specHeadSha?: string;
@@ -125,6 +157,8 @@ export type Write =
       ref: string;
       sha: string;
     }
+  /** Look at the run again at once, on a fresh snapshot. */
+  | { op: 'wake'; runId: RowRef }
   | { op: 'end_attempt'; attemptId: number; state: 'lost' | 'cancelled'; cause: string }
   | { op: 'end_task'; taskId: number; state: 'done' | 'failed' | 'cancelled' }
   /** Remember at which head an approval was given or taken back. */

@@ -1,6 +1,6 @@
 /** Runs: the journey of one issue or change, at most one active per target and role. */
 import type { Verdict, RunState } from '../domain/outcomes.ts';
-import type { RunContext, RunRole, TargetType } from '../domain/runs.ts';
+import type { Deployment, RunContext, RunReport, RunRole, TargetType } from '../domain/runs.ts';
 import { requireTransaction, type Db } from './db.ts';
 
 export interface RunRow {
@@ -17,6 +17,12 @@ export interface RunRow {
   triggerDiscussionId: string | null;
   state: RunState;
   stage: string;
+  stageSince: Date;
+  waitedSeconds: number;
+  stoppedAt: string | null;
+  pausedUntil: Date | null;
+  parentRunId: number | null;
+  capMicrousd: number;
   /** What the run was started with and must not change under it. */
   context: RunContext;
   /** Set once, at the end. */
@@ -33,6 +39,9 @@ export interface RunRow {
   round: number;
   waitsFor: 'checks' | 'person' | null;
   gateNote: string | null;
+  mergedSha: string | null;
+  deployment: Deployment | null;
+  report: RunReport | null;
   /** Grows with every update; an update names the version it was computed from. */
   version: number;
   createdAt: Date;
@@ -54,6 +63,8 @@ export interface NewRun {
   state: RunState;
   stage: string;
   context: RunContext;
+  capMicrousd: number;
+  parentRunId?: number | null;
   branch?: string | null;
   changeIid?: number | null;
   changeUrl?: string | null;
@@ -62,7 +73,7 @@ export interface NewRun {
   statusNoteId?: number | null;
 }
 
-/** Absent fields stay; `finishedAt` follows the state by itself. */
+/** Absent fields stay; `finishedAt` follows the state and `stageSince` the stage by themselves. */
 export type RunPatch = Partial<
   Pick<
     RunRow,
@@ -82,18 +93,29 @@ export type RunPatch = Partial<
     | 'round'
     | 'waitsFor'
     | 'gateNote'
+    | 'waitedSeconds'
+    | 'stoppedAt'
+    | 'pausedUntil'
+    | 'capMicrousd'
+    | 'mergedSha'
+    | 'deployment'
+    | 'report'
   >
 >;
 
-const ACTIVE = `state in ('queued', 'running', 'paused')`;
+/** Runs that may still act. */
+export const ACTIVE = `state in ('queued', 'running', 'paused')`;
 
-const COLUMNS = `id, repo_id as "repoId", target_type as "targetType", target_iid as "targetIid",
+export const RUN_COLUMNS = `id, repo_id as "repoId", target_type as "targetType", target_iid as "targetIid",
   role, command, args, requester_id as "requesterId", requester_name as "requesterName",
   trigger_note_id as "triggerNoteId", trigger_discussion_id as "triggerDiscussionId", state, stage,
   context, verdict, status_note_id as "statusNoteId", branch, change_iid as "changeIid",
   change_url as "changeUrl", head_sha as "headSha", spec_branch as "specBranch",
   spec_iid as "specIid", spec_url as "specUrl", spec_sha as "specSha", round,
-  waits_for as "waitsFor", gate_note as "gateNote", version, created_at as "createdAt",
+  waits_for as "waitsFor", gate_note as "gateNote", stage_since as "stageSince",
+  waited_seconds as "waitedSeconds", stopped_at as "stoppedAt", paused_until as "pausedUntil",
+  parent_run_id as "parentRunId", cap_microusd as "capMicrousd", merged_sha as "mergedSha",
+  deployment, report, version, created_at as "createdAt",
   updated_at as "updatedAt", finished_at as "finishedAt"`;
 
 /** Starts a run; null when its target already has an active run in that role. */
@@ -101,10 +123,11 @@ export async function insertRun(db: Db, run: NewRun): Promise<RunRow | null> {
   const rows = await db.query<RunRow>(
     `insert into runs (repo_id, target_type, target_iid, role, command, args, requester_id,
        requester_name, trigger_note_id, trigger_discussion_id, state, stage, context, branch,
-       change_iid, change_url, head_sha, status_note_id)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+       change_iid, change_url, head_sha, status_note_id, cap_microusd, parent_run_id)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+       $20)
      on conflict (repo_id, target_type, target_iid, role) where ${ACTIVE} do nothing
-     returning ${COLUMNS}`,
+     returning ${RUN_COLUMNS}`,
     [
       run.repoId,
       run.targetType,
@@ -124,6 +147,8 @@ export async function insertRun(db: Db, run: NewRun): Promise<RunRow | null> {
       run.changeUrl ?? null,
       run.headSha ?? null,
       run.statusNoteId ?? null,
+      run.capMicrousd,
+      run.parentRunId ?? null,
     ],
     'runs_insert',
   );
@@ -132,112 +157,11 @@ export async function insertRun(db: Db, run: NewRun): Promise<RunRow | null> {
 
 export async function runById(db: Db, id: number): Promise<RunRow | null> {
   const rows = await db.query<RunRow>(
-    `select ${COLUMNS} from runs where id = $1`,
+    `select ${RUN_COLUMNS} from runs where id = $1`,
     [id],
     'runs_by_id',
   );
   return rows[0] ?? null;
-}
-
-/** The run that is queued, running or paused for a target in a role. */
-export async function activeRun(
-  db: Db,
-  repoId: number,
-  targetType: TargetType,
-  targetIid: number,
-  role: RunRole = 'main',
-): Promise<RunRow | null> {
-  const rows = await db.query<RunRow>(
-    `select ${COLUMNS} from runs
-     where repo_id = $1 and target_type = $2 and target_iid = $3 and role = $4 and ${ACTIVE}`,
-    [repoId, targetType, targetIid, role],
-    'runs_active',
-  );
-  return rows[0] ?? null;
-}
-
-/** The newest run of a target in a role, whatever its state. */
-export async function latestRun(
-  db: Db,
-  repoId: number,
-  targetType: TargetType,
-  targetIid: number,
-  role: RunRole = 'main',
-): Promise<RunRow | null> {
-  const rows = await db.query<RunRow>(
-    `select ${COLUMNS} from runs
-     where repo_id = $1 and target_type = $2 and target_iid = $3 and role = $4
-     order by id desc limit 1`,
-    [repoId, targetType, targetIid, role],
-    'runs_latest',
-  );
-  return rows[0] ?? null;
-}
-
-/** How many runs a person started in a project within the last `hours`. */
-export async function countRunsBy(
-  db: Db,
-  repoId: number,
-  requesterId: number,
-  hours: number,
-): Promise<number> {
-  const rows = await db.query<{ count: number }>(
-    `select count(*) as count from runs where repo_id = $1 and requester_id = $2
-       and created_at > now() - make_interval(secs => $3::float8 * 3600)`,
-    [repoId, requesterId, hours],
-    'runs_by_requester',
-  );
-  return rows[0]?.count ?? 0;
-}
-
-/** The newest run that one of a change's roles, specification or code, belongs to. */
-export async function runByChange(
-  db: Db,
-  repoId: number,
-  changeIid: number,
-): Promise<RunRow | null> {
-  const rows = await db.query<RunRow>(
-    `select ${COLUMNS} from runs where repo_id = $1 and (change_iid = $2 or spec_iid = $2)
-     order by id desc limit 1`,
-    [repoId, changeIid],
-    'runs_by_change',
-  );
-  return rows[0] ?? null;
-}
-
-/** Runs that wait and that nothing touched for a while; longest wait first. */
-export async function quietRuns(
-  db: Db,
-  waitsFor: 'checks' | 'person',
-  seconds: number,
-  limit: number,
-): Promise<number[]> {
-  const rows = await db.query<{ id: number }>(
-    `select id from runs where ${ACTIVE} and waits_for = $1
-       and updated_at < now() - make_interval(secs => $2::float8) order by updated_at limit $3`,
-    [waitsFor, seconds, limit],
-    'runs_quiet',
-  );
-  return rows.map((row) => row.id);
-}
-
-/** Active runs with a running agent whose status comment is older than `seconds`. */
-export async function staleStatusRuns(
-  db: Db,
-  seconds: number,
-  limit: number,
-): Promise<{ id: number; repoId: number }[]> {
-  return db.query<{ id: number; repoId: number }>(
-    `select r.id, r.repo_id as "repoId" from attempts a
-       join runs r on r.id = a.run_id and r.role = 'main'
-       join effects e on e.run_id = r.id and e.kind = 'status_comment' and e.state = 'done'
-     where a.state = 'running' and r.${ACTIVE}
-       and e.settled_at < now() - make_interval(secs => $1::float8)
-       and a.heartbeat_at > e.settled_at
-     order by r.id limit $2`,
-    [seconds, limit],
-    'runs_stale_status',
-  );
 }
 
 /**
@@ -265,6 +189,18 @@ export async function updateRun(
     `update runs set version = version + 1, updated_at = now(),
        state = case when p ? 'state' then p->>'state' else state end,
        stage = case when p ? 'stage' then p->>'stage' else stage end,
+       stage_since = case when p->>'stage' <> stage then now() else stage_since end,
+       waited_seconds = case when p ? 'waitedSeconds'
+         then (p->>'waitedSeconds')::int else waited_seconds end,
+       stopped_at = case when p ? 'stoppedAt' then p->>'stoppedAt' else stopped_at end,
+       paused_until = case when p ? 'pausedUntil'
+         then (p->>'pausedUntil')::timestamptz else paused_until end,
+       cap_microusd = case when p ? 'capMicrousd'
+         then (p->>'capMicrousd')::bigint else cap_microusd end,
+       merged_sha = case when p ? 'mergedSha' then p->>'mergedSha' else merged_sha end,
+       deployment = case when p ? 'deployment'
+         then nullif(p->'deployment', 'null') else deployment end,
+       report = case when p ? 'report' then nullif(p->'report', 'null') else report end,
        context = case when p ? 'context' then p->'context' else context end,
        verdict = case when p ? 'verdict' then nullif(p->'verdict', 'null') else verdict end,
        status_note_id = case when p ? 'statusNoteId'

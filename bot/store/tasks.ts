@@ -15,6 +15,9 @@ export interface TaskRow {
   agent: AgentRole;
   state: TaskState;
   priority: number;
+  parentId: number | null;
+  dependsOn: number[];
+  acceptance: string[];
   capMicrousd: number;
   spentMicrousd: number;
   /** Held for calls that are under way. */
@@ -31,17 +34,22 @@ export interface NewTask {
   agent: AgentRole;
   state?: TaskState;
   priority?: number;
+  parentId?: number | null;
+  dependsOn?: readonly number[];
+  acceptance?: readonly string[];
   capMicrousd: number;
 }
 
-const COLUMNS = `id, run_id as "runId", stage, round, type, agent, state, priority, cap_microusd as "capMicrousd",
+const COLUMNS = `id, run_id as "runId", stage, round, type, agent, state, priority,
+  parent_id as "parentId", depends_on as "dependsOn", acceptance, cap_microusd as "capMicrousd",
   spent_microusd as "spentMicrousd", reserved_microusd as "reservedMicrousd",
   created_at as "createdAt", updated_at as "updatedAt"`;
 
 export async function insertTask(db: Db, task: NewTask): Promise<TaskRow> {
   const [row] = await db.query<TaskRow>(
-    `insert into tasks (run_id, type, agent, state, priority, cap_microusd, stage, round)
-     values ($1, $2, $3, $4, $5, $6, $7, $8) returning ${COLUMNS}`,
+    `insert into tasks (run_id, type, agent, state, priority, cap_microusd, stage, round, parent_id,
+       depends_on, acceptance)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning ${COLUMNS}`,
     [
       task.runId,
       task.type,
@@ -51,6 +59,9 @@ export async function insertTask(db: Db, task: NewTask): Promise<TaskRow> {
       task.capMicrousd,
       task.stage,
       task.round,
+      task.parentId ?? null,
+      JSON.stringify(task.dependsOn ?? []),
+      JSON.stringify(task.acceptance ?? []),
     ],
     'tasks_insert',
   );

@@ -52,6 +52,7 @@ export async function changeFacts(
     return {
       state: change.state,
       headSha: change.headSha,
+      mergedSha: change.mergedSha,
       pipeline,
       failedJobs: red.filter((job) => job.status === 'failed').map((job) => job.name),
       gate:
@@ -62,7 +63,14 @@ export async function changeFacts(
   } catch (error) {
     if (!(error instanceof ForgeError) || error.kind !== 'not_found') throw error;
     const headSha = run.changes[role]?.headSha ?? '';
-    return { state: 'closed', headSha, pipeline: null, failedJobs: [], gate: null };
+    return {
+      state: 'closed',
+      headSha,
+      mergedSha: null,
+      pipeline: null,
+      failedJobs: [],
+      gate: null,
+    };
   }
 }
 

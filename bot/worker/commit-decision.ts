@@ -5,7 +5,9 @@
 import { effectKey, withIds, type Effect, type NewIds } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import type { Decision, Launch, NewRun, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
-import { ring } from '../queue/ring.ts';
+import { ring, type Ring } from '../queue/ring.ts';
+import { reportOf } from '../decide/report.ts';
+import { weightsOf } from '../decide/tally.ts';
 import { noteApproval } from '../store/approvals.ts';
 import { appendAudit } from '../store/audit.ts';
 import { finishAttempt, insertAttempt } from '../store/attempts.ts';
@@ -15,7 +17,9 @@ import { dropEffects, putEffect } from '../store/effects.ts';
 import { insertLaunch } from '../store/launches.ts';
 import { withTargetLock } from '../store/locks.ts';
 import { insertRun, updateRun, type RunPatch as RowPatch } from '../store/runs.ts';
+import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
 import { insertTask, setTaskState } from '../store/tasks.ts';
+import { useWorkflow } from '../store/workflow-versions.ts';
 import type { WorkerDeps } from './deps.ts';
 import type { Scope } from './take-snapshot.ts';
 
@@ -49,12 +53,14 @@ export async function commitDecision(
   deps: WorkerDeps,
 ): Promise<void> {
   const { delivery, scope } = context;
-  const effectIds = await deps.db.tx(async (db) => {
+  const rung = await deps.db.tx(async (db) => {
     await withTargetLock(db, scope.repo.id, scope.target.type, scope.target.iid);
     const ids: NewIds = { runId: null, launchId: null };
-    for (const write of decision.writes) await apply(db, write, scope, ids);
-    const rung: number[] = [];
-    for (const effect of decision.effects) rung.push(await put(db, effect, scope, ids, deps));
+    const jobs: Ring[] = [];
+    for (const write of decision.writes) jobs.push(...(await apply(db, write, context, ids, deps)));
+    for (const effect of decision.effects) {
+      jobs.push({ name: 'effect', id: await put(db, effect, scope, ids, deps) });
+    }
     await appendAudit(db, {
       repoId: scope.repo.id,
       runId: ids.runId ?? context.snapshot.run?.id ?? null,
@@ -69,45 +75,73 @@ export async function commitDecision(
     });
     if (!settled) throw new DecisionConflict('the delivery was taken over');
     await deps.failpoint('decision.before_commit');
-    return rung;
+    return jobs;
   });
   await deps.failpoint('decision.committed');
-  for (const id of effectIds) ring(deps, { name: 'effect', id });
+  for (const job of rung) ring(deps, job);
 }
 
-async function apply(db: Db, write: Write, scope: Scope, ids: NewIds): Promise<void> {
+/** Applies one write; returns what the queue has to be rung for after the commit. */
+async function apply(
+  db: Db,
+  write: Write,
+  context: DecisionContext,
+  ids: NewIds,
+  deps: WorkerDeps,
+): Promise<Ring[]> {
+  const { scope } = context;
+  const repoId = scope.repo.id;
   switch (write.op) {
     case 'create_run':
-      return createRun(db, write.run, scope, ids);
+      await createRun(db, write.run, scope, ids);
+      return [];
     case 'update_run': {
-      const updated = await updateRun(db, write.runId, write.version, rowPatch(write.patch));
+      const patch = withReport(write.patch, context, deps);
+      const updated = await updateRun(db, write.runId, write.version, rowPatch(patch));
       if (!updated) throw new DecisionConflict(`run ${write.runId}`);
-      return;
+      return [];
     }
     case 'launch':
-      return startLaunch(db, write, scope, ids);
+      await startLaunch(db, write, scope, ids);
+      return [];
     case 'new_attempt': {
       const { taskId, runId, spec, ref, sha } = write;
-      const repoId = scope.repo.id;
       const launchId = await insertLaunch(db, { runId, repoId });
       await insertAttempt(db, { taskId, runId, repoId, launchId, spec, ref, sha });
       ids.launchId = launchId;
-      return;
+      return [];
+    }
+    case 'wake': {
+      const runId = write.runId === 'new' ? ids.runId : write.runId;
+      if (runId === null) throw new Error('a wake refers to a run that was not created');
+      const event: OwnEvent = { kind: 'wake', runId };
+      const { id } = await recordOwnEvent(db, event, `wake:${runId}:${context.delivery.id}`);
+      return [{ name: 'delivery', id }];
     }
     case 'note_approval':
-      return noteApproval(db, { repoId: scope.repo.id, ...write });
+      await noteApproval(db, { repoId, ...write });
+      return [];
     case 'end_attempt': {
       const { state, cause } = write;
       const ended = await finishAttempt(db, write.attemptId, { state, cause });
       if (!ended) throw new DecisionConflict(`attempt ${write.attemptId}`);
-      return;
+      return [];
     }
     case 'end_task':
-      return setTaskState(db, write.taskId, write.state);
+      await setTaskState(db, write.taskId, write.state);
+      return [];
     case 'drop_effects':
       await dropEffects(db, write.runId, write.kinds);
-      return;
+      return [];
   }
+}
+
+/** A verdict comes with the run's final report. */
+function withReport(patch: RunPatch, context: DecisionContext, deps: WorkerDeps): RunPatch {
+  const { run, now } = context.snapshot;
+  if (!patch.verdict || !run) return patch;
+  const { waitedSeconds = run.waitedSeconds } = patch;
+  return { ...patch, report: reportOf({ ...run, waitedSeconds }, now, weightsOf(deps)) };
 }
 
 /** Names of the columns for what decide calls by role. */
@@ -135,10 +169,21 @@ async function createRun(db: Db, run: NewRun, scope: Scope, ids: NewIds): Promis
     state: 'queued',
     stage: run.stage,
     context: run.context,
+    capMicrousd: run.capMicrousd,
+    parentRunId: run.parentRunId,
     statusNoteId: run.statusNoteId,
+    branch: run.change?.branch ?? null,
+    changeIid: run.change?.iid ?? null,
+    changeUrl: run.change?.url ?? null,
+    headSha: run.change?.headSha ?? null,
   });
   if (!row) throw new DecisionConflict('another run was started meanwhile');
   ids.runId = row.id;
+  await useWorkflow(db, run.context.workflow);
+  if (run.launch === null) {
+    await updateRun(db, row.id, row.version, { waitsFor: 'checks' });
+    return;
+  }
   await startLaunch(
     db,
     { runId: row.id, stage: run.stage, round: 0, launch: run.launch },

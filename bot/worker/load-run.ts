@@ -34,6 +34,15 @@ export async function loadRun(
       verdict: run.verdict,
       statusNoteId: run.statusNoteId,
       round: run.round,
+      stageSince: run.stageSince,
+      waitedSeconds: run.waitedSeconds,
+      stoppedAt: run.stoppedAt,
+      pausedUntil: run.pausedUntil,
+      parentRunId: run.parentRunId,
+      capMicrousd: run.capMicrousd,
+      mergedSha: run.mergedSha,
+      deployment: run.deployment,
+      report: run.report,
       gateNote: run.gateNote,
       changes: {
         spec: changeRef(run.specBranch, run.specIid, run.specUrl, run.specSha),
@@ -49,9 +58,8 @@ export async function loadRun(
 }
 
 function toTask(row: TaskRow, attempts: readonly Attempt[]): Task {
-  const { id, stage, round, type, agent, state, capMicrousd, spentMicrousd } = row;
-  const own = attempts.filter((attempt) => attempt.taskId === id);
-  return { id, stage, round, type, agent, state, capMicrousd, spentMicrousd, attempts: own };
+  const { runId: _run, reservedMicrousd: _held, createdAt: _made, updatedAt: _seen, ...task } = row;
+  return { ...task, attempts: attempts.filter((attempt) => attempt.taskId === row.id) };
 }
 
 function changeRef(

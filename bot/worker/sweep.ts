@@ -7,7 +7,7 @@ import type { AttemptLoss } from '../domain/events.ts';
 import { openAttempts } from '../store/attempts.ts';
 import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
 import { putEffect } from '../store/effects.ts';
-import { quietRuns, staleStatusRuns } from '../store/runs.ts';
+import { quietRuns, staleStatusRuns } from '../store/run-queries.ts';
 import { effectKey } from '../domain/effects.ts';
 import type { WorkerDeps } from './deps.ts';
 

@@ -14,7 +14,8 @@ import { ForgeError } from '../forge/errors.ts';
 import { attemptsByPipeline } from '../store/attempts.ts';
 import { anyEffect, effectById } from '../store/effects.ts';
 import { repoById, repoByProject, upsertRepo, type RepoRow } from '../store/repos.ts';
-import { activeRun, countRunsBy, latestRun, runByChange, runById } from '../store/runs.ts';
+import { activeRun, countRunsBy, latestRun, runByChange } from '../store/run-queries.ts';
+import { runById } from '../store/runs.ts';
 import type { WorkerDeps } from './deps.ts';
 import { loadRun } from './load-run.ts';
 

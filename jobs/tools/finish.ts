@@ -1,12 +1,14 @@
 import { z } from 'zod';
 import {
   BuildReport,
+  EpicReport,
   type Report,
   type ReportKind,
   ReviewReport,
   SecurityReport,
   SpecReport,
   TestReport,
+  TriageReport,
 } from '../../schema/wire/report.ts';
 import { RESULT_LIMITS } from '../../schema/wire/result.ts';
 import { defineTool, type Tool, type ToolResult } from './tool.ts';
@@ -29,6 +31,8 @@ const INPUT = z.strictObject({
 });
 
 const REPORTS = {
+  triage: TriageReport,
+  epic: EpicReport,
   spec: SpecReport,
   build: BuildReport,
   review: ReviewReport,

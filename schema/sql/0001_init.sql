@@ -15,6 +15,10 @@ create table repos (
   -- The project's hook is known to sign: requests without a signature are refused from then on.
   hook_signs boolean not null default false,
   hook_id bigint,
+  -- What GitLab last said about the hook: executable, temporarily_disabled, disabled.
+  hook_alert text,
+  -- Up to when missed events were looked for.
+  reconciled_until timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (forge, project_id)
@@ -29,7 +33,9 @@ create table deliveries (
   -- Only the headers that normalisation needs; never a secret.
   headers jsonb not null,
   body text not null,
-  state text not null default 'new' check (state in ('new', 'done', 'ignored', 'parked')),
+  state text not null default 'new' check (state in ('new', 'done', 'ignored', 'parked', 'held')),
+  -- The paused run that keeps a held delivery back.
+  held_for bigint,
   -- Why it was ignored or parked, or what was decided, in one line.
   reason text,
   attempts integer not null default 0,
@@ -42,6 +48,18 @@ create table deliveries (
 );
 create index deliveries_due on deliveries (not_before) where state = 'new';
 create index deliveries_received on deliveries (received_at);
+create index deliveries_held on deliveries (held_for) where state = 'held';
+
+-- Templates as runs have used them: a version never changes its meaning.
+create table workflow_versions (
+  name text not null,
+  version integer not null,
+  -- SHA-256 of the template.
+  digest text not null,
+  body jsonb not null,
+  first_used_at timestamptz not null default now(),
+  primary key (name, version)
+);
 
 create table runs (
   id bigint generated always as identity primary key,
@@ -59,6 +77,20 @@ create table runs (
   state text not null check (state in
     ('queued', 'running', 'paused', 'completed', 'failed', 'stopped_budget', 'stopped_user', 'stopped_policy')),
   stage text not null,
+  -- Since when it is in that stage.
+  stage_since timestamptz not null default now(),
+  -- Seconds it has waited for people at gates it has left.
+  waited_seconds integer not null default 0,
+  -- The stage it stood in when it ended: what stopped at a cap or a policy can go on there.
+  stopped_at text,
+  -- Set while a person deferred it: it goes on by itself then.
+  paused_until timestamptz,
+  -- The epic's run that this one was made for.
+  parent_run_id bigint references runs (id),
+  -- What the run may spend in all, in micro-dollars; people raise it with /autodev budget.
+  cap_microusd bigint not null,
+  reserved_microusd bigint not null default 0,
+  spent_microusd bigint not null default 0,
   -- Everything the run was started with and must not change under it: title, text, settings, agent.
   context jsonb not null,
   -- Set once, at the end: {verdict, cause, next, at}.
@@ -79,6 +111,12 @@ create table runs (
   change_iid integer,
   change_url text,
   head_sha text,
+  -- What the code change became on the default branch.
+  merged_sha text,
+  -- The deployment that was asked for: environment, job, pipeline, and how it stands.
+  deployment jsonb,
+  -- The final report, written with the verdict.
+  report jsonb,
   version integer not null default 0,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -91,6 +129,8 @@ create index runs_by_requester on runs (repo_id, requester_id, created_at);
 create index runs_waiting on runs (waits_for, updated_at) where waits_for is not null;
 create index runs_by_spec on runs (repo_id, spec_iid) where spec_iid is not null;
 create index runs_by_change on runs (repo_id, change_iid) where change_iid is not null;
+create index runs_by_parent on runs (parent_run_id) where parent_run_id is not null;
+create index runs_deferred on runs (paused_until) where state = 'paused' and paused_until is not null;
 
 create table tasks (
   id bigint generated always as identity primary key,
@@ -101,7 +141,12 @@ create table tasks (
   type text not null,
   agent text not null,
   state text not null check (state in ('queued', 'running', 'done', 'failed', 'cancelled')),
+  -- 1 is done last, 10 first.
   priority integer not null default 5,
+  -- The task this one answers or looks at, those it builds on, and what counts as done.
+  parent_id bigint references tasks (id),
+  depends_on jsonb not null default '[]',
+  acceptance jsonb not null default '[]',
   -- Budget in micro-dollars: a call reserves before it is made and settles when its usage is known.
   cap_microusd bigint not null,
   spent_microusd bigint not null default 0,
@@ -110,6 +155,51 @@ create table tasks (
   updated_at timestamptz not null default now()
 );
 create index tasks_by_run on tasks (run_id, id);
+
+-- The audit trail of a task: what was asked, brought, found and answered, as threads.
+create table task_comments (
+  id bigint generated always as identity primary key,
+  task_id bigint not null references tasks (id),
+  -- The comment it answers; null for the first of a thread.
+  parent_id bigint references task_comments (id),
+  -- A role, or `@name` of a person.
+  author text not null,
+  kind text not null check (kind in ('asked', 'result', 'finding', 'answer', 'lost')),
+  body text not null,
+  at timestamptz not null default now()
+);
+create index task_comments_by_task on task_comments (task_id, id);
+
+-- What people write while an agent works; it reaches the agent at its next turn.
+create table messages (
+  id bigint generated always as identity primary key,
+  run_id bigint not null references runs (id),
+  -- The note it stands in; null for the bot's own.
+  note_id bigint,
+  author text not null,
+  body text not null,
+  at timestamptz not null default now(),
+  unique (run_id, note_id)
+);
+
+-- Files that a run is about to change; others wait or are told.
+create table locks (
+  repo_id bigint not null references repos (id),
+  path text not null,
+  run_id bigint not null references runs (id),
+  expires_at timestamptz not null,
+  primary key (repo_id, path)
+);
+create index locks_by_run on locks (run_id);
+
+-- Money of one day (UTC) in one scope: `repo/<id>` or `installation`.
+create table budget_days (
+  scope text not null,
+  day date not null,
+  spent_microusd bigint not null default 0,
+  reserved_microusd bigint not null default 0,
+  primary key (scope, day)
+);
 
 -- Tasks that start together share one parent pipeline.
 create table launches (
@@ -145,6 +235,8 @@ create table attempts (
   token_expires_at timestamptz,
   heartbeat_at timestamptz,
   progress jsonb,
+  -- The last message of the run that the agent was given.
+  message_id bigint not null default 0,
   -- A claim must arrive before this, then the whole attempt must end before deadline_at.
   claim_by timestamptz,
   deadline_at timestamptz,

@@ -31,6 +31,7 @@ table attempts (
   token_expires_at timestamp with time zone,
   heartbeat_at timestamp with time zone,
   progress jsonb,
+  message_id bigint default 0 not null,
   claim_by timestamp with time zone,
   deadline_at timestamp with time zone,
   result jsonb,
@@ -71,6 +72,14 @@ CREATE INDEX audit_by_target ON public.audit USING btree (repo_id, target_type, 
 CREATE TRIGGER audit_append_only BEFORE DELETE OR UPDATE ON public.audit FOR EACH ROW EXECUTE FUNCTION audit_is_append_only();
 CREATE TRIGGER audit_no_truncate BEFORE TRUNCATE ON public.audit FOR EACH STATEMENT EXECUTE FUNCTION audit_is_append_only();
 
+table budget_days (
+  scope text not null,
+  day date not null,
+  spent_microusd bigint default 0 not null,
+  reserved_microusd bigint default 0 not null,
+  constraint budget_days_pkey PRIMARY KEY (scope, day)
+);
+
 table deliveries (
   id uuid default gen_random_uuid() not null,
   source text not null,
@@ -79,6 +88,7 @@ table deliveries (
   headers jsonb not null,
   body text not null,
   state text default 'new'::text not null,
+  held_for bigint,
   reason text,
   attempts integer default 0 not null,
   not_before timestamp with time zone default now() not null,
@@ -89,9 +99,10 @@ table deliveries (
   constraint deliveries_pkey PRIMARY KEY (id),
   constraint deliveries_source_check CHECK ((source = ANY (ARRAY['gitlab'::text, 'github'::text, 'autodev'::text]))),
   constraint deliveries_source_dedupe_key_key UNIQUE (source, dedupe_key),
-  constraint deliveries_state_check CHECK ((state = ANY (ARRAY['new'::text, 'done'::text, 'ignored'::text, 'parked'::text])))
+  constraint deliveries_state_check CHECK ((state = ANY (ARRAY['new'::text, 'done'::text, 'ignored'::text, 'parked'::text, 'held'::text])))
 );
 CREATE INDEX deliveries_due ON public.deliveries USING btree (not_before) WHERE (state = 'new'::text);
+CREATE INDEX deliveries_held ON public.deliveries USING btree (held_for) WHERE (state = 'held'::text);
 CREATE INDEX deliveries_received ON public.deliveries USING btree (received_at);
 
 table effects (
@@ -137,6 +148,29 @@ table launches (
 );
 CREATE INDEX launches_by_run ON public.launches USING btree (run_id);
 
+table locks (
+  repo_id bigint not null,
+  path text not null,
+  run_id bigint not null,
+  expires_at timestamp with time zone not null,
+  constraint locks_pkey PRIMARY KEY (repo_id, path),
+  constraint locks_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint locks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id)
+);
+CREATE INDEX locks_by_run ON public.locks USING btree (run_id);
+
+table messages (
+  id bigint generated always as identity not null,
+  run_id bigint not null,
+  note_id bigint,
+  author text not null,
+  body text not null,
+  at timestamp with time zone default now() not null,
+  constraint messages_pkey PRIMARY KEY (id),
+  constraint messages_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
+  constraint messages_run_id_note_id_key UNIQUE (run_id, note_id)
+);
+
 table repos (
   id bigint generated always as identity not null,
   forge text not null,
@@ -146,6 +180,8 @@ table repos (
   web_url text not null,
   hook_signs boolean default false not null,
   hook_id bigint,
+  hook_alert text,
+  reconciled_until timestamp with time zone,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   constraint repos_forge_check CHECK ((forge = ANY (ARRAY['gitlab'::text, 'github'::text]))),
@@ -167,6 +203,14 @@ table runs (
   trigger_discussion_id text,
   state text not null,
   stage text not null,
+  stage_since timestamp with time zone default now() not null,
+  waited_seconds integer default 0 not null,
+  stopped_at text,
+  paused_until timestamp with time zone,
+  parent_run_id bigint,
+  cap_microusd bigint not null,
+  reserved_microusd bigint default 0 not null,
+  spent_microusd bigint default 0 not null,
   context jsonb not null,
   verdict jsonb,
   status_note_id bigint,
@@ -181,10 +225,14 @@ table runs (
   change_iid integer,
   change_url text,
   head_sha text,
+  merged_sha text,
+  deployment jsonb,
+  report jsonb,
   version integer default 0 not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   finished_at timestamp with time zone,
+  constraint runs_parent_run_id_fkey FOREIGN KEY (parent_run_id) REFERENCES runs(id),
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
   constraint runs_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text, 'completed'::text, 'failed'::text, 'stopped_budget'::text, 'stopped_user'::text, 'stopped_policy'::text]))),
@@ -192,9 +240,11 @@ table runs (
   constraint runs_waits_for_check CHECK ((waits_for = ANY (ARRAY['checks'::text, 'person'::text])))
 );
 CREATE INDEX runs_by_change ON public.runs USING btree (repo_id, change_iid) WHERE (change_iid IS NOT NULL);
+CREATE INDEX runs_by_parent ON public.runs USING btree (parent_run_id) WHERE (parent_run_id IS NOT NULL);
 CREATE INDEX runs_by_requester ON public.runs USING btree (repo_id, requester_id, created_at);
 CREATE INDEX runs_by_spec ON public.runs USING btree (repo_id, spec_iid) WHERE (spec_iid IS NOT NULL);
 CREATE INDEX runs_by_target ON public.runs USING btree (repo_id, target_type, target_iid, id DESC);
+CREATE INDEX runs_deferred ON public.runs USING btree (paused_until) WHERE ((state = 'paused'::text) AND (paused_until IS NOT NULL));
 CREATE UNIQUE INDEX runs_one_active ON public.runs USING btree (repo_id, target_type, target_iid, role) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text]));
 CREATE INDEX runs_waiting ON public.runs USING btree (waits_for, updated_at) WHERE (waits_for IS NOT NULL);
 
@@ -206,6 +256,21 @@ table schema_migrations (
   constraint schema_migrations_pkey PRIMARY KEY (version)
 );
 
+table task_comments (
+  id bigint generated always as identity not null,
+  task_id bigint not null,
+  parent_id bigint,
+  author text not null,
+  kind text not null,
+  body text not null,
+  at timestamp with time zone default now() not null,
+  constraint task_comments_kind_check CHECK ((kind = ANY (ARRAY['asked'::text, 'result'::text, 'finding'::text, 'answer'::text, 'lost'::text]))),
+  constraint task_comments_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES task_comments(id),
+  constraint task_comments_pkey PRIMARY KEY (id),
+  constraint task_comments_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
+);
+CREATE INDEX task_comments_by_task ON public.task_comments USING btree (task_id, id);
+
 table tasks (
   id bigint generated always as identity not null,
   run_id bigint not null,
@@ -215,11 +280,15 @@ table tasks (
   agent text not null,
   state text not null,
   priority integer default 5 not null,
+  parent_id bigint,
+  depends_on jsonb default '[]'::jsonb not null,
+  acceptance jsonb default '[]'::jsonb not null,
   cap_microusd bigint not null,
   spent_microusd bigint default 0 not null,
   reserved_microusd bigint default 0 not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
+  constraint tasks_parent_id_fkey FOREIGN KEY (parent_id) REFERENCES tasks(id),
   constraint tasks_pkey PRIMARY KEY (id),
   constraint tasks_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
   constraint tasks_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'done'::text, 'failed'::text, 'cancelled'::text])))
@@ -247,6 +316,15 @@ table usage (
   constraint usage_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
 );
 CREATE INDEX usage_by_run ON public.usage USING btree (run_id);
+
+table workflow_versions (
+  name text not null,
+  version integer not null,
+  digest text not null,
+  body jsonb not null,
+  first_used_at timestamp with time zone default now() not null,
+  constraint workflow_versions_pkey PRIMARY KEY (name, version)
+);
 
 CREATE OR REPLACE FUNCTION public.audit_is_append_only()
  RETURNS trigger

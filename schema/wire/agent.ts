@@ -17,10 +17,15 @@ export type AgentRole = z.infer<typeof AgentRole>;
 
 export const TaskType = z.enum([
   'answer_question',
+  'triage_issue',
+  'break_down_epic',
   'write_spec',
   'implement_feature',
   'implement_fix',
+  'implement_refactor',
+  'fix_build',
   'address_review_feedback',
+  'write_docs',
   'review_mr',
   'run_tests',
   'security_scan',

@@ -27,6 +27,22 @@ export const RepoConfig = z.strictObject({
     .strictObject({
       /** Dollars per task; cannot exceed the installation's cap. */
       task_usd: z.number().positive().optional(),
+      /** Dollars per run; cannot exceed the installation's cap. */
+      run_usd: z.number().positive().optional(),
+      /** Dollars per day in this repository; cannot exceed the installation's cap. */
+      day_usd: z.number().positive().optional(),
+    })
+    .prefault({}),
+  /** `full` needs the installation's leave (`autonomy: full` in its settings). */
+  autonomy: z.enum(['guided', 'full']).default('guided'),
+  deploy: z
+    .strictObject({
+      /** The environment that a run deploys to after its merge; absent: the only deploy job there is. */
+      environment: z
+        .string()
+        .max(255)
+        .regex(/^[\w][\w./ -]*$/, 'must be the name of an environment')
+        .optional(),
     })
     .prefault({}),
 });

@@ -31,10 +31,43 @@ export const SpecReport = z.strictObject({
   decisions: z.array(z.string().max(300)).max(3),
   /** Files the change will probably touch. */
   files: z.array(z.string().max(400)).max(100),
+  /** What counts as done, one checkable statement each. */
+  acceptance: z.array(z.string().min(1).max(300)).max(20).default([]),
   /** The specification itself, Markdown. */
   text: z.string().min(1).max(60_000),
 });
 export type SpecReport = z.infer<typeof SpecReport>;
+
+/** What the product manager makes of an issue before anybody works on it. */
+export const TriageReport = z.strictObject({
+  kind: z.literal('triage'),
+  type: z.enum(['feature', 'bug', 'refactor', 'docs', 'security', 'question']),
+  size: z.enum(['small', 'medium', 'large']),
+  /** 1 is done last, 10 first. */
+  priority: z.int().min(1).max(10),
+  /** Questions without whose answers nobody can start; empty when all is clear. */
+  missing: z.array(z.string().min(1).max(300)).max(5),
+});
+export type TriageReport = z.infer<typeof TriageReport>;
+
+/** One child of an epic, before it is an issue. */
+export const EpicChild = z.strictObject({
+  title: z.string().min(1).max(200),
+  text: z.string().min(1).max(8_000),
+  acceptance: z.array(z.string().min(1).max(300)).max(10),
+  priority: z.int().min(1).max(10),
+  /** Children that must be done before, by their place in the list, from 0. */
+  dependsOn: z.array(z.int().min(0)).max(12),
+});
+export type EpicChild = z.infer<typeof EpicChild>;
+
+export const EpicReport = z.strictObject({
+  kind: z.literal('epic'),
+  /** Why it is cut this way, Markdown. */
+  text: z.string().min(1).max(20_000),
+  children: z.array(EpicChild).min(1).max(12),
+});
+export type EpicReport = z.infer<typeof EpicReport>;
 
 export const BuildReport = z.strictObject({ kind: z.literal('build'), selfScore: Score });
 export type BuildReport = z.infer<typeof BuildReport>;
@@ -72,6 +105,8 @@ export const SecurityReport = z.strictObject({
 export type SecurityReport = z.infer<typeof SecurityReport>;
 
 export const Report = z.discriminatedUnion('kind', [
+  TriageReport,
+  EpicReport,
   SpecReport,
   BuildReport,
   ReviewReport,
@@ -81,5 +116,14 @@ export const Report = z.discriminatedUnion('kind', [
 export type Report = z.infer<typeof Report>;
 
 /** What a task's result must carry; `none` for tasks whose changes or comment say it all. */
-export const ReportKind = z.enum(['none', 'spec', 'build', 'review', 'test', 'security']);
+export const ReportKind = z.enum([
+  'none',
+  'triage',
+  'epic',
+  'spec',
+  'build',
+  'review',
+  'test',
+  'security',
+]);
 export type ReportKind = z.infer<typeof ReportKind>;

@@ -17,6 +17,12 @@ export const Settings = z.strictObject({
   limits: z.strictObject({
     /** Dollars one task may spend on models; repositories and agents can only go lower. */
     taskUsd: z.number().positive(),
+    /** Dollars one run may spend in all before a maintainer is asked. */
+    runUsd: z.number().positive(),
+    /** Dollars one repository may spend in a day (UTC). */
+    repoDayUsd: z.number().positive(),
+    /** Dollars all repositories together may spend in a day (UTC). */
+    installationDayUsd: z.number().positive(),
     /** Tries at a task before a person is asked, counting lost and crashed attempts. */
     attemptsPerTask: z.int().min(1).max(10),
     /** Minutes a started pipeline may wait for a runner. */
@@ -27,11 +33,17 @@ export const Settings = z.strictObject({
     heartbeatLostSeconds: z.number().positive(),
     /** Minutes the change's own pipeline may take before the run ends without its verdict. */
     verifyMinutes: z.number().positive(),
+    /** Minutes a red pipeline of a change is given to be retried before it counts. */
+    settleMinutes: z.number().nonnegative(),
+    /** Hours a run's claim on files lasts after it was last renewed. */
+    lockHours: z.number().positive(),
     /** Seconds for which edits of the status comment that nobody waits for are gathered. */
     statusSeconds: z.number().nonnegative(),
     /** Runs one person may start per hour in one repository. */
     runsPerUserHour: z.int().positive(),
   }),
+  /** `full` lets repositories choose that gates open by themselves under strict conditions. */
+  autonomy: z.enum(['guided', 'full']),
   /** Files no agent may create, change, rename or delete; glob patterns, case-insensitive. */
   protectedPaths: z.array(z.string().min(1)),
   prices: PriceTable,

@@ -4,13 +4,17 @@ import { AgentRole, TaskType } from './agent.ts';
 
 const StageId = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower-case words with hyphens');
 
-/** One agent works; `aside` stages are entered only when another stage names them. */
+/**
+ * One agent works; `aside` stages are entered only when another stage names them. On an `optional`
+ * stage a result without changes is a good one.
+ */
 const TaskStage = z.strictObject({
   id: StageId,
   kind: z.literal('task'),
   task: TaskType,
   agent: AgentRole,
   aside: z.boolean().default(false),
+  optional: z.boolean().default(false),
 });
 
 /** The change's own pipeline, and agents that look at the change; together they vote. */
@@ -32,7 +36,23 @@ const GateStage = z.strictObject({
   back: StageId.optional(),
 });
 
-export const StageDefinition = z.discriminatedUnion('kind', [TaskStage, VerifyStage, GateStage]);
+/** The repository's own deploy job is played: of the merged commit, or `back` to the one before. */
+const DeployStage = z.strictObject({
+  id: StageId,
+  kind: z.literal('deploy'),
+  to: z.enum(['merged', 'back']).default('merged'),
+});
+
+/** The children of an epic become issues with runs of their own, whose ends are waited for. */
+const ChildrenStage = z.strictObject({ id: StageId, kind: z.literal('children') });
+
+export const StageDefinition = z.discriminatedUnion('kind', [
+  TaskStage,
+  VerifyStage,
+  GateStage,
+  DeployStage,
+  ChildrenStage,
+]);
 export type StageDefinition = z.infer<typeof StageDefinition>;
 
 export const Workflow = z.strictObject({

@@ -21,14 +21,8 @@ import {
   signingProjectIds,
   upsertRepo,
 } from '../../bot/store/repos.ts';
-import {
-  activeRun,
-  insertRun,
-  latestRun,
-  runByChange,
-  runById,
-  updateRun,
-} from '../../bot/store/runs.ts';
+import { activeRun, latestRun, runByChange } from '../../bot/store/run-queries.ts';
+import { insertRun, runById, updateRun } from '../../bot/store/runs.ts';
 import { runView } from '../../bot/store/run-view.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { reserve, setCap, setTaskState, settle, taskById } from '../../bot/store/tasks.ts';

@@ -23,6 +23,7 @@ const SPEC: Report = {
   confidence: 9,
   decisions: [],
   files: [],
+  acceptance: [],
   text: '# Specification',
 };
 
@@ -38,6 +39,13 @@ const RUBRIC = {
 /** What an agent brings for a task; `found` are the reviewer's findings. */
 export function goodWork(task: Task, found: Finding[] = []): Partial<JobResult> {
   switch (task.type) {
+    case 'triage_issue':
+      return {
+        changes: [],
+        report: { kind: 'triage', type: 'feature', size: 'small', priority: 5, missing: [] },
+      };
+    case 'write_docs':
+      return { changes: [] };
     case 'write_spec':
       return { changes: [], report: SPEC };
     case 'review_mr':

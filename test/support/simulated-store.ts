@@ -128,7 +128,7 @@ export class SimulatedStore {
   }
 
   private apply(write: Write, ids: NewIds): void {
-    const owner = 'runId' in write ? this.runOf(write.runId) : null;
+    const owner = 'runId' in write && write.runId !== 'new' ? this.runOf(write.runId) : null;
     if (owner && !isActive(owner.state) && write.op !== 'drop_effects') {
       this.faults.push(`${write.op} of run ${owner.id} after its end`);
     }
@@ -143,7 +143,8 @@ export class SimulatedStore {
         }
         if (codeHeadSha !== undefined) this.setChange(run.id, 'code', { headSha: codeHeadSha });
         if (specHeadSha !== undefined) this.setChange(run.id, 'spec', { headSha: specHeadSha });
-        this.setRun(run.id, patch);
+        const moved = patch.stage !== undefined && patch.stage !== run.stage;
+        this.setRun(run.id, { ...patch, ...(moved ? { stageSince: this.world.now } : {}) });
         return;
       }
       case 'launch':
@@ -151,6 +152,11 @@ export class SimulatedStore {
       case 'new_attempt': {
         ids.launchId = this.id();
         this.addAttempt(write.taskId, { ...write, launchId: ids.launchId });
+        return;
+      }
+      case 'wake': {
+        const runId = write.runId === 'new' ? ids.runId : write.runId;
+        if (runId !== null) this.world.inbox.push({ kind: 'wake', runId });
         return;
       }
       case 'end_attempt':
@@ -172,7 +178,7 @@ export class SimulatedStore {
   }
 
   private createRun(run: Extract<Write, { op: 'create_run' }>['run'], ids: NewIds): void {
-    const { launch, ...rest } = run;
+    const { launch, change: code, ...rest } = run;
     ids.runId = this.id();
     this.world.runs.push({
       ...rest,
@@ -180,17 +186,24 @@ export class SimulatedStore {
       repoId: 1,
       state: 'queued',
       round: 0,
+      stageSince: this.world.now,
+      waitedSeconds: 0,
+      stoppedAt: null,
+      pausedUntil: null,
+      mergedSha: null,
+      deployment: null,
+      report: null,
       waitsFor: null,
       verdict: null,
       gateNote: null,
-      changes: { spec: null, code: null },
+      changes: { spec: null, code },
       version: 1,
       createdAt: this.world.now,
       updatedAt: this.world.now,
       finishedAt: null,
       tasks: [],
     });
-    this.launch(ids.runId, run.stage, 0, launch, ids);
+    if (launch !== null) this.launch(ids.runId, run.stage, 0, launch, ids);
   }
 
   private launch(runId: number, stage: string, round: number, launch: Launch, ids: NewIds): void {

@@ -480,6 +480,7 @@ export class Simulation {
     return {
       state: change.state,
       headSha: sha,
+      mergedSha: change.state === 'merged' ? sha : null,
       pipeline: atGate || status === null ? null : pipelineInfo(1, status, sha, iid),
       failedJobs: !atGate && status === 'failed' ? ['test'] : [],
       gate:
@@ -560,6 +561,7 @@ export class Simulation {
         sourceProjectId: project.id,
         targetProjectId: project.id,
         headSha: this.head(branch).sha,
+        mergedSha: null,
         labels: [],
         authorId: bot.id,
         url: '',

@@ -21,12 +21,21 @@ export const CONTEXT: RunContext = {
   tags: [],
   image: 'node:24',
   attemptsPerTask: 2,
+  autonomy: 'guided',
+  environment: null,
   workflow: {
     name: 'quick',
     version: 1,
     title: 'Implement',
     stages: [
-      { id: 'implement', kind: 'task', task: 'implement_feature', agent: 'builder', aside: false },
+      {
+        id: 'implement',
+        kind: 'task',
+        task: 'implement_feature',
+        agent: 'builder',
+        aside: false,
+        optional: false,
+      },
     ],
   },
 };
@@ -66,6 +75,7 @@ export function runFor(repo: RepoRow, fields: Partial<NewRun> = {}): NewRun {
     requesterName: 'sam',
     state: 'running',
     stage: 'implement',
+    capMicrousd: 25_000_000,
     context: CONTEXT,
     ...fields,
   };

@@ -53,6 +53,7 @@ function reportOf(role: RoleName, round: number, review: (round: number) => Find
         confidence: 9,
         decisions: ['One file is enough.'],
         files: ['team.txt'],
+        acceptance: ['team.txt exists.'],
         text: `# A file for the team\n\nVersion ${round} of this page.\n`,
       };
     case 'Builder':

@@ -8,7 +8,7 @@ import { deliveryById, recentDeliveriesWith } from '../../store/deliveries.ts';
 import type { Db } from '../../store/db.ts';
 import type { RepoRow } from '../../store/repos.ts';
 import { runView, type RunView } from '../../store/run-view.ts';
-import { latestRun, runByChange } from '../../store/runs.ts';
+import { latestRun, runByChange } from '../../store/run-queries.ts';
 
 /** Deliveries that are looked through for ignored ones about the target. */
 const SEARCHED = 1_000;

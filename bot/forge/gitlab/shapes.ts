@@ -60,6 +60,8 @@ export const ChangeAnswer = z.object({
   source_project_id: Id.nullish(),
   target_project_id: Id.nullish(),
   sha: z.string().nullish(),
+  merge_commit_sha: z.string().nullish(),
+  squash_commit_sha: z.string().nullish(),
   labels: Labels,
   author: Author,
   web_url: z.string(),
@@ -77,6 +79,11 @@ export function toChange(row: z.infer<typeof ChangeAnswer>): Change {
     sourceProjectId: row.source_project_id ?? null,
     targetProjectId: row.target_project_id ?? null,
     headSha: row.sha ?? '',
+    // A fast-forward merge makes no commit of its own.
+    mergedSha:
+      row.state === 'merged'
+        ? (row.merge_commit_sha ?? row.squash_commit_sha ?? row.sha ?? null)
+        : null,
     labels: titles(row.labels),
     authorId: row.author?.id ?? null,
     url: row.web_url,

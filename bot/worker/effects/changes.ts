@@ -21,6 +21,7 @@ import {
   specDescription,
   specPath,
 } from '../publish/change-text.ts';
+import { pageOf } from '../publish/page.ts';
 import { checkResult } from '../publish/check-result.ts';
 
 /** The one label of every change the bot opens. */
@@ -81,7 +82,8 @@ const DEVELOPER = 30;
 /** The architect's specification is text; the bot, not the agent, says in which file it stands. */
 function changesOf(run: Run, role: ChangeRole, result: JobResult, exists: boolean): FileChange[] {
   if (role === 'code') return result.changes;
-  const text = result.report?.kind === 'spec' ? result.report.text : result.summary;
+  const { report } = result;
+  const text = report?.kind === 'spec' || report?.kind === 'epic' ? pageOf(report) : result.summary;
   return [
     {
       path: specPath(run),

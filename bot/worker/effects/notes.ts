@@ -4,7 +4,7 @@ import type { Receipt } from '../../domain/effects.ts';
 import { resultOf, type Run } from '../../domain/runs.ts';
 import { statusComment as render, STATUS_MARKER } from '../../decide/status-comment.ts';
 import { ForgeError } from '../../forge/errors.ts';
-import { latestRun } from '../../store/runs.ts';
+import { latestRun } from '../../store/run-queries.ts';
 import type { EffectContext } from './context.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { loadRun } from '../load-run.ts';

@@ -81,6 +81,11 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
       ci: { image: 'autodev-job:1', tags: ['autodev'], strategy: 'depend' },
       limits: {
         taskUsd: 10,
+        runUsd: 25,
+        repoDayUsd: 100,
+        installationDayUsd: 500,
+        settleMinutes: 0,
+        lockHours: 4,
         attemptsPerTask: 2,
         runnerWaitMinutes: 10,
         heartbeatSeconds: 10,
@@ -90,6 +95,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         runsPerUserHour: 20,
       },
       protectedPaths: ['.*'],
+      autonomy: 'guided',
     },
     agents: {
       builder: agent('builder', ['implement_feature', 'implement_fix', 'address_review_feedback']),
@@ -97,10 +103,10 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
       reviewer: agent('reviewer', ['review_mr']),
       tester: agent('tester', ['run_tests']),
       security: agent('security', ['security_scan']),
-      pm: undefined,
+      pm: agent('pm', ['triage_issue', 'break_down_epic']),
       devops: undefined,
       bug_finder: undefined,
-      docs: undefined,
+      docs: agent('docs', ['write_docs']),
     },
     workflows,
     providers: ['anthropic', 'openai'],
@@ -215,6 +221,10 @@ export function task(patch: Partial<Task> = {}): Task {
     type: 'implement_feature',
     agent: 'builder',
     state: 'running',
+    priority: 5,
+    parentId: null,
+    dependsOn: [],
+    acceptance: [],
     capMicrousd: 5_000_000,
     spentMicrousd: 412_000,
     attempts: [attempt()],
@@ -248,6 +258,15 @@ export function run(patch: Partial<Run> = {}, workflow = 'quick'): Run {
     state: 'running',
     stage: 'implement',
     round: 0,
+    stageSince: new Date('2026-11-21T11:55:00Z'),
+    waitedSeconds: 0,
+    stoppedAt: null,
+    pausedUntil: null,
+    parentRunId: null,
+    capMicrousd: 25_000_000,
+    mergedSha: null,
+    deployment: null,
+    report: null,
     context: {
       title: issue.title,
       text: issue.description,
@@ -258,6 +277,8 @@ export function run(patch: Partial<Run> = {}, workflow = 'quick'): Run {
       tags: ['autodev'],
       image: 'autodev-job:1',
       attemptsPerTask: 2,
+      autonomy: 'guided',
+      environment: null,
       workflow: workflowNamed(workflow),
     },
     verdict: null,
@@ -293,7 +314,15 @@ export function verifying(patch: Partial<Run> = {}): Run {
 }
 
 export function changeFacts(patch: Partial<ChangeFacts> = {}): ChangeFacts {
-  return { state: 'opened', headSha: HEAD, pipeline: null, failedJobs: [], gate: null, ...patch };
+  return {
+    state: 'opened',
+    headSha: HEAD,
+    mergedSha: null,
+    pipeline: null,
+    failedJobs: [],
+    gate: null,
+    ...patch,
+  };
 }
 
 export function finding(patch: Partial<Finding> = {}): Finding {

@@ -71,6 +71,7 @@ const SPEC = {
   confidence: 9,
   decisions: ['The order of the table is kept.'],
   files: ['src/cli.js'],
+  acceptance: [],
   text: '# Specification',
 };
 
@@ -210,6 +211,7 @@ export const CASES: Readonly<Record<string, Case>> = {
           sourceProjectId: 7,
           targetProjectId: 7,
           headSha: 'b'.repeat(40),
+          mergedSha: null,
           labels: [],
           authorId: 3,
           url: '',

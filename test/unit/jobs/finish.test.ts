@@ -22,12 +22,19 @@ const RUBRIC = {
   advancedAudit: false,
 };
 const GOOD: Record<Exclude<ReportKind, 'none'>, Record<string, unknown>> = {
+  triage: { kind: 'triage', type: 'bug', size: 'small', priority: 7, missing: ['Which version?'] },
+  epic: {
+    kind: 'epic',
+    text: '# Plan',
+    children: [{ title: 'One', text: 'Do it.', acceptance: ['Done.'], priority: 5, dependsOn: [] }],
+  },
   spec: {
     kind: 'spec',
     feasible: true,
     confidence: 8.5,
     decisions: ['One array, no stream.'],
     files: ['src/a.js'],
+    acceptance: ['It prints JSON.'],
     text: '# Spec',
   },
   build: { kind: 'build', selfScore: 80 },

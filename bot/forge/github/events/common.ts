@@ -108,6 +108,7 @@ export function changeOf(pull: unknown): Change | null {
     sourceProjectId: id(at(pull, 'head', 'repo', 'id')),
     targetProjectId: id(at(pull, 'base', 'repo', 'id')),
     headSha: sha(at(pull, 'head', 'sha')) ?? '',
+    mergedSha: merged ? sha(at(pull, 'merge_commit_sha')) : null,
     labels: labelNames(at(pull, 'labels')),
     authorId: id(at(pull, 'user', 'id')),
     url: text(at(pull, 'html_url')),

@@ -129,6 +129,7 @@ export function changeOf(attrs: unknown, payload: Payload): Change | null {
     sourceProjectId: id(at(attrs, 'source_project_id')),
     targetProjectId: id(at(attrs, 'target_project_id')),
     headSha: sha(at(attrs, 'last_commit', 'id')) ?? '',
+    mergedSha: sha(at(attrs, 'merge_commit_sha')),
     labels: labelTitles(at(attrs, 'labels') ?? at(payload.body, 'labels')),
     authorId: id(at(attrs, 'author_id')),
     url: text(at(attrs, 'url')) || `${payload.project.webUrl}/-/merge_requests/${iid}`,

@@ -1,0 +1,156 @@
+/**
+ * Purpose: one row of the status comment per stage of the run (EXPERIENCE §1).
+ */
+import type { TriageReport } from '../../schema/wire/report.ts';
+import type { StageDefinition } from '../../schema/wire/workflow.ts';
+import { latestAttempt, resultOf, writesPage, type Run } from '../domain/runs.ts';
+import { securityScore } from '../domain/votes.ts';
+import { code } from './text.ts';
+
+/** A gate names everybody whose approval does not count, and why. */
+const GATE_NOTE_CHARS = 250;
+
+interface Row {
+  stage: string;
+  state: string;
+  by: string;
+  facts: string;
+}
+
+/** A row as Markdown. */
+export function rowText(row: Row): string {
+  return `| ${row.stage} | ${row.state} | ${row.by} | ${row.facts} |`;
+}
+
+/** The row of a stage, as the run stands now. */
+export function stageRow(run: Run, stage: StageDefinition): Row {
+  switch (stage.kind) {
+    case 'task':
+      return taskRow(run, stage);
+    case 'verify':
+      return verifyRow(run, stage);
+    case 'gate':
+      return gateRow(run, stage);
+    case 'deploy':
+      return deployRow(run, stage);
+    case 'children':
+      return {
+        stage: stage.id,
+        state: run.stage === stage.id ? 'running' : '–',
+        by: '',
+        facts: '',
+      };
+  }
+}
+
+function taskRow(run: Run, stage: Extract<StageDefinition, { kind: 'task' }>): Row {
+  const row = (state: string, facts = ''): Row => ({
+    stage: stage.id,
+    state,
+    by: roleName(stage.agent),
+    facts,
+  });
+  const task = run.tasks.findLast((candidate) => candidate.stage === stage.id);
+  const attempt = task ? latestAttempt(task) : null;
+  if (!task || !attempt) return row('–');
+  const tries = attempt.fence > 1 ? `, attempt ${attempt.fence}` : '';
+  const link = attempt.pipelineUrl ? `[pipeline](${attempt.pipelineUrl})` : '';
+  switch (attempt.state) {
+    case 'requested':
+      return row('starting', `waits for its pipeline${tries}`);
+    case 'waiting':
+      return row('waiting', `${link} waits for a runner${tries}`);
+    case 'running':
+      return row(
+        'running',
+        `${link}${attempt.progress ? `, turn ${attempt.progress.turn}` : ''}${tries}`,
+      );
+    case 'finished': {
+      const result = attempt.result;
+      const state = result && result.outcome !== 'finished' ? result.outcome : 'done';
+      if (result?.report?.kind === 'triage') return row(state, triageFacts(result.report));
+      const change = run.changes[writesPage(task.type) ? 'spec' : 'code'];
+      const where = change?.iid ? `, !${change.iid} at \`${change.headSha.slice(0, 8)}\`` : '';
+      const count = result?.changes.length ?? 0;
+      const files = count === 0 ? '' : `, ${count} ${count === 1 ? 'file' : 'files'}`;
+      return row(state, `${link}${files}${where}${tries}`);
+    }
+    case 'lost':
+    case 'cancelled':
+      return row(attempt.state, `${link}${tries}`);
+  }
+}
+
+function verifyRow(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>): Row {
+  const by = stage.tasks.length === 0 ? 'CI' : 'CI and agents';
+  const row = (state: string, facts = ''): Row => ({ stage: stage.id, state, by, facts });
+  const fixing = run.stage === stage.fix;
+  const votes = stage.tasks.map(({ agent, task }) => {
+    const newest = run.tasks.findLast(
+      (candidate) => candidate.type === task && candidate.stage === stage.id,
+    );
+    const report = resultOf(newest ?? null)?.report;
+    const score =
+      report?.kind === 'security'
+        ? String(securityScore(report.rubric).score)
+        : report?.kind === 'review' || report?.kind === 'test'
+          ? String(report.score)
+          : '…';
+    return newest ? `${roleName(agent)} ${score}` : null;
+  });
+  const shown = votes.filter((vote) => vote !== null).join(' · ');
+  if (run.stage === stage.id) return row(`running${roundText(run, stage)}`, shown);
+  if (fixing) return row(`fixing${roundText(run, stage)}`, shown);
+  if (run.stage === 'end' && run.verdict?.kind !== 'done' && run.changes.code?.iid) {
+    return row(run.verdict?.kind ?? '–', shown);
+  }
+  const passed = run.changes.code?.iid != null && !isBefore(run, stage.id);
+  return passed ? row('done', shown) : row('–');
+}
+
+function gateRow(run: Run, stage: Extract<StageDefinition, { kind: 'gate' }>): Row {
+  const row = (state: string, facts = ''): Row => ({ stage: stage.id, state, by: 'you', facts });
+  const change = run.changes[stage.gate === 'spec' ? 'spec' : 'code'];
+  if (run.stage === stage.id)
+    return row(
+      'waits for you',
+      `!${change?.iid ?? '?'}: ${code(run.gateNote ?? 'needs 1 approval', GATE_NOTE_CHARS)}`,
+    );
+  if (!isBefore(run, stage.id) && run.stage !== 'end')
+    return row('approved', change?.iid ? `!${change.iid}` : '');
+  if (run.stage === 'end' && run.verdict?.kind === 'done')
+    return row('approved', change?.iid ? `!${change.iid}` : '');
+  return row('–');
+}
+
+function deployRow(run: Run, stage: Extract<StageDefinition, { kind: 'deploy' }>): Row {
+  const row = (state: string, facts = ''): Row => ({ stage: stage.id, state, by: 'CI', facts });
+  const { deployment } = run;
+  if (deployment === null) return row(run.stage === stage.id ? 'starting' : '–');
+  const where = `[${deployment.environment}](${deployment.url}) at \`${deployment.sha.slice(0, 8)}\``;
+  return row(deployment.state === 'success' ? 'done' : deployment.state, where);
+}
+
+function triageFacts(report: TriageReport): string {
+  const missing = report.missing.length === 0 ? '' : `, ${report.missing.length} questions`;
+  return `${report.type}, ${report.size}, priority ${report.priority}${missing}`;
+}
+
+/** True when the run has not come to that stage yet; the fix stage counts as its verify stage. */
+function isBefore(run: Run, id: string): boolean {
+  const { stages } = run.context.workflow;
+  const at = (name: string): number => stages.findIndex((stage) => stage.id === name);
+  const here = run.stage === 'end' ? stages.length : at(run.stage);
+  const fixed = stages.find((stage) => stage.kind === 'verify' && stage.fix === run.stage);
+  return (fixed ? at(fixed.id) : here) < at(id);
+}
+
+function roundText(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>): string {
+  if (stage.rounds === 0) return '';
+  const rounds = run.tasks.filter((task) => task.stage === stage.fix).length;
+  return ` (round ${rounds + 1} of ${stage.rounds + 1})`;
+}
+
+export function roleName(role: string): string {
+  return role.charAt(0).toUpperCase() + role.slice(1).replaceAll('_', ' ');
+}

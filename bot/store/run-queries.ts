@@ -1,0 +1,105 @@
+/** Finding runs: by target, by change, by requester, and those that have to be looked at. */
+import type { RunRole, TargetType } from '../domain/runs.ts';
+import type { Db } from './db.ts';
+import { ACTIVE, RUN_COLUMNS, type RunRow } from './runs.ts';
+
+/** The run that is queued, running or paused for a target in a role. */
+export async function activeRun(
+  db: Db,
+  repoId: number,
+  targetType: TargetType,
+  targetIid: number,
+  role: RunRole = 'main',
+): Promise<RunRow | null> {
+  const rows = await db.query<RunRow>(
+    `select ${RUN_COLUMNS} from runs
+     where repo_id = $1 and target_type = $2 and target_iid = $3 and role = $4 and ${ACTIVE}`,
+    [repoId, targetType, targetIid, role],
+    'runs_active',
+  );
+  return rows[0] ?? null;
+}
+
+/** The newest run of a target in a role, whatever its state. */
+export async function latestRun(
+  db: Db,
+  repoId: number,
+  targetType: TargetType,
+  targetIid: number,
+  role: RunRole = 'main',
+): Promise<RunRow | null> {
+  const rows = await db.query<RunRow>(
+    `select ${RUN_COLUMNS} from runs
+     where repo_id = $1 and target_type = $2 and target_iid = $3 and role = $4
+     order by id desc limit 1`,
+    [repoId, targetType, targetIid, role],
+    'runs_latest',
+  );
+  return rows[0] ?? null;
+}
+
+/** How many runs a person started in a project within the last `hours`. */
+export async function countRunsBy(
+  db: Db,
+  repoId: number,
+  requesterId: number,
+  hours: number,
+): Promise<number> {
+  const rows = await db.query<{ count: number }>(
+    `select count(*) as count from runs where repo_id = $1 and requester_id = $2
+       and created_at > now() - make_interval(secs => $3::float8 * 3600)`,
+    [repoId, requesterId, hours],
+    'runs_by_requester',
+  );
+  return rows[0]?.count ?? 0;
+}
+
+/** The newest run that one of a change's roles, specification or code, belongs to. */
+export async function runByChange(
+  db: Db,
+  repoId: number,
+  changeIid: number,
+): Promise<RunRow | null> {
+  const rows = await db.query<RunRow>(
+    `select ${RUN_COLUMNS} from runs where repo_id = $1 and (change_iid = $2 or spec_iid = $2)
+     order by id desc limit 1`,
+    [repoId, changeIid],
+    'runs_by_change',
+  );
+  return rows[0] ?? null;
+}
+
+/** Runs that wait and that nothing touched for a while; longest wait first. */
+export async function quietRuns(
+  db: Db,
+  waitsFor: 'checks' | 'person',
+  seconds: number,
+  limit: number,
+): Promise<number[]> {
+  const rows = await db.query<{ id: number }>(
+    `select id from runs where ${ACTIVE} and waits_for = $1
+       and updated_at < now() - make_interval(secs => $2::float8) order by updated_at limit $3`,
+    [waitsFor, seconds, limit],
+    'runs_quiet',
+  );
+  return rows.map((row) => row.id);
+}
+
+/** Active runs with a running agent whose status comment is older than `seconds`. */
+export async function staleStatusRuns(
+  db: Db,
+  seconds: number,
+  limit: number,
+): Promise<{ id: number; repoId: number }[]> {
+  return db.query<{ id: number; repoId: number }>(
+    `select r.id, r.repo_id as "repoId" from attempts a
+       join runs r on r.id = a.run_id and r.role = 'main'
+       join effects e on e.run_id = r.id and e.kind = 'status_comment' and e.state = 'done'
+     where a.state = 'running' and r.${ACTIVE}
+       and e.settled_at < now() - make_interval(secs => $1::float8)
+       and a.heartbeat_at > e.settled_at
+     order by r.id limit $2`,
+    [seconds, limit],
+    'runs_stale_status',
+  );
+}
