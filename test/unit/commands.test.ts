@@ -259,7 +259,7 @@ test.each([
   ['autodev', 'implement'],
   ['autodev::implement', 'implement'],
   ['autodev::fix', 'fix'],
-  ['autodev::spec', null],
+  ['autodev::speck', null],
   ['autodev::', null],
   ['autodev::__proto__', null],
   ['Autodev', null],

@@ -23,7 +23,9 @@ test('every setting is read', () => {
     'runner: { tags: [big, "docker"], image: registry.example.com:5000/a/b@sha256:0f }',
     'protected_paths:',
     "  - 'db/**'",
-    'budget: { task_usd: 2.5 }',
+    'budget: { task_usd: 2.5, run_usd: 9, day_usd: 40 }',
+    'autonomy: full',
+    'deploy: { environment: staging }',
   ].join('\n');
   expect(parseRepoConfig(text)).toEqual({
     config: {
@@ -31,7 +33,9 @@ test('every setting is read', () => {
       permissions: { cancel: 'maintainer' },
       runner: { tags: ['big', 'docker'], image: 'registry.example.com:5000/a/b@sha256:0f' },
       protected_paths: ['db/**'],
-      budget: { task_usd: 2.5 },
+      budget: { task_usd: 2.5, run_usd: 9, day_usd: 40 },
+      autonomy: 'full',
+      deploy: { environment: 'staging' },
     },
     problems: [],
   });

@@ -21,7 +21,21 @@ stages:
 
 test('the shipped templates are valid, and named as their files', () => {
   const { workflowsDir } = findInstallation(import.meta.dirname);
-  expect(Object.keys(loadWorkflows(workflowsDir)).toSorted()).toEqual(['ask', 'feature', 'quick']);
+  expect(Object.keys(loadWorkflows(workflowsDir)).toSorted()).toEqual([
+    'ask',
+    'bugfix',
+    'docs',
+    'epic',
+    'feature',
+    'quick',
+    'quick-fix',
+    'refactor',
+    'release',
+    'review-only',
+    'rollback',
+    'security-fix',
+    'spec',
+  ]);
 });
 
 test('a good template is read as it is written', () => {
@@ -73,6 +87,6 @@ describe('a mistake is refused by name and line', () => {
 
   test('a template that begins with a gate', () => {
     const gate = GOOD.replace(/ {2}- \{ id: spec, .*\n/, '').replace(', back: spec', '');
-    expect(() => parseWorkflow(gate, 'feature.yaml')).toThrow(/the first stage must be a task/);
+    expect(() => parseWorkflow(gate, 'feature.yaml')).toThrow(/a gate stage needs something to decide on; it cannot be the first/);
   });
 });
