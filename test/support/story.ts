@@ -91,6 +91,8 @@ export async function startScene(options: StageOptions): Promise<Scene> {
   env['AUTODEV_SETTINGS'] = settingsFile(dir, (settings) => {
     // A story asks for what the comment says now.
     settings.limits.statusSeconds = 0;
+    // A red pipeline counts at once: nobody in a story retries by chance.
+    settings.limits.settleMinutes = 0;
     options.settings?.(settings);
   });
   await createHook(world, world.project, `http://127.0.0.1:${port}`);
