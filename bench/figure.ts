@@ -29,6 +29,18 @@ export function percentile(values: readonly number[], share: number): number {
 
 export const median = (values: readonly number[]): number => percentile(values, 0.5);
 
+/** Most calls of which each began after the one before had ended. */
+export function longestChain(calls: readonly { from: number; to: number }[]): number {
+  let length = 0;
+  let end = -Infinity;
+  for (const call of calls.toSorted((a, b) => a.to - b.to)) {
+    if (call.from < end) continue;
+    length += 1;
+    end = call.to;
+  }
+  return length;
+}
+
 export function figure(name: string, value: number, unit: string, peer?: number): Figure {
   const rounded = { name, value: round(value), unit };
   if (peer === undefined) return rounded;

@@ -9,6 +9,7 @@ import { benchAgent } from './agent.ts';
 import { benchDecide } from './decide.ts';
 import { table, type Bench, type Effort, type Figure } from './figure.ts';
 import { benchIntake } from './intake.ts';
+import { benchJourney } from './journey.ts';
 import { benchMemory } from './memory.ts';
 import { benchPipeline } from './pipeline.ts';
 import { benchSizes } from './sizes.ts';
@@ -18,6 +19,7 @@ const BENCHES: Record<string, Bench> = {
   sizes: benchSizes,
   agent: benchAgent,
   pipeline: benchPipeline,
+  journey: benchJourney,
   memory: benchMemory,
   intake: benchIntake,
 };

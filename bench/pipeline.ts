@@ -7,7 +7,7 @@ import { createHmac, randomUUID } from 'node:crypto';
 import { projectSigningToken } from '../bot/forge/gitlab/webhooks.ts';
 import { available, startPostgres } from '../test/support/backends.ts';
 import { until } from '../test/support/until.ts';
-import { figure, median, percentile, type Effort, type Figure } from './figure.ts';
+import { figure, longestChain, median, percentile, type Effort, type Figure } from './figure.ts';
 import { SECRET, startServe } from './processes.ts';
 import { PROJECT, startStubGitLab, type Call, type StubGitLab } from './stub-gitlab.ts';
 
@@ -91,18 +91,6 @@ async function ask(
     'the bot to be quiet',
   );
   return { ms: at - acknowledged, calls: stub.calls.filter(({ from }) => from <= at) };
-}
-
-/** Most calls of which each began after the one before had ended. */
-function longestChain(calls: readonly Call[]): number {
-  let length = 0;
-  let end = -Infinity;
-  for (const call of calls.toSorted((a, b) => a.to - b.to)) {
-    if (call.from < end) continue;
-    length += 1;
-    end = call.to;
-  }
-  return length;
 }
 
 async function deliver(url: string, iid: number): Promise<void> {

@@ -40,8 +40,10 @@ export async function startBotProcess(
   root: string,
   env: Record<string, string>,
   logFile: string,
+  role: 'all' | 'web' | 'worker' = 'all',
 ): Promise<BotProcess> {
-  const child = spawn(process.execPath, [join(root, 'bot/cli/main.ts'), 'serve'], {
+  const program = join(root, 'bot/cli/main.ts');
+  const child = spawn(process.execPath, [program, 'serve', '--role', role], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -26,6 +26,8 @@ interface Thread {
 export interface FeatureJourney {
   spec: Change;
   change: Change;
+  /** The environment and commit of the deployment; null when there was none. */
+  deployment: string | null;
   findings: { raised: number; fixed: number };
   /** One line: role and score of every vote, and the consensus. */
   votes: string;
@@ -53,24 +55,52 @@ export async function followFeature(
 ): Promise<FeatureJourney> {
   const base = `/projects/${where.project}`;
   const tour: Tour = { ...people, view, base, where, until: createUntil(people.sam, where) };
+  await narrateRow(tour, 'Product manager triages it', 'triage');
   const spec = await narrateOpening(tour, 'Architect writes the spec', true);
   await approveAt(tour, 'Dana approves the spec', 'spec-gate', spec);
   const change = await narrateOpening(tour, 'Builder implements it', false);
+  await narrateRow(tour, 'Writer updates the docs', 'docs');
   await narrateReview(tour, change);
   await approveAt(tour, 'Dana approves the change', 'merge', change);
-  const last = view.stage('Verdict');
+  const deployment = await narrateRow(tour, 'Deploy', 'deploy');
+  const last = view.stage('Report');
   const verdict = await tour.until('verdict', () => verdictOf(tour.sam, base, where.iid));
-  last.done(verdict.split(':')[0] ?? verdict);
+  last.done(verdict);
   const threads = await threadsOf(tour, change);
   const merged = await changeOf(tour, change);
   return {
     spec: await changeOf(tour, spec),
     change: merged,
+    deployment: /^\[/.test(deployment) ? deployment.replace(/^\[([^\]]*)\]\([^)]*\)/, '$1') : null,
     findings: { raised: threads.length, fixed: threads.filter(isResolved).length },
     votes: votesOf(merged.description),
     cost: costOf((await statusBody(tour.sam, base, where.iid)) ?? ''),
     verdict,
   };
+}
+
+/** Waits until the status comment says that a stage is done; returns what it says about it. */
+async function narrateRow(tour: Tour, title: string, stageId: string): Promise<string> {
+  const stage = tour.view.stage(title);
+  const row = new RegExp(
+    `^\\| ${stageId} \\| (?:done|no deploy job)[^|]*\\| [^|]* \\| ([^|]*) \\|$`,
+    'm',
+  );
+  const facts = await tour.until(`end of ${stageId}`, async () => {
+    stage.note(await jobsNow(tour));
+    const body = (await statusBody(tour.sam, tour.base, tour.where.iid)) ?? '';
+    return row.exec(body)?.[1]?.trim() ?? null;
+  });
+  stage.done(plain(facts));
+  return facts;
+}
+
+/** A cell of the status comment without its links and code marks. */
+function plain(cell: string): string {
+  return cell
+    .replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replaceAll('`', '')
+    .replace(/^, /, '');
 }
 
 async function narrateOpening(tour: Tour, title: string, isSpec: boolean): Promise<Change> {

@@ -1,7 +1,7 @@
 /**
- * `npm run demo`: the main job, from an issue's label to a merge request whose pipeline is green, or with
- * `--workflow feature` from a comment to the merged change; with the real bot as a child process, a
- * local GitLab, real CI jobs and a scripted model.
+ * `npm run demo`: the whole way, from a comment to the merged and deployed change, or with
+ * `--workflow quick` from an issue's label to a merge request whose pipeline is green; with the real bot as
+ * a child process, a local GitLab, real CI jobs and a scripted model.
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -19,11 +19,11 @@ import { createView, type View } from './view.ts';
 
 const USAGE = `Usage: npm run demo [-- options]
 
-Runs the main job on this machine: a local GitLab, the real bot, real CI jobs and a scripted model.
+Runs the whole way on this machine: a local GitLab, the real bot, real CI jobs and a scripted model.
 
 Options:
-  --workflow W   quick (default): from a label to a tested merge request
-                 feature: with specification, two approvals, review, a fix and the merge
+  --workflow W   feature (default): specification, two approvals, three reviews, a fix, merge, deployment
+                 quick: from a label to a tested merge request
   --interactive  keep everything running, with pages to click through, until Ctrl-C
   --live         use a real model: OPENAI_API_KEY or ANTHROPIC_API_KEY must be set
   --keep         keep the folder with the repositories, logs and database
@@ -47,7 +47,7 @@ interface Demo {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
-      workflow: { type: 'string', default: 'quick' },
+      workflow: { type: 'string', default: 'feature' },
       interactive: { type: 'boolean', default: false },
       live: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
@@ -186,12 +186,13 @@ function summary(view: View, journey: Journey, ms: number): void {
 }
 
 function featureSummary(view: View, journey: FeatureJourney, ms: number): void {
-  const { spec, change, findings, votes, cost, verdict } = journey;
+  const { spec, change, findings, votes, deployment, cost, verdict } = journey;
   view.box([
     `Specification  !${spec.iid} ${spec.state}  ${spec.web_url}`,
     `Merge request  !${change.iid} ${change.state}  ${change.web_url}`,
     `Findings       ${findings.raised} raised, ${findings.fixed} fixed`,
     `Votes          ${votes}`,
+    `Deployed       ${deployment ?? 'the repository has no deploy job'}`,
     `Cost           ${cost} (scripted model: tokens are counted, nothing is paid)`,
     `Verdict        ${verdict.split(':')[0] ?? ''}`,
     `Took           ${(ms / 1000).toFixed(1)} s`,

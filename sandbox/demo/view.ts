@@ -19,6 +19,16 @@ export interface Stage {
   fail(text: string): void;
 }
 
+const nothing = (): void => undefined;
+
+/** A view that shows nothing, for journeys that nobody watches. */
+export const SILENT: View = {
+  say: nothing,
+  stage: () => ({ note: nothing, done: nothing, fail: nothing }),
+  box: nothing,
+  close: nothing,
+};
+
 export interface ViewOptions {
   tty: boolean;
   colour: boolean;

@@ -14,6 +14,9 @@ export interface CallRecord {
   status: number | null;
   /** The caller never saw the answer. */
   replyDropped: boolean;
+  /** When it came and when it was answered, in milliseconds of `performance.now()`. */
+  from: number;
+  to: number | null;
 }
 
 export interface CallLog {

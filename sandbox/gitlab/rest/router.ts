@@ -61,6 +61,8 @@ function record(
     body: request.body as unknown,
     status: null,
     replyDropped: false,
+    from: performance.now(),
+    to: null,
   };
   calls.record(call);
   return call;
@@ -78,6 +80,7 @@ async function serve(
     request.socket.destroy();
     return;
   }
+  entry.to = performance.now();
   const drop = troubles.some((trouble) => trouble.kind === 'drop_reply');
   if (drop) {
     entry.status = reply.status;
