@@ -101,9 +101,8 @@ function verifyRow(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>
   const shown = votes.filter((vote) => vote !== null).join(' · ');
   if (run.stage === stage.id) return row(`running${roundText(run, stage)}`, shown);
   if (fixing) return row(`fixing${roundText(run, stage)}`, shown);
-  if (run.stage === 'end' && run.verdict?.kind !== 'done' && run.changes.code?.iid) {
-    return row(run.verdict?.kind ?? '–', shown);
-  }
+  const stopped = run.stoppedAt === stage.id || run.stoppedAt === stage.fix;
+  if (stopped && run.verdict && run.verdict.kind !== 'done') return row(run.verdict.kind, shown);
   const passed = run.changes.code?.iid != null && !isBefore(run, stage.id);
   return passed ? row('done', shown) : row('–');
 }
@@ -116,11 +115,9 @@ function gateRow(run: Run, stage: Extract<StageDefinition, { kind: 'gate' }>): R
       'waits for you',
       `!${change?.iid ?? '?'}: ${code(run.gateNote ?? 'needs 1 approval', GATE_NOTE_CHARS)}`,
     );
-  if (!isBefore(run, stage.id) && run.stage !== 'end')
-    return row('approved', change?.iid ? `!${change.iid}` : '');
-  if (run.stage === 'end' && run.verdict?.kind === 'done')
-    return row('approved', change?.iid ? `!${change.iid}` : '');
-  return row('–');
+  const stopped = run.stoppedAt === stage.id && run.verdict?.kind !== 'done';
+  if (isBefore(run, stage.id) || stopped) return row(stopped ? 'not approved' : '–');
+  return row('approved', change?.iid ? `!${change.iid}` : '');
 }
 
 function deployRow(run: Run, stage: Extract<StageDefinition, { kind: 'deploy' }>): Row {
@@ -140,8 +137,10 @@ function triageFacts(report: TriageReport): string {
 function isBefore(run: Run, id: string): boolean {
   const { stages } = run.context.workflow;
   const at = (name: string): number => stages.findIndex((stage) => stage.id === name);
-  const here = run.stage === 'end' ? stages.length : at(run.stage);
-  const fixed = stages.find((stage) => stage.kind === 'verify' && stage.fix === run.stage);
+  const stopped = run.verdict?.kind === 'done' ? 'end' : (run.stoppedAt ?? 'end');
+  const reached = run.stage === 'end' ? stopped : run.stage;
+  const here = reached === 'end' ? stages.length : at(reached);
+  const fixed = stages.find((stage) => stage.kind === 'verify' && stage.fix === reached);
   return (fixed ? at(fixed.id) : here) < at(id);
 }
 
