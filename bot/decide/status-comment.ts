@@ -6,7 +6,7 @@
  */
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import { COMMANDS } from './command-help.ts';
-import { money, utc } from './format.ts';
+import { duration, money, utc } from './format.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
 import { code } from './text.ts';
 
@@ -46,6 +46,7 @@ export function statusComment(facts: StatusFacts): string {
     costLine(run),
     '',
     ...verdictLines(run),
+    ...reportLines(run),
     commandLine(run),
     '',
     ...summaryLines(facts),
@@ -76,6 +77,27 @@ function verdictLines(run: Run): string[] {
   if (!run.verdict) return [];
   const next = run.verdict.next === '' ? '' : ` **Next** ${run.verdict.next}`;
   return [`**${run.verdict.kind}**: ${run.verdict.cause}${next}`, ''];
+}
+
+/** The final report in one line: what the votes, the rounds and the hours came to. */
+function reportLines(run: Run): string[] {
+  const { report } = run;
+  if (report === null) return [];
+  const { findings, fixRounds } = report;
+  const rounds = fixRounds === 1 ? '1 round' : `${fixRounds} rounds`;
+  const parts = [
+    ...(report.consensus === null ? [] : [`consensus ${report.consensus}`]),
+    ...(findings.raised === 0
+      ? []
+      : [`${findings.fixed} of ${findings.raised} findings fixed in ${rounds}`]),
+    `${duration(report.agentSeconds * 1000)} of agents`,
+    ...(report.waitedSeconds === 0
+      ? []
+      : [`${duration(report.waitedSeconds * 1000)} waiting for people`]),
+    `${duration(report.seconds * 1000)} in all`,
+    ...(report.models.length === 0 ? [] : [code(report.models.join(', '))]),
+  ];
+  return [`**Report** ${parts.join(' · ')}`, ''];
 }
 
 function commandLine(run: Run): string {
