@@ -110,7 +110,13 @@ export interface ForgeWrite {
   updateChange(
     projectId: number,
     iid: number,
-    patch: { title?: string; description?: string; addLabels?: readonly string[] },
+    patch: {
+      title?: string;
+      description?: string;
+      addLabels?: readonly string[];
+      /** Labels it does not have are left out without an error. */
+      removeLabels?: readonly string[];
+    },
   ): Promise<void>;
   /** The open change of a source branch, or null. */
   findChange(

@@ -316,6 +316,9 @@ function defineChanges(world: World, commitTo: CommitTo, openOn: OpenOn): void {
       expect(change).toMatchObject({ title: 'Draft: new title', draft: true });
       expect(change.labels.toSorted()).toEqual(['autodev', 'security-review']);
       expect((await forge.write.findChange(projectId, branch))?.description).toBe('new text');
+      const removeLabels = ['security-review', 'never-there'];
+      await forge.write.updateChange(projectId, iid, { removeLabels });
+      expect((await forge.read.change(projectId, iid)).labels).toEqual(['autodev']);
     });
   });
 }

@@ -87,6 +87,7 @@ function expectCode(story: Story): void {
   const labels = story.project.labels.filter(({ id }) => code?.labelIds.includes(id));
   expect(labels.map(({ name }) => name).toSorted()).toEqual([
     'autodev',
+    'autodev-phase::approval',
     'consensus-approved',
     'security-review',
   ]);

@@ -117,11 +117,12 @@ export function createGitLabWrite(api: Resources): ForgeWrite {
     openChange: (projectId, request) => openChange(api, projectId, request),
 
     async updateChange(projectId, iid, patch) {
-      const { title, description, addLabels } = patch;
+      const { title, description, addLabels, removeLabels } = patch;
       await api.mergeRequests.edit(projectId, iid, {
         ...(title === undefined ? {} : { title }),
         ...(description === undefined ? {} : { description }),
         ...(addLabels === undefined ? {} : { addLabels: addLabels.join(',') }),
+        ...(removeLabels === undefined ? {} : { removeLabels: removeLabels.join(',') }),
       });
     },
 

@@ -24,8 +24,14 @@ import {
 import { pageOf } from '../publish/page.ts';
 import { checkResult } from '../publish/check-result.ts';
 
-/** The one label of every change the bot opens. */
+/** On every change the bot opens, beside the one that says where it stands. */
 const LABEL = 'autodev';
+/** Set together with the write that is made anyway, so that a label costs no call. */
+const PHASE = {
+  spec: 'autodev-phase::spec',
+  verify: 'autodev-phase::verify',
+  approval: 'autodev-phase::approval',
+} as const;
 
 /** Checks the result and commits it, once, to the branch of the run's change (DESIGN §4.6). */
 export async function commitChanges(context: EffectContext<'commit_changes'>): Promise<Receipt> {
@@ -115,7 +121,7 @@ export async function openChange(context: EffectContext<'open_change'>): Promise
         effect.change === 'spec'
           ? specDescription(run, attempt, deps.forgeHost)
           : changeDescription(run, attempt, deps.forgeHost, null),
-      labels: [LABEL],
+      labels: [LABEL, ...phaseOf(run, effect.change)],
       draft: effect.draft,
       removeSourceBranch: true,
     });
@@ -141,16 +147,29 @@ export async function updateChange(context: EffectContext<'update_change'>): Pro
   const { run } = loaded;
   const tally = tallyOf(run, weightsOf(deps));
   const security = tally.votes.find((vote) => vote.role === 'security');
-  const labels = [
-    ...(tally.consensus.kind === 'approve' ? ['consensus-approved'] : []),
-    ...(security && security.score < SECURITY_REVIEW_BELOW ? ['security-review'] : []),
-  ];
+  const wanted: Record<string, boolean> = {
+    'consensus-approved': tally.consensus.kind === 'approve',
+    'consensus-conditional': tally.consensus.kind === 'conditional',
+    'security-review': security !== undefined && security.score < SECURITY_REVIEW_BELOW,
+    [PHASE.approval]: true,
+    [PHASE.verify]: false,
+  };
+  const labels = (on: boolean): string[] =>
+    Object.keys(wanted).filter((name) => wanted[name] === on);
   await context.begin();
   await deps.forge.write.updateChange(repo.projectId, iid, {
     description: changeDescription(run, attempt, deps.forgeHost, tally),
-    ...(labels.length > 0 ? { addLabels: labels } : {}),
+    addLabels: labels(true),
+    removeLabels: labels(false),
   });
   return { kind: 'update_change' };
+}
+
+/** Where a change stands, for runs that lead it to a gate. */
+function phaseOf(run: Run, role: ChangeRole): string[] {
+  if (role === 'spec') return [PHASE.spec];
+  const gated = run.context.workflow.stages.some((stage) => stage.kind === 'gate');
+  return gated ? [PHASE.verify] : [];
 }
 
 /** Security scores below this ask for a person's look (DESIGN §5). */
