@@ -62,6 +62,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
   const settings = loadSettings(config.settingsFile ?? files.settingsFile);
   const agents = loadAgents(config.agentsDir ?? files.agentsDir);
   checkRoutes(settings, agents);
+  const workflows = loadWorkflows(files.workflowsDir, agents);
   const failpoint = createFailpoints(config.failpoints);
   const store = await openMigratedStore(config, log);
   await freeLeasesOfTheDead(store);
@@ -84,7 +85,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
           forge,
           settings,
           agents,
-          workflows: loadWorkflows(files.workflowsDir),
+          workflows,
           providers: (['openai', 'anthropic'] as const).filter((name) => config.providers[name]),
           parseRepoConfig,
           repoConfigPath: REPO_CONFIG_PATH,

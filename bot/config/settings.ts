@@ -7,7 +7,7 @@ import { AgentFrontMatter, AgentRole, type Agent } from '../../schema/wire/agent
 import { Settings } from '../../schema/wire/settings.ts';
 import type { Workflow } from '../../schema/wire/workflow.ts';
 import { SettingsError } from './settings-error.ts';
-import { parseWorkflow } from './workflows.ts';
+import { parseWorkflow, type Agents } from './workflows.ts';
 
 const FRONT_MATTER = /^---\n([\s\S]*?)\n---\n([\s\S]*)$/;
 
@@ -50,14 +50,19 @@ export function loadAgents(dir: string): Record<AgentRole, Agent | undefined> {
 }
 
 /**
- * Reads every workflow template of a folder, keyed by name (the file's name).
- * @throws SettingsError naming file and line of an unknown stage, agent or field.
+ * Reads every workflow template of a folder, keyed by name (the file's name), for the agents that
+ * are set up.
+ * @throws SettingsError naming file and line of an unknown stage, agent or field, and of a task that
+ * its agent does not take.
  */
-export function loadWorkflows(dir: string): Record<string, Workflow | undefined> {
+export function loadWorkflows(
+  dir: string,
+  agents: Agents = {},
+): Record<string, Workflow | undefined> {
   const workflows: Record<string, Workflow | undefined> = {};
   for (const name of readdirSync(dir).filter((entry) => entry.endsWith('.yaml'))) {
     const file = join(dir, name);
-    const workflow = parseWorkflow(read(file), file);
+    const workflow = parseWorkflow(read(file), file, agents);
     if (workflow.name !== basename(name, '.yaml')) {
       throw new SettingsError(
         `${file}: is named ${workflow.name}; call the file ${workflow.name}.yaml`,

@@ -3,17 +3,22 @@
  * Every mistake is named by line.
  */
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import type { Agent, AgentRole } from '../../schema/wire/agent.ts';
 import { Workflow } from '../../schema/wire/workflow.ts';
 import { SettingsError } from './settings-error.ts';
 
 type Path = readonly (string | number)[];
 
+/** The agents that are set up; a template may name others, and is told of when it is started. */
+export type Agents = Readonly<Partial<Record<AgentRole, Agent | undefined>>>;
+
 /**
  * Parses one template.
  * @throws SettingsError naming file, line and field of every mistake: unknown stages, agents and
- * fields, stages named twice, a stage that leads back to itself without end.
+ * fields, stages named twice, a stage that leads back to itself without end, a task that the agent of
+ * its stage does not take.
  */
-export function parseWorkflow(text: string, file: string): Workflow {
+export function parseWorkflow(text: string, file: string, agents: Agents = {}): Workflow {
   const lines = new LineCounter();
   const doc = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const [broken] = doc.errors;
@@ -29,14 +34,40 @@ export function parseWorkflow(text: string, file: string): Workflow {
     });
     throw new SettingsError(found.join('\n'));
   }
-  const problems = fit(parsed.data).map(({ path, what }) => at(file, doc, path, lines, what));
+  const problems = [...fit(parsed.data), ...refusedTasks(parsed.data, agents)].map(
+    ({ path, what }) => at(file, doc, path, lines, what),
+  );
   if (problems.length > 0) throw new SettingsError(problems.join('\n'));
   return parsed.data;
 }
 
+interface Problem {
+  path: Path;
+  what: string;
+}
+
+/** Tasks that the agent they are given to does not list in its front matter. */
+function refusedTasks(workflow: Workflow, agents: Agents): Problem[] {
+  return workflow.stages.flatMap((stage, index) => {
+    const at: Path = ['stages', index];
+    const given =
+      stage.kind === 'task'
+        ? [{ path: [...at, 'task'], task: stage.task, agent: stage.agent }]
+        : stage.kind === 'verify'
+          ? stage.tasks.map((one, nth) => ({ path: [...at, 'tasks', nth, 'task'], ...one }))
+          : [];
+    return given.flatMap(({ path, task, agent }) => {
+      const takes = agents[agent]?.settings.tasks;
+      if (takes === undefined || takes.includes(task)) return [];
+      const what = `the agent ${agent} does not take ${task}; it takes ${takes.join(', ')}. Add it to \`tasks\` in ${agent}.md or name another agent`;
+      return [{ path, what }];
+    });
+  });
+}
+
 /** What does not fit together although each stage is well formed. */
-function fit(workflow: Workflow): { path: Path; what: string }[] {
-  const problems: { path: Path; what: string }[] = [];
+function fit(workflow: Workflow): Problem[] {
+  const problems: Problem[] = [];
   const { stages } = workflow;
   const indexOf = (id: string): number => stages.findIndex((stage) => stage.id === id);
   stages.forEach((stage, index) => {

@@ -158,9 +158,10 @@ function leaving(
 /** What an agent is told besides the issue: the approved spec, what changed, what has to be answered. */
 function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts {
   const spec = resultOf(lastDone(run, 'write_spec'))?.report;
-  const built = run.tasks.findLast(
-    (task) => task.state === 'done' && REPORTS_CHANGES.has(task.type),
-  );
+  const touched = run.tasks
+    .filter((task) => task.state === 'done' && REPORTS_CHANGES.has(task.type))
+    .flatMap((task) => resultOf(task)?.changes ?? []);
+  const changed = [...new Set(touched.map(({ path }) => path))].toSorted();
   return {
     iid: run.target.iid,
     title: run.context.title,
@@ -174,7 +175,7 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
           tried: feedback.tried ?? 0,
         }
       : {}),
-    ...(built ? { changed: (resultOf(built)?.changes ?? []).map((change) => change.path) } : {}),
+    ...(changed.length > 0 ? { changed } : {}),
   };
 }
 

@@ -47,6 +47,8 @@ export const TriageReport = z.strictObject({
   priority: z.int().min(1).max(10),
   /** Questions without whose answers nobody can start; empty when all is clear. */
   missing: z.array(z.string().min(1).max(300)).max(5),
+  /** Numbers of issues that ask for the same, as far as the texts name them. */
+  duplicates: z.array(z.int().positive()).max(5).default([]),
 });
 export type TriageReport = z.infer<typeof TriageReport>;
 

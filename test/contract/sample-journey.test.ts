@@ -179,6 +179,10 @@ function consensus(
 
 test('the feature goes from a specification over a real flaw to a change worth merging', async () => {
   checkout();
+  const judged = await play('pm', 'triage_issue', ISSUE);
+  expect(reportOf(judged, 'triage')).toMatchObject({ type: 'feature', missing: [] });
+  expect([judged.script, judged.changed]).toEqual(['journey-pm', []]);
+
   const specified = await play('architect', 'write_spec', ISSUE);
   const spec = reportOf(specified, 'spec');
   expect(specified.changed).toEqual([]);
@@ -194,6 +198,16 @@ test('the feature goes from a specification over a real flaw to a change worth m
   expect((wordfreq('--json', '--top', '2') as unknown[]).length).toBeGreaterThan(2);
 
   const facts = { ...approved, changed: CHANGED };
+  const written = await play('docs', 'write_docs', facts);
+  expect([written.outcome, written.script]).toEqual(['finished', 'journey-docs']);
+  expect([written.report, written.changed]).toEqual([undefined, ['README.md']]);
+  // The example in the README is what the program prints.
+  const example = /\[\n {2}\{[^\]]*\n\]/.exec(readFileSync(join(root, 'README.md'), 'utf8'))?.[0];
+  expect(JSON.parse(example ?? '')).toEqual([
+    { word: 'the', count: 2 },
+    { word: 'rain', count: 1 },
+  ]);
+
   const roundOne = await verify(facts);
   expect(roundOne.review.findings).toHaveLength(1);
   const finding = roundOne.review.findings[0];

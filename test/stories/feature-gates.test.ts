@@ -115,7 +115,9 @@ test.concurrent('people merge by themselves, and send the change back before tha
   const base = `^/projects/${project.id}/`;
   const threads = { method: 'POST', path: new RegExp(`${base}merge_requests/\\d+/discussions$`) };
   const statuses = { method: 'POST', path: new RegExp(`${base}statuses/`) };
-  const team = hireTeam(stage, 'By hand', (round) => (round === 1 ? [SLIP] : []));
+  const team = hireTeam(stage, 'By hand', {
+    review: (round) => (round === 1 ? [SLIP] : []),
+  });
   await stage.tell('By hand', { project }, async (story) => {
     await story.comment('sam', '/autodev plan');
     const spec = await atGate(story, 'spec-gate');

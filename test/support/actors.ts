@@ -42,7 +42,14 @@ export function goodWork(task: Task, found: Finding[] = []): Partial<JobResult> 
     case 'triage_issue':
       return {
         changes: [],
-        report: { kind: 'triage', type: 'feature', size: 'small', priority: 5, missing: [] },
+        report: {
+          kind: 'triage',
+          type: 'feature',
+          size: 'small',
+          priority: 5,
+          missing: [],
+          duplicates: [],
+        },
       };
     case 'write_docs':
       return { changes: [] };

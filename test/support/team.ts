@@ -1,12 +1,30 @@
 /** A scripted team for stories of the feature workflow, and what people do at its gates. */
-import type { Finding, Report } from '../../schema/wire/report.ts';
+import type { Finding, Report, TriageReport } from '../../schema/wire/report.ts';
 import type { MergeRequest } from '../../sandbox/gitlab/state/types.ts';
 import type { Conversation } from '../../sandbox/model/types.ts';
 import { edit, finish, type Story } from './one-story.ts';
 import type { PersonName, StageBase } from './stage.ts';
 
-const ROLES = ['Architect', 'Builder', 'Reviewer', 'Tester', 'Security engineer'] as const;
+const ROLES = [
+  'Product manager',
+  'Architect',
+  'Builder',
+  'Technical writer',
+  'Reviewer',
+  'Tester',
+  'Security engineer',
+] as const;
 type RoleName = (typeof ROLES)[number];
+
+/** What the team does otherwise than usual. */
+export interface TeamOptions {
+  /** Findings of the n-th review; 1 is the first. */
+  review?: (round: number) => Finding[];
+  /** What the n-th triage says otherwise. */
+  triage?: (round: number) => Partial<TriageReport>;
+  /** The technical writer writes this file; default: the texts are right already. */
+  writes?: string;
+}
 
 export interface Team {
   /** What the agents of a role were asked, oldest first. */
@@ -14,14 +32,10 @@ export interface Team {
 }
 
 /**
- * Answers for the issue with this title: the architect writes a page, the builder one file, and the
- * others find nothing. `review` gives the findings of the n-th review (1 is the first).
+ * Answers for the issue with this title: the product manager finds it clear, the architect writes a page,
+ * the builder one file, and the others find nothing.
  */
-export function hireTeam(
-  stage: StageBase,
-  title: string,
-  review: (round: number) => Finding[] = () => [],
-): Team {
+export function hireTeam(stage: StageBase, title: string, options: TeamOptions = {}): Team {
   const inputs: { role: RoleName; text: string }[] = [];
   const asked = (role: RoleName): string[] =>
     inputs.filter((input) => input.role === role).map((input) => input.text);
@@ -31,8 +45,13 @@ export function hireTeam(
       const text = conversation.messages[0]?.text ?? '';
       if (turn === 1) inputs.push({ role, text });
       const round = asked(role).length;
+      const { writes } = options;
       if (role === 'Builder' && turn === 1) return edit('team.txt', `round ${round}\n`);
-      return finish(`The ${role} is done.`, { report: reportOf(role, round, review) });
+      if (role === 'Technical writer' && turn === 1 && writes !== undefined) {
+        return edit(writes, `# Written in round ${round}\n`);
+      }
+      const report = reportOf(role, round, options, text);
+      return finish(`The ${role} is done.`, { report });
     },
   });
   return { asked };
@@ -44,8 +63,27 @@ function roleOf(conversation: Conversation): RoleName {
   return role;
 }
 
-function reportOf(role: RoleName, round: number, review: (round: number) => Finding[]): Report {
+const CLEAR: TriageReport = {
+  kind: 'triage',
+  type: 'feature',
+  size: 'small',
+  priority: 5,
+  missing: [],
+  duplicates: [],
+};
+
+function reportOf(
+  role: RoleName,
+  round: number,
+  { triage, review }: TeamOptions,
+  asked: string,
+): Report | undefined {
   switch (role) {
+    case 'Product manager':
+      return { ...CLEAR, ...triage?.(round) };
+    case 'Technical writer':
+      // Only a round of fixes asks for a report.
+      return asked.includes('Answer the findings') ? { kind: 'build', selfScore: 80 } : undefined;
     case 'Architect':
       return {
         kind: 'spec',
@@ -59,7 +97,7 @@ function reportOf(role: RoleName, round: number, review: (round: number) => Find
     case 'Builder':
       return { kind: 'build', selfScore: 80 };
     case 'Reviewer':
-      return { kind: 'review', score: 90, findings: review(round) };
+      return { kind: 'review', score: 90, findings: review?.(round) ?? [] };
     case 'Tester':
       return { kind: 'test', score: 90, findings: [] };
     case 'Security engineer':

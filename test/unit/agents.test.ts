@@ -8,10 +8,23 @@ const PROMPT_LINES = 60;
 
 const READS = ['read_file', 'list', 'search'];
 const RIGHTS: [AgentRole, TaskType[], string[], string[]][] = [
+  ['pm', ['triage_issue', 'break_down_epic'], [], ['comment', 'report']],
   ['architect', ['write_spec', 'answer_question'], [], ['report', 'comment']],
   [
     'builder',
-    ['implement_feature', 'implement_fix', 'address_review_feedback'],
+    [
+      'implement_feature',
+      'implement_fix',
+      'implement_refactor',
+      'fix_build',
+      'address_review_feedback',
+    ],
+    ['edit_file', 'run_command'],
+    ['changes', 'comment', 'report'],
+  ],
+  [
+    'docs',
+    ['write_docs', 'address_review_feedback'],
     ['edit_file', 'run_command'],
     ['changes', 'comment', 'report'],
   ],

@@ -1,5 +1,5 @@
 /** Settings, agents, and the keys of the model providers. */
-import { checkRoutes, loadAgents, loadSettings } from '../../config/settings.ts';
+import { checkRoutes, loadAgents, loadSettings, loadWorkflows } from '../../config/settings.ts';
 import type { Settings } from '../../../schema/wire/settings.ts';
 import { causeOf } from '../describe-error.ts';
 import { ANSWER_MS, bad, guarded, ok, warning, type Check, type DoctorDeps } from './check.ts';
@@ -45,6 +45,7 @@ export async function checkSettings(
     () => {
       const agents = loadAgents(dir);
       if (settings !== null) checkRoutes(settings, agents);
+      loadWorkflows(files.workflowsDir, agents);
       const all = Object.values(agents).filter((agent) => agent !== undefined);
       if (all.length === 0) {
         const fix = 'set AUTODEV_AGENTS_DIR to the folder with the agents';

@@ -34,6 +34,8 @@ describe('the shipped files', () => {
     expect(Object.keys(agents).toSorted()).toEqual([
       'architect',
       'builder',
+      'docs',
+      'pm',
       'reviewer',
       'security',
       'tester',

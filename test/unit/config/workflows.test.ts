@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { findInstallation } from '../../../bot/config/installation.ts';
-import { loadWorkflows } from '../../../bot/config/settings.ts';
+import { loadAgents, loadWorkflows } from '../../../bot/config/settings.ts';
 import { parseWorkflow } from '../../../bot/config/workflows.ts';
 
 const GOOD = `name: feature
@@ -19,9 +19,12 @@ stages:
   - { id: merge, kind: gate, gate: merge, back: address }
 `;
 
-test('the shipped templates are valid, and named as their files', () => {
-  const { workflowsDir } = findInstallation(import.meta.dirname);
-  expect(Object.keys(loadWorkflows(workflowsDir)).toSorted()).toEqual([
+const files = findInstallation(import.meta.dirname);
+const agents = loadAgents(files.agentsDir);
+
+test('the shipped templates are valid, named as their files, and fit the shipped agents', () => {
+  const shipped = loadWorkflows(files.workflowsDir, agents);
+  expect(Object.keys(shipped).toSorted()).toEqual([
     'ask',
     'bugfix',
     'docs',
@@ -87,6 +90,26 @@ describe('a mistake is refused by name and line', () => {
 
   test('a template that begins with a gate', () => {
     const gate = GOOD.replace(/ {2}- \{ id: spec, .*\n/, '').replace(', back: spec', '');
-    expect(() => parseWorkflow(gate, 'feature.yaml')).toThrow(/a gate stage needs something to decide on; it cannot be the first/);
+    expect(() => parseWorkflow(gate, 'feature.yaml')).toThrow(
+      /a gate stage needs something to decide on; it cannot be the first/,
+    );
+  });
+
+  test.each<[string, [string, string], string]>([
+    [
+      'of a task stage',
+      ['implement_feature', 'review_mr'],
+      'feature.yaml:7: the agent builder does not take review_mr; it takes implement_feature, ',
+    ],
+    [
+      'of a verify stage',
+      ['review_mr', 'run_tests'],
+      'feature.yaml:10: the agent reviewer does not take run_tests; it takes review_mr. Add it to `tasks` in reviewer.md or name another agent',
+    ],
+  ])('a task %s that its agent does not take', (_what, [from, to], message) => {
+    const text = GOOD.replace(from, to);
+    expect(() => parseWorkflow(text, 'feature.yaml', agents)).toThrow(message);
+    // An agent that is not set up is told of when the template is started.
+    expect(() => parseWorkflow(text, 'feature.yaml', {})).not.toThrow();
   });
 });

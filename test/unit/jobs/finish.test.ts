@@ -22,7 +22,14 @@ const RUBRIC = {
   advancedAudit: false,
 };
 const GOOD: Record<Exclude<ReportKind, 'none'>, Record<string, unknown>> = {
-  triage: { kind: 'triage', type: 'bug', size: 'small', priority: 7, missing: ['Which version?'] },
+  triage: {
+    kind: 'triage',
+    type: 'bug',
+    size: 'small',
+    priority: 7,
+    missing: ['Which version?'],
+    duplicates: [4],
+  },
   epic: {
     kind: 'epic',
     text: '# Plan',
@@ -120,6 +127,9 @@ test.each<[ReportKind, Record<string, unknown>, string]>([
   ['spec', { ...GOOD.spec, text: '' }, 'report.text: Too small'],
   ['spec', { ...GOOD.spec, decisions: ['a', 'b', 'c', 'd'] }, 'report.decisions: Too big'],
   ['build', { kind: 'build' }, 'report.selfScore'],
+  ['triage', { ...GOOD.triage, missing: Array(6).fill('Why?') }, 'report.missing: Too big'],
+  ['triage', { ...GOOD.triage, priority: 0 }, 'report.priority: Too small'],
+  ['epic', { ...GOOD.epic, children: [] }, 'report.children: Too small'],
   ['security', { ...GOOD.security, rubric: { ...RUBRIC, score: 100 } }, 'report.rubric: Unrec'],
   ['security', { kind: 'security', findings: [] }, 'report.rubric'],
 ])('%s: %j is refused by field', (kind, report, expected) => {
