@@ -15,6 +15,7 @@ import type {
   Project,
 } from '../domain/events.ts';
 import type { FileChange } from '../../schema/wire/result.ts';
+import type { ForgeTracker } from './tracker.ts';
 
 /** Header names in lower case; repeated headers keep their first value. */
 export type Headers = Readonly<Record<string, string | undefined>>;
@@ -276,5 +277,6 @@ export interface Forge {
   readonly ci: ForgeCi;
   readonly gate: ForgeGate;
   readonly review: ForgeReview;
+  readonly tracker: ForgeTracker;
   readonly setup: ForgeSetup;
 }

@@ -8,6 +8,7 @@ import type { CiEngine, CiHost } from '../ci/contract.ts';
 import { createBackground } from './background.ts';
 import { createCiHost } from './ci-host.ts';
 import { parseGitPath, serveGit } from './git/http.ts';
+import { graphqlRoutes } from './graphql/route.ts';
 import { createHookSender } from './hooks/sender.ts';
 import type { Instance, SandboxOptions } from './instance.ts';
 import { createIssuer, type Issuer } from './oidc.ts';
@@ -138,6 +139,7 @@ function createApp(gl: Instance, issuer: Issuer, calls: CallLog, weather: Weathe
     gl.background.problems.push({ name, error });
   };
   app.use('/api/v4', createApi({ gl, routes: ROUTES, calls, weather, problem }));
+  app.use('/api', createApi({ gl, routes: graphqlRoutes, calls, weather, problem }));
   app.use(createPages(gl, problem));
   return app;
 }

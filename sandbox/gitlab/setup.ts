@@ -15,7 +15,16 @@ import {
   newSecret,
 } from './state/state.ts';
 import { ACCESS } from './state/access-levels.ts';
-import type { Issue, MergeRequest, Note, Project, Protection, Token, User } from './state/types.ts';
+import type {
+  Epic,
+  Issue,
+  MergeRequest,
+  Note,
+  Project,
+  Protection,
+  Token,
+  User,
+} from './state/types.ts';
 
 export interface NewProject {
   /** Full path, `group/name`. */
@@ -48,6 +57,10 @@ export interface Setup {
   ): Token;
   createProject(project: NewProject): Promise<Project>;
   addMember(project: Project, user: User, level: number): void;
+  /** Makes a user a member of the group itself: a project's members have no say there. */
+  addGroupMember(group: string, user: User, level: number): void;
+  /** Epics of a group, newest first. */
+  epics(group: string): Epic[];
   /** Level 0 removes the member. */
   setLevel(project: Project, user: User, level: number): void;
   user(username: string): User;
@@ -75,6 +88,11 @@ export function createSetup(gl: Instance): Setup {
     createToken: (user, options = {}) => createToken(gl, user, options),
     createProject: (input) => createProject(gl, input),
     addMember: setLevel,
+    addGroupMember: (group, user, level) => {
+      const members = gl.state.groupMembers.get(group) ?? new Map<number, number>();
+      gl.state.groupMembers.set(group, members.set(user.id, level));
+    },
+    epics: (group) => gl.state.epics.filter((epic) => epic.group === group),
     setLevel,
     project,
     user: (name) => need(findUsername(gl.state, name), `user ${name}`),

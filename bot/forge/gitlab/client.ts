@@ -12,6 +12,7 @@ import type { ForgeCall, ForgeLog } from './requester.ts';
 import { createResources } from './resources.ts';
 import { createGitLabReview } from './review.ts';
 import { createGitLabSetup } from './setup.ts';
+import { createGitLabTracker } from './tracker.ts';
 import { createGitLabWrite } from './write.ts';
 
 /** Longest single try of a request; a big commit or lint takes GitLab several seconds. */
@@ -63,6 +64,7 @@ export function createGitLabForge(options: GitLabForgeOptions): Forge {
     ci: createGitLabCi(api),
     gate: createGitLabGate(api),
     review: createGitLabReview(api),
+    tracker: createGitLabTracker(api),
     setup: createGitLabSetup(api),
   };
 }

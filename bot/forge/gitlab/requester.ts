@@ -89,7 +89,9 @@ function outgoingRequest(
 ): Outgoing {
   const prefixUrl = String(raw['prefixUrl']);
   const url = requestUrl(prefixUrl, endpoint, (raw['searchParams'] as string | undefined) ?? '');
-  const path = url.pathname.slice(url.pathname.indexOf('/api/v4/') + '/api/v4/'.length);
+  // GraphQL has one address beside the REST API's.
+  const rest = url.pathname.indexOf('/api/v4/');
+  const path = rest < 0 ? 'graphql' : url.pathname.slice(rest + '/api/v4/'.length);
   return {
     method: String(raw['method']).toUpperCase(),
     url,

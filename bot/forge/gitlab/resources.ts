@@ -4,6 +4,7 @@ import {
   Commits,
   IssueAwardEmojis,
   IssueDiscussions,
+  IssueLinks,
   IssueNoteAwardEmojis,
   IssueNotes,
   Issues,
@@ -53,6 +54,7 @@ export function createResources(options: {
     commits: new Commits(common),
     files: new RepositoryFiles(common),
     issues: new Issues(common),
+    issueLinks: new IssueLinks(common),
     jobs: new Jobs(common),
     lint: new Lint(common),
     mergeRequests: new MergeRequests(common),
@@ -65,6 +67,13 @@ export function createResources(options: {
     projects: new Projects(common),
     runners: new Runners(common),
     users: new Users(common),
+    /** gitbeaker speaks REST only; the requester is the same, so retries and limits are, too. */
+    graphql: options.requesterFn({
+      url: `${common.host}/api/`,
+      headers: {},
+      authHeaders: { 'private-token': () => Promise.resolve(options.token) },
+      rateLimits: {},
+    }),
     /** Per kind of note target; the paths differ in one word. */
     on: {
       issue: {

@@ -53,6 +53,7 @@ export const UNDESCRIBED: readonly { doc: string; methods: string; path: RegExp 
     methods: 'GET POST PATCH DELETE',
     path: /^\/projects\/{}\/protected_branches(\/{})?$/,
   },
+  { doc: 'graphql', methods: 'POST', path: /^\/graphql$/ },
   { doc: 'runners', methods: 'GET PUT DELETE', path: /^\/runners(\/{})?$/ },
 ];
 

@@ -6,6 +6,7 @@ import { branchRoutes } from './branches.ts';
 import { commitRoutes } from './commits.ts';
 import { hookRoutes } from './hooks.ts';
 import { instanceRoutes } from './instance.ts';
+import { issueLinkRoutes } from './issue-links.ts';
 import { issueRoutes } from './issues.ts';
 import { jobRoutes } from './jobs.ts';
 import { labelRoutes } from './labels.ts';
@@ -25,6 +26,7 @@ export const ROUTES: readonly Route[] = [
   ...runnerRoutes,
   ...labelRoutes,
   ...issueRoutes,
+  ...issueLinkRoutes,
   ...noteableRoutes,
   ...awardAndEventRoutes,
   ...branchRoutes,

@@ -1,6 +1,15 @@
 /** The sandbox's memory: users, tokens and projects, with the id counters of every kind. */
 import { randomBytes } from 'node:crypto';
-import type { Issue, JobToken, MergeRequest, Project, Token, User } from './types.ts';
+import type {
+  Epic,
+  Issue,
+  IssueLink,
+  JobToken,
+  MergeRequest,
+  Project,
+  Token,
+  User,
+} from './types.ts';
 
 /** First id of each kind, far apart so that mixing two kinds up never works by accident. */
 const FIRST_IDS = {
@@ -19,6 +28,7 @@ const FIRST_IDS = {
   event: 60_001,
   status: 70_001,
   hookLog: 80_001,
+  issueLink: 85_001,
 } as const;
 
 export type IdKind = keyof typeof FIRST_IDS;
@@ -28,6 +38,11 @@ export interface State {
   tokens: Token[];
   jobTokens: JobToken[];
   projects: Project[];
+  /** Newest first. */
+  epics: Epic[];
+  issueLinks: IssueLink[];
+  /** Members of groups by the group's path: user id → access level. */
+  groupMembers: Map<string, Map<number, number>>;
   nextId(kind: IdKind): number;
 }
 
@@ -39,6 +54,9 @@ export function createState(): State {
     tokens: [],
     jobTokens: [],
     projects: [],
+    epics: [],
+    issueLinks: [],
+    groupMembers: new Map(),
     nextId: (kind) => next[kind]++,
   };
 }
