@@ -115,7 +115,10 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
   const app = createApp({
     ...common,
     version: VERSION,
-    template: readFileSync(parts.files.templateFile, 'utf8'),
+    templates: {
+      'autodev.yml': readFileSync(parts.files.templateFile, 'utf8'),
+      'jobs/deploy.yml': readFileSync(parts.files.deployTemplateFile, 'utf8'),
+    },
     intake: {
       ...common,
       webhooks: {

@@ -16,10 +16,10 @@ export interface SampleFile {
 export type TemplateInclude = Record<string, unknown>;
 
 /**
- * The sample's files by their path in the repository. `templateInclude` becomes the `include:` of
- * its `.gitlab-ci.yml`; a local include needs the template among the files, which the caller adds.
+ * The sample's files by their path in the repository. `includes` become the `include:` of its
+ * `.gitlab-ci.yml`; a local include needs the template among the files, which the caller adds.
  */
-export function sampleProjectFiles(templateInclude: TemplateInclude): Record<string, SampleFile> {
+export function sampleProjectFiles(...includes: TemplateInclude[]): Record<string, SampleFile> {
   const files: Record<string, SampleFile> = {};
   for (const entry of readdirSync(FOLDER, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
@@ -30,7 +30,7 @@ export function sampleProjectFiles(templateInclude: TemplateInclude): Record<str
   }
   const configuration = files['.gitlab-ci.yml'];
   if (configuration === undefined) throw new Error(`${FOLDER} has no .gitlab-ci.yml`);
-  const include = stringify({ include: [templateInclude] }).trimEnd();
+  const include = stringify({ include: includes }).trimEnd();
   configuration.content = configuration.content.replace(PLACEHOLDER, () => include);
   return files;
 }

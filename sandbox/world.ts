@@ -2,7 +2,7 @@
  * A whole world for trying the bot: a GitLab with people, the sample project and a runner, and a
  * scripted model. The bot itself is not part of it; it gets what an operator would configure.
  */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createCiEngine } from './ci/engine.ts';
@@ -18,6 +18,9 @@ import { sampleProjectFiles } from './sample-project.ts';
 
 export const SAMPLE_PATH = 'demo/wordfreq';
 const TEMPLATES_PATH = 'autodev/ci-templates';
+/** Where the sample is deployed to by its pipelines on main. */
+export const SAMPLE_ENVIRONMENT = 'staging';
+const DEPLOY_TEMPLATE = new URL('../ci-templates/jobs/deploy.yml', import.meta.url);
 const RUNNERS = [{ tags: ['autodev'], runUntagged: true }];
 
 export interface WorldOptions {
@@ -144,13 +147,22 @@ async function createSample(
   await gitlab.api.createProject({
     path: TEMPLATES_PATH,
     visibility: 'public',
-    files: { 'autodev.yml': options.template },
+    files: {
+      'autodev.yml': options.template,
+      'jobs/deploy.yml': readFileSync(DEPLOY_TEMPLATE, 'utf8'),
+    },
   });
-  const include = {
-    remote: `${gitlab.url}/${TEMPLATES_PATH}/-/raw/main/autodev.yml`,
-    inputs: { server: options.botUrl, bot_user_id: String(people.autodev.user.id) },
-  };
-  const files = sampleProjectFiles(include);
+  const shipped = `${gitlab.url}/${TEMPLATES_PATH}/-/raw/main`;
+  const files = sampleProjectFiles(
+    {
+      remote: `${shipped}/autodev.yml`,
+      inputs: { server: options.botUrl, bot_user_id: String(people.autodev.user.id) },
+    },
+    {
+      remote: `${shipped}/jobs/deploy.yml`,
+      inputs: { environment: SAMPLE_ENVIRONMENT, job: '.deploy' },
+    },
+  );
   const project = await gitlab.api.createProject({
     path: SAMPLE_PATH,
     visibility: 'public',

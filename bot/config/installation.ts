@@ -9,6 +9,7 @@ export interface Installation {
   workflowsDir: string;
   migrationsDir: string;
   templateFile: string;
+  deployTemplateFile: string;
 }
 
 /**
@@ -29,6 +30,7 @@ export function findInstallation(from: string): Installation {
         workflowsDir: join(dir, 'config', 'workflows'),
         migrationsDir: join(dir, 'schema', 'sql'),
         templateFile: join(dir, 'ci-templates', 'autodev.yml'),
+        deployTemplateFile: join(dir, 'ci-templates', 'jobs', 'deploy.yml'),
       };
     }
     if (dir === dirname(dir)) {

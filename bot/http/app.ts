@@ -28,8 +28,8 @@ export interface AppDeps extends HealthDeps {
   intake: IntakeDeps;
   jobs: JobApiDeps;
   gateway: RequestHandler;
-  /** The CI template that repositories include, as shipped. */
-  template: string;
+  /** The CI templates that repositories include, as shipped, by their path below `ci-templates/`. */
+  templates: Readonly<Record<string, string>>;
   log: Logger;
 }
 
@@ -48,9 +48,11 @@ export function createApp(deps: AppDeps): Express {
   app.use('/webhooks', webhookRoutes(deps.intake));
   app.use('/api/job', jobRoutes(deps.jobs));
   app.use('/gateway', deps.gateway);
-  app.get('/ci-templates/autodev.yml', (_request, response) => {
-    response.type('text/yaml').send(deps.template);
-  });
+  for (const [path, text] of Object.entries(deps.templates)) {
+    app.get(`/ci-templates/${path}`, (_request, response) => {
+      response.type('text/yaml').send(text);
+    });
+  }
   app.use(healthRoutes(deps));
   app.use((request, response) => {
     sendError(response, 404, 'not_found', `There is nothing at ${request.method} ${request.path}.`);

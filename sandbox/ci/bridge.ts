@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import type { JobRecord, PipelineSpec } from './contract.ts';
+import type { CreateResult, JobRecord, PipelineSpec } from './contract.ts';
 import { configOf } from './live.ts';
 import type { Live } from './live.ts';
 import type { Variables } from './variables.ts';
@@ -20,19 +20,35 @@ const Dynamic = z.looseObject({
   inputs: z.record(z.string(), z.unknown()).default({}),
 });
 
-export type ChildPlan =
-  { ok: true; spec: PipelineSpec } | { ok: false; reason: string; message: string };
+type ChildPlan = { ok: true; spec: PipelineSpec } | { ok: false; reason: string; message: string };
 
 function refuse(reason: string, message: string): ChildPlan {
   return { ok: false, reason, message };
 }
 
-/** The child pipeline a trigger job asks for, or GitLab's failure reason with an explanation. */
-export async function planChild(
+type ChildResult =
+  Extract<CreateResult, { ok: true }> | { ok: false; reason: string; errors: string[] };
+
+/** Starts the child pipeline of a trigger job with `create`; `reason` is GitLab's failure reason. */
+export async function startChild(
   live: Live,
   job: JobRecord,
   variables: Variables,
-): Promise<ChildPlan> {
+  create: (spec: PipelineSpec) => Promise<CreateResult>,
+): Promise<ChildResult> {
+  const plan = await planChild(live, job, variables);
+  if (!plan.ok) return { ok: false, reason: plan.reason, errors: [plan.message] };
+  const reason = 'downstream_pipeline_creation_failed';
+  try {
+    const child = await create(plan.spec);
+    return child.ok ? child : { ...child, reason };
+  } catch (error) {
+    return { ok: false, reason, errors: [String(error)] };
+  }
+}
+
+/** The child pipeline a trigger job asks for, or GitLab's failure reason with an explanation. */
+async function planChild(live: Live, job: JobRecord, variables: Variables): Promise<ChildPlan> {
   const { trigger } = configOf(live, job);
   if (trigger?.include === undefined) {
     return refuse('downstream_bridge_project_not_found', 'Only child pipelines run here.');

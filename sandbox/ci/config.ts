@@ -67,6 +67,16 @@ export const ExpandedJob = z.looseObject({
     .union([z.string().transform((project) => ({ project }) as Trigger), Trigger])
     .optional(),
   resource_group: z.string().optional(),
+  environment: z
+    .union([
+      z.string().transform((name) => ({ name, url: undefined, action: 'start' })),
+      z.looseObject({
+        name: z.string(),
+        url: z.string().optional(),
+        action: z.string().default('start'),
+      }),
+    ])
+    .optional(),
   interruptible: z.boolean().default(false),
   rules: z.array(z.looseObject({})).optional(),
   parallel: z.unknown().optional(),

@@ -48,6 +48,10 @@ export interface JobRecord {
   finishedAt: string | null;
   failureReason: string | null;
   coverage: number | null;
+  /** What it deploys to, variables already put in. */
+  environment: { name: string; url: string | null } | null;
+  /** Who pressed play or retry; null: nobody but whoever started the pipeline. */
+  startedBy: CiUser | null;
   /** File with the log so far. */
   tracePath: string;
   /** Folder with the uploaded artifacts, when there are any. */
@@ -62,6 +66,8 @@ export interface PipelineRecord {
   startedAt: string | null;
   finishedAt: string | null;
   jobs: JobRecord[];
+  /** Jobs that another one of the same name has taken the place of. */
+  retried: JobRecord[];
 }
 
 /** What the sandbox GitLab gives the CI engine. */
@@ -106,6 +112,10 @@ export interface CiEngine {
   cancel(pipelineId: number): Promise<void>;
   /** Runs failed and cancelled jobs again under new job ids. */
   retry(pipelineId: number): Promise<void>;
+  /** Starts a manual job; false when it is none or somebody started it already. */
+  play(jobId: number, user: CiUser): boolean;
+  /** Runs a job that is over again, as a new job in its place; null where that cannot be. */
+  retryJob(jobId: number, user: CiUser): JobRecord | null;
   /** Resolved configuration with every include in place, or the errors. */
   lint(
     project: PipelineSpec['project'],

@@ -1,13 +1,13 @@
 /** The sandbox's CI: creates pipelines, runs their jobs, and tells the host what changed. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { planChild } from './bridge.ts';
-import type { JobConfig } from './config.ts';
+import { startChild } from './bridge.ts';
 import { ConfigCache } from './config-cache.ts';
 import type {
   CiEngine,
   CiEngineOptions,
   CiHost,
+  CiUser,
   CreateResult,
   JobRecord,
   PipelineRecord,
@@ -15,21 +15,22 @@ import type {
 } from './contract.ts';
 import {
   configOf,
-  inheritedArtifacts,
+  decisionOf,
+  findJob,
+  fresh,
   newJobRecord,
   newPipelineRecord,
   now,
-  repositoryOf,
-  runningVariables,
-  scheduled,
+  orderOf,
   staticVariables,
+  waitingJobs,
 } from './live.ts';
 import type { Live } from './live.ts';
 import { forgives, hasRunner, isRedundant, mayRetry } from './policies.ts';
 import { ResourceGroups } from './resource-groups.ts';
 import { runJob } from './runner.ts';
 import type { JobEnd, RunningJob } from './runner.ts';
-import { decideJob, isFinished, pipelineStatus } from './schedule.ts';
+import { isFinished, mayBeCanceled, pipelineStatus } from './schedule.ts';
 import { expand } from './variables.ts';
 
 /**
@@ -77,16 +78,17 @@ class Engine implements CiEngine {
     if (!loaded.ok) return { ok: false, errors: loaded.errors };
     if (this.#closed) return { ok: false, errors: ['The sandbox is shutting down.'] };
     const { config, commit } = loaded;
+    const { workDir } = this.#options;
     const record = newPipelineRecord(this.#host.nextPipelineId(), spec);
     const jobs = new Map(config.jobs.map((job) => [job.name, job]));
     const iid = (this.#iids.get(spec.project.id) ?? 0) + 1;
     this.#iids.set(spec.project.id, iid);
     const depth = parent === null ? 0 : parent.live.depth + 1;
-    const live: Live = { record, config, commit, iid, jobs, retries: new Map(), parent, depth };
+    const live = { record, config, commit, iid, jobs, ...fresh(), parent, depth };
     const inOrder = config.jobs.toSorted(
       (a, b) => config.stages.indexOf(a.stage) - config.stages.indexOf(b.stage),
     );
-    for (const job of inOrder) record.jobs.push(this.#newJob(live, job));
+    for (const job of inOrder) record.jobs.push(newJobRecord(live, job, this.#host, workDir));
     this.#live.set(record.id, live);
     this.#tell(live);
     void this.#cancelRedundant(live);
@@ -98,7 +100,7 @@ class Engine implements CiEngine {
   async cancel(pipelineId: number): Promise<void> {
     const live = this.#live.get(pipelineId);
     if (live === undefined) return;
-    const open = live.record.jobs.filter((job) => !isFinished(job.status));
+    const open = live.record.jobs.filter((job) => mayBeCanceled(job.status));
     for (const job of open) this.#update(live, job, { status: 'canceled', finishedAt: now() });
     await Promise.all(
       open.map(async (job) => {
@@ -120,6 +122,27 @@ class Engine implements CiEngine {
     this.#advance(live);
   }
 
+  play(jobId: number, user: CiUser): boolean {
+    const found = findJob(this.#live.values(), jobId);
+    if (found?.job.status !== 'manual') return false;
+    const { live, job } = found;
+    live.played.add(jobId);
+    live.record.finishedAt = null;
+    this.#update(live, job, { status: 'created', startedBy: user });
+    this.#advance(live);
+    return true;
+  }
+
+  retryJob(jobId: number, user: CiUser): JobRecord | null {
+    const found = findJob(this.#live.values(), jobId);
+    if (found === null || !isFinished(found.job.status)) return null;
+    const { live, job } = found;
+    live.record.finishedAt = null;
+    const again = this.#replace(live, job, { start: true, startedBy: user });
+    this.#advance(live);
+    return again;
+  }
+
   lint(project: PipelineSpec['project'], sha: string): ReturnType<CiEngine['lint']> {
     return this.#configs.lint(project, sha, this.#host.projectVariables(project.id));
   }
@@ -128,10 +151,6 @@ class Engine implements CiEngine {
     this.#closed = true;
     await Promise.all([...this.#live.keys()].map((id) => this.cancel(id)));
     await Promise.all([...this.#running.values()].map((job) => job.cancel()));
-  }
-
-  #newJob(live: Live, config: JobConfig): JobRecord {
-    return newJobRecord(this.#host.nextJobId(), live.record.id, config, this.#options.workDir);
   }
 
   #tell(live: Live, job?: JobRecord): void {
@@ -173,8 +192,7 @@ class Engine implements CiEngine {
     while (moved) {
       moved = false;
       for (const job of live.record.jobs.filter(({ status }) => status === 'created')) {
-        const config = configOf(live, job);
-        const decision = decideJob({ record: job, config }, scheduled(live), live.config.stages);
+        const decision = decisionOf(live, job);
         if (decision === 'wait') continue;
         if (decision === 'run' && !this.#takeResource(live, job)) continue;
         moved = true;
@@ -198,35 +216,15 @@ class Engine implements CiEngine {
   }
 
   #dispatch(): void {
-    const waiting = [...this.#live.values()]
-      .flatMap((live) => live.record.jobs.map((job) => ({ live, job })))
-      .filter(({ job }) => job.status === 'pending' && !job.bridge)
-      .toSorted((a, b) => a.job.id - b.job.id);
-    for (const { live, job } of waiting) {
+    for (const { live, job } of waitingJobs(this.#live.values())) {
       if (this.#running.size >= this.#options.concurrency) return;
       if (hasRunner(this.#options.runners, job)) this.#start(live, job);
     }
   }
 
   #start(live: Live, job: JobRecord): void {
-    const host = this.#host;
-    const options = this.#options;
     this.#update(live, job, { status: 'running', startedAt: now() });
-    const run = runJob({
-      jobId: job.id,
-      config: configOf(live, job),
-      projectPath: live.record.spec.project.path,
-      repository: repositoryOf(live, job, host),
-      environment: async (workspace) => ({
-        ...options.env,
-        ...(await runningVariables(live, job, host, workspace)),
-      }),
-      gitStrategy: staticVariables(live, job, host)['GIT_STRATEGY'],
-      inherited: inheritedArtifacts(live, job),
-      imagePath: options.imagePath,
-      workDir: options.workDir,
-      tracePath: job.tracePath,
-    });
+    const run = runJob(orderOf(live, job, this.#host, this.#options));
     this.#running.set(job.id, run);
     void run.end.then((end) => {
       this.#running.delete(job.id);
@@ -243,7 +241,7 @@ class Engine implements CiEngine {
     const used = live.retries.get(job.name) ?? 0;
     if (end.status === 'failed' && mayRetry(config, used, end)) {
       live.retries.set(job.name, used + 1);
-      this.#replace(live, job);
+      this.#replace(live, job, { start: live.played.has(job.id), startedBy: job.startedBy });
     }
     this.#advanceAll(live);
   }
@@ -254,28 +252,31 @@ class Engine implements CiEngine {
     for (const live of new Set([first, ...others])) this.#advance(live);
   }
 
-  /** Puts a new job in the place of one that is run again. */
-  #replace(live: Live, old: JobRecord): void {
-    const job = this.#newJob(live, configOf(live, old));
+  /** Puts a new job in the place of one that is run again; `start` goes for manual ones, too. */
+  #replace(
+    live: Live,
+    old: JobRecord,
+    how: { start: boolean; startedBy: CiUser | null } = { start: false, startedBy: null },
+  ): JobRecord {
+    const job = newJobRecord(live, configOf(live, old), this.#host, this.#options.workDir);
     live.record.jobs[live.record.jobs.indexOf(old)] = job;
-    this.#update(live, job, {});
+    live.record.retried.push(old);
+    if (how.start) live.played.add(job.id);
+    this.#update(live, job, { startedBy: how.startedBy });
+    return job;
   }
 
   async #trigger(live: Live, job: JobRecord): Promise<void> {
-    const plan = await planChild(live, job, staticVariables(live, job, this.#host));
-    const child = plan.ok
-      ? await this.#create(plan.spec, { live, job }).catch((error: unknown) => ({
-          ok: false as const,
-          errors: [String(error)],
-        }))
-      : { ok: false as const, errors: [plan.message] };
+    const child = await startChild(live, job, staticVariables(live, job, this.#host), (spec) =>
+      this.#create(spec, { live, job }),
+    );
     if (job.status !== 'pending') {
       if (child.ok) await this.cancel(child.pipeline.id);
       return;
     }
     if (!child.ok) {
       writeFileSync(job.tracePath, `${child.errors.join('\n')}\n`);
-      const failureReason = plan.ok ? 'downstream_pipeline_creation_failed' : plan.reason;
+      const { reason: failureReason } = child;
       this.#update(live, job, { status: 'failed', failureReason, finishedAt: now() });
     } else {
       const waits = configOf(live, job).trigger?.strategy !== undefined;

@@ -1,9 +1,16 @@
 /** One pipeline while the engine knows it: its record, its configuration and the small helpers. */
 import path from 'node:path';
-import type { CiHost, JobRecord, PipelineRecord, PipelineSpec } from './contract.ts';
+import type {
+  CiEngineOptions,
+  CiHost,
+  JobRecord,
+  PipelineRecord,
+  PipelineSpec,
+} from './contract.ts';
 import type { JobConfig, PipelineConfig } from './config.ts';
-import { isFinished } from './schedule.ts';
-import type { Scheduled } from './schedule.ts';
+import type { JobOrder } from './runner.ts';
+import { decideJob, isFinished } from './schedule.ts';
+import type { Decision, Scheduled } from './schedule.ts';
 import type { Variables } from './variables.ts';
 import {
   expand,
@@ -24,6 +31,8 @@ export interface Live {
   iid: number;
   /** Configuration of each job, by job name. */
   jobs: Map<string, JobConfig>;
+  /** Ids of manual jobs that somebody started. */
+  played: Set<number>;
   /** How often a job was started again by its `retry:`. */
   retries: Map<string, number>;
   /** The trigger job this pipeline belongs to, and how many parents are above it. */
@@ -45,18 +54,25 @@ export function newPipelineRecord(id: number, spec: PipelineSpec): PipelineRecor
     startedAt: null,
     finishedAt: null,
     jobs: [],
+    retried: [],
   };
 }
 
+/** What has happened in a new pipeline so far: nothing. */
+export function fresh(): Pick<Live, 'retries' | 'played'> {
+  return { retries: new Map(), played: new Set() };
+}
+
 export function newJobRecord(
-  id: number,
-  pipelineId: number,
+  live: Live,
   config: JobConfig,
+  host: CiHost,
   workDir: string,
 ): JobRecord {
-  return {
+  const id = host.nextJobId();
+  const job: JobRecord = {
     id,
-    pipelineId,
+    pipelineId: live.record.id,
     name: config.name,
     stage: config.stage,
     status: 'created',
@@ -70,9 +86,12 @@ export function newJobRecord(
     finishedAt: null,
     failureReason: null,
     coverage: null,
+    environment: null,
+    startedBy: null,
     tracePath: path.join(workDir, 'traces', `${id}.log`),
     artifactsDir: null,
   };
+  return { ...job, environment: environmentOf(live, job, host) };
 }
 
 export function configOf(live: Live, job: JobRecord): JobConfig {
@@ -81,12 +100,27 @@ export function configOf(live: Live, job: JobRecord): JobConfig {
   return config;
 }
 
-export function scheduled(live: Live): Scheduled[] {
-  return live.record.jobs.map((record) => ({ record, config: configOf(live, record) }));
+/** What may happen to a job now; a manual one that somebody started goes on like any other. */
+export function decisionOf(live: Live, job: JobRecord): Decision {
+  const entry = (record: JobRecord): Scheduled => {
+    const config = configOf(live, record);
+    const when = live.played.has(record.id) ? 'on_success' : config.when;
+    return { record, config: { ...config, when } };
+  };
+  return decideJob(entry(job), live.record.jobs.map(entry), live.config.stages);
+}
+
+/** The newest job of its name with this id. */
+export function findJob(all: Iterable<Live>, jobId: number): { live: Live; job: JobRecord } | null {
+  for (const live of all) {
+    const job = live.record.jobs.find(({ id }) => id === jobId);
+    if (job !== undefined) return { live, job };
+  }
+  return null;
 }
 
 /** Folders with the artifacts a job starts with, in the order the jobs stand in the pipeline. */
-export function inheritedArtifacts(live: Live, job: JobRecord): string[] {
+function inheritedArtifacts(live: Live, job: JobRecord): string[] {
   const { needs, dependencies } = configOf(live, job);
   const { stages } = live.config;
   const wanted = (other: JobRecord): boolean => {
@@ -110,8 +144,20 @@ export function staticVariables(live: Live, job: JobRecord, host: CiHost): Varia
   );
 }
 
+/** Where a job deploys to; null for jobs that only prepare, stop or look at an environment. */
+function environmentOf(live: Live, job: JobRecord, host: CiHost): JobRecord['environment'] {
+  const { environment } = configOf(live, job);
+  if (environment === undefined || environment.action !== 'start') return null;
+  const variables = staticVariables(live, job, host);
+  const { name, url } = environment;
+  return {
+    name: expand(name, variables, {}),
+    url: url === undefined ? null : expand(url, variables, {}),
+  };
+}
+
 /** Everything a running job finds in its environment, id tokens included. */
-export async function runningVariables(
+async function runningVariables(
   live: Live,
   job: JobRecord,
   host: CiHost,
@@ -143,7 +189,7 @@ export async function runningVariables(
 }
 
 /** What the runner clones for a job. */
-export function repositoryOf(
+function repositoryOf(
   live: Live,
   job: JobRecord,
   host: CiHost,
@@ -151,4 +197,36 @@ export function repositoryOf(
   const { project, sha, ref } = live.record.spec;
   const originUrl = repositoryUrl(host.serverUrl, project.path, host.jobToken(live.record, job));
   return { gitDir: project.gitDir, sha, ref, originUrl };
+}
+
+/** Everything a runner needs to run a job. */
+export function orderOf(
+  live: Live,
+  job: JobRecord,
+  host: CiHost,
+  options: CiEngineOptions,
+): JobOrder {
+  return {
+    jobId: job.id,
+    config: configOf(live, job),
+    projectPath: live.record.spec.project.path,
+    repository: repositoryOf(live, job, host),
+    environment: async (workspace) => ({
+      ...options.env,
+      ...(await runningVariables(live, job, host, workspace)),
+    }),
+    gitStrategy: staticVariables(live, job, host)['GIT_STRATEGY'],
+    inherited: inheritedArtifacts(live, job),
+    imagePath: options.imagePath,
+    workDir: options.workDir,
+    tracePath: job.tracePath,
+  };
+}
+
+/** Jobs that wait for a runner, the oldest first. */
+export function waitingJobs(all: Iterable<Live>): { live: Live; job: JobRecord }[] {
+  return [...all]
+    .flatMap((live) => live.record.jobs.map((job) => ({ live, job })))
+    .filter(({ job }) => job.status === 'pending' && !job.bridge)
+    .toSorted((a, b) => a.job.id - b.job.id);
 }

@@ -17,6 +17,11 @@ export function isFinished(status: CiStatus): boolean {
   return ['success', 'failed', 'canceled', 'skipped'].includes(status);
 }
 
+/** A manual job that nobody started is nothing to cancel. */
+export function mayBeCanceled(status: CiStatus): boolean {
+  return !isFinished(status) && status !== 'manual';
+}
+
 /**
  * Decides about one job in status `created`: it waits for its `needs`, or for every job of the
  * earlier stages, and then runs or not according to its `when`.

@@ -134,6 +134,14 @@ export function jobVariables(
     CI_RUNNER_TAGS: JSON.stringify(job.tags),
     CI_BUILDS_DIR: at.buildsDir,
     CI_PROJECT_DIR: at.projectDir,
+    ...(job.environment === null
+      ? {}
+      : {
+          CI_ENVIRONMENT_NAME: job.environment.name,
+          CI_ENVIRONMENT_SLUG: slug(job.environment.name).slice(0, 24),
+          CI_ENVIRONMENT_URL: job.environment.url ?? '',
+          CI_ENVIRONMENT_ACTION: 'start',
+        }),
   };
 }
 

@@ -192,10 +192,13 @@ async function createProject(gl: Instance, input: NewProject): Promise<Project> 
       removeSourceBranchAfterMerge: true,
       approvalsRequired: 0,
       resetApprovalsOnPush: true,
+      protectedEnvironments: {},
     },
     statuses: [],
     externalPipelines: [],
     pipelineIids: new Map(),
+    environments: [],
+    deployments: [],
   };
   gl.state.projects.push(project);
   return project;

@@ -41,9 +41,12 @@ describe('the other routes', () => {
     expect(answer.headers).not.toHaveProperty('x-powered-by');
   });
 
-  test('the CI template is served as text', async () => {
-    const answer = await send(`${web.url}/ci-templates/autodev.yml`, { method: 'GET' });
-    expect(answer).toMatchObject({ status: 200, text: 'template: text\n' });
+  test.each([
+    ['autodev.yml', 'template: text\n'],
+    ['jobs/deploy.yml', 'deploy: text\n'],
+  ])('the CI template %s is served as text', async (path, text) => {
+    const answer = await send(`${web.url}/ci-templates/${path}`, { method: 'GET' });
+    expect(answer).toMatchObject({ status: 200, text });
     expect(answer.headers['content-type']).toContain('text/yaml');
   });
 });

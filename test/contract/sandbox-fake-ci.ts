@@ -37,6 +37,8 @@ export function createFakeCi(host: CiHost, folder: string): FakeCi {
     finishedAt: null,
     failureReason: null,
     coverage: null,
+    environment: null,
+    startedBy: null,
     tracePath: `${folder}/trace.log`,
     artifactsDir: folder,
   });
@@ -56,6 +58,7 @@ export function createFakeCi(host: CiHost, folder: string): FakeCi {
         startedAt: null,
         finishedAt: null,
         jobs: [job(id, 'unit', false), job(id, 'child', true)],
+        retried: [],
       };
       pipelines.push(pipeline);
       host.changed(pipeline);
@@ -73,6 +76,8 @@ export function createFakeCi(host: CiHost, folder: string): FakeCi {
       pipeline.jobs.push(job(id, 'unit', false));
       engine.move(pipeline, 'running');
     },
+    play: () => false,
+    retryJob: () => null,
     async lint(project, sha) {
       const args = ['--git-dir', project.gitDir, 'show', `${sha}:.gitlab-ci.yml`];
       return {

@@ -69,7 +69,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const app = createApp({
     ...common,
     version: '0.0.0',
-    template: 'template: text\n',
+    templates: { 'autodev.yml': 'template: text\n', 'jobs/deploy.yml': 'deploy: text\n' },
     gateway: (_request, response) => void response.status(404).end(),
     ...options,
     intake: { ...common, ...options.intake },

@@ -110,7 +110,7 @@ export async function jobEntity(
     erased_at: null,
     duration: seconds(job.startedAt, job.finishedAt),
     queued_duration: seconds(job.createdAt, job.startedAt),
-    user: userById(gl, pipeline.spec.user.id),
+    user: userById(gl, (job.startedBy ?? pipeline.spec.user).id),
     commit: commit ? commitEntity(gl, project, commit) : null,
     pipeline: pipelineBasic(gl, project, pipeline),
     ...(job.status === 'failed' ? { failure_reason: job.failureReason ?? 'unknown_failure' } : {}),

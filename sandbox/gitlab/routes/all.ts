@@ -4,6 +4,7 @@ import { approvalRoutes } from './approvals.ts';
 import { awardAndEventRoutes } from './awards.ts';
 import { branchRoutes } from './branches.ts';
 import { commitRoutes } from './commits.ts';
+import { deploymentRoutes } from './deployments.ts';
 import { hookRoutes } from './hooks.ts';
 import { instanceRoutes } from './instance.ts';
 import { issueLinkRoutes } from './issue-links.ts';
@@ -38,6 +39,7 @@ export const ROUTES: readonly Route[] = [
   ...pipelineRoutes,
   ...lintRoutes,
   ...jobRoutes,
+  ...deploymentRoutes,
   ...statusRoutes,
   ...hookRoutes,
 ];

@@ -2,13 +2,13 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import type { JobRecord, PipelineRecord } from '../../ci/contract.ts';
-import { levelOf } from '../services/access.ts';
+import { canRunPipeline, levelOf } from '../services/access.ts';
 import { pipelinesOf } from '../services/pipeline-list.ts';
 import { needCode, needUser, page, type Call, type Route } from '../rest/call.ts';
-import { created, forbidden, notFound, ok } from '../rest/reply.ts';
+import { badRequest, created, forbidden, notFound, ok } from '../rest/reply.ts';
 import { jobEntity } from '../present/ci.ts';
 import { ACCESS } from '../state/access-levels.ts';
-import type { Project } from '../state/types.ts';
+import type { Project, User } from '../state/types.ts';
 
 interface FoundJob {
   project: Project;
@@ -20,7 +20,7 @@ function needJob(call: Call): FoundJob {
   const project = needCode(call);
   const id = Number(call.params['job_id']);
   for (const pipeline of pipelinesOf(call.gl, project)) {
-    const job = pipeline.jobs.find((one) => one.id === id);
+    const job = [...pipeline.jobs, ...pipeline.retried].find((one) => one.id === id);
     if (job) return { project, pipeline, job };
   }
   throw notFound();
@@ -36,6 +36,36 @@ export async function artifactFile(job: JobRecord, path: string): Promise<Buffer
   } catch {
     return null;
   }
+}
+
+/** Whoever starts a job needs the right to run pipelines on its branch, and to deploy where it does. */
+function mayStart(project: Project, user: User, { pipeline, job }: FoundJob): boolean {
+  const admitted = job.environment
+    ? project.settings.protectedEnvironments[job.environment.name]
+    : undefined;
+  if (admitted && !admitted.includes(user.id)) return false;
+  return (
+    levelOf(project, user) >= ACCESS.developer && canRunPipeline(project, user, pipeline.spec.ref)
+  );
+}
+
+/** `play` of a job that is over runs it again, as GitLab does (Ci::PlayBuildService). */
+async function start(call: Call, how: 'play' | 'retry'): Promise<unknown> {
+  const found = needJob(call);
+  const { project, pipeline, job } = found;
+  const user = needUser(call);
+  if (!mayStart(project, user, found)) throw forbidden();
+  const { id, username, name } = user;
+  const person = { id, username, name };
+  if (how === 'play' && job.when !== 'manual') throw badRequest('400 Bad request - Unplayable Job');
+  if (how === 'play' && call.gl.ci?.play(job.id, person)) {
+    return jobEntity(call.gl, project, pipeline, job);
+  }
+  const again = call.gl.ci?.retryJob(job.id, person);
+  if (again) return jobEntity(call.gl, project, pipeline, again);
+  throw how === 'play'
+    ? badRequest('400 Bad request - Unplayable Job')
+    : forbidden('Job is not retryable');
 }
 
 export const jobRoutes: Route[] = [
@@ -80,6 +110,16 @@ export const jobRoutes: Route[] = [
       if (!content) throw notFound();
       return { status: 200, body: content, type: 'application/octet-stream' };
     },
+  },
+  {
+    method: 'POST',
+    path: '/projects/:id/jobs/:job_id/play',
+    handler: async (call) => ok(await start(call, 'play')),
+  },
+  {
+    method: 'POST',
+    path: '/projects/:id/jobs/:job_id/retry',
+    handler: async (call) => created(await start(call, 'retry')),
   },
   {
     method: 'POST',

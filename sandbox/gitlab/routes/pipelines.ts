@@ -116,7 +116,8 @@ const jobsRoute = (path: string, bridge: boolean): Route => ({
     const scope = call.input.list('scope');
     const latest = new Map(pipeline.jobs.map((job) => [job.name, job.id]));
     const retried = call.input.bool('include_retried') ?? false;
-    const rows = pipeline.jobs
+    const rows = [...(retried ? pipeline.retried : []), ...pipeline.jobs]
+      .toSorted((a, b) => a.id - b.id)
       .filter((job) => job.bridge === bridge)
       .filter((job) => retried || latest.get(job.name) === job.id)
       .filter((job) => !scope || scope.includes(job.status));

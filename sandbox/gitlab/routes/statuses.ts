@@ -55,6 +55,7 @@ function externalPipeline(call: Call, project: Project, user: User, ref: string,
     startedAt: now,
     finishedAt: null,
     jobs: [],
+    retried: [],
   };
   project.externalPipelines.push(pipeline);
   return pipeline;

@@ -6,6 +6,7 @@ import { fireMergeRequest } from '../hooks/events.ts';
 import { jobPayload, pipelinePayload } from '../hooks/ci-payloads.ts';
 import { headSha, projectOf, userOf } from '../state/state.ts';
 import type { MergeRequest, Project, User } from '../state/types.ts';
+import { noteDeployment } from './deployments.ts';
 import { tryAutoMerge } from './merge.ts';
 import { headPipelineOf } from './pipeline-list.ts';
 
@@ -119,6 +120,7 @@ export function createPipelineWatcher(gl: Instance): PipelineWatcher {
   return {
     changed(pipeline, job) {
       const project = projectOf(gl.state, pipeline.spec.project.id);
+      if (job) noteDeployment(gl, project, pipeline, job);
       // The records move on while the hook waits; it tells what was true now.
       const then = structuredClone(pipeline);
       const thenJob = job && !job.bridge ? structuredClone(job) : undefined;

@@ -29,6 +29,8 @@ const FIRST_IDS = {
   status: 70_001,
   hookLog: 80_001,
   issueLink: 85_001,
+  environment: 90_001,
+  deployment: 95_001,
 } as const;
 
 export type IdKind = keyof typeof FIRST_IDS;

@@ -1,5 +1,6 @@
 /** Records of the sandbox GitLab. Times are ISO 8601 strings; ids are unique per kind, as in GitLab. */
 import type { PipelineRecord } from '../../ci/contract.ts';
+import type { Deployment, Environment } from './deployment-types.ts';
 
 export interface User {
   id: number;
@@ -284,6 +285,8 @@ export interface ProjectSettings {
   approvalsRequired: number;
   /** EE only: `reset_approvals_on_push`. */
   resetApprovalsOnPush: boolean;
+  /** EE only: environments with the ids of those who alone may deploy there. */
+  protectedEnvironments: Record<string, readonly number[]>;
 }
 
 export interface Project {
@@ -314,4 +317,7 @@ export interface Project {
   externalPipelines: PipelineRecord[];
   /** Pipeline id → number within the project. */
   pipelineIids: Map<number, number>;
+  environments: Environment[];
+  /** Oldest first. */
+  deployments: Deployment[];
 }
