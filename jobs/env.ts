@@ -16,11 +16,23 @@ export interface JobEnv {
   secrets: string[];
   /** `CI_JOB_TOKEN`, only so that it can be removed from the checkout. */
   jobToken: string | undefined;
+  /** Proxies and certificates, for the one command of git that talks to the server. */
+  network: Record<string, string>;
 }
 
 const SECRET_NAME = /TOKEN|PASSW|SECRET|KEY|PRIVATE|CREDENTIAL|AUTH/i;
 /** Shorter values would redact ordinary words. */
 const SECRET_MIN_CHARS = 8;
+/** What git reads itself of proxies and certificates. */
+const NETWORK = [
+  ...['http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'].flatMap((name) => [
+    name,
+    name.toUpperCase(),
+  ]),
+  'GIT_SSL_CAINFO',
+  'SSL_CERT_FILE',
+  'SSL_CERT_DIR',
+];
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Reads the environment of the CI job; an empty variable counts as absent. */
@@ -40,6 +52,12 @@ export function readJobEnv(env: NodeJS.ProcessEnv = process.env): JobEnv {
     lang: text('LANG') ?? 'C.UTF-8',
     secrets: [...new Set(secrets)],
     jobToken: text('CI_JOB_TOKEN'),
+    network: Object.fromEntries(
+      NETWORK.flatMap((name) => {
+        const value = text(name);
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
   };
 }
 

@@ -70,6 +70,7 @@ export function makeTask(
     project: { path: snapshot.project.path, defaultBranch: snapshot.project.defaultBranch },
     instructions: agent.prompt,
     input: taskInput(type, facts),
+    engine: agent.settings.engine,
     models,
     tools: agent.settings.tools,
     report: REPORT_OF[type],

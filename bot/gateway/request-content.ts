@@ -38,11 +38,17 @@ const TOOL_TYPES: Record<Api, readonly unknown[]> = {
 
 /** Names the first tool that would not run in the agent's own process, or null. */
 export function checkTools(api: Api, tools: unknown): string | null {
-  return each(
-    tools,
-    ({ type }) => (TOOL_TYPES[api].includes(type) ? null : `a tool of type ${named(type)}`),
-    0,
-  );
+  return each(tools, toolCheck(api), 0);
+}
+
+/** A namespace is a name for a list of tools (Responses API); it runs nothing itself. */
+function toolCheck(api: Api): Check {
+  return (tool, depth) => {
+    if (api === 'responses' && tool.type === 'namespace') {
+      return each(tool.tools, toolCheck(api), depth + 1);
+    }
+    return TOOL_TYPES[api].includes(tool.type) ? null : `a tool of type ${named(tool.type)}`;
+  };
 }
 
 const RESPONSES_TEXT: ReadonlySet<unknown> = new Set([
@@ -71,6 +77,9 @@ const responsesItem: Check = (item, depth) => {
     case 'function_call':
     case 'custom_tool_call':
       return null;
+    // Tools that are told within the conversation, so that the prefix before them stays the same.
+    case 'additional_tools':
+      return each(item.tools, toolCheck('responses'), depth + 1);
     case 'function_call_output':
     case 'custom_tool_call_output':
       return each(item.output, responsesPart, depth + 1);

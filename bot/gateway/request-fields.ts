@@ -37,6 +37,9 @@ const VALUES: Readonly<Record<string, { may: readonly string[]; why: string }>> 
   modalities: { may: ['["text"]'], why: 'only text is metered' },
 };
 
+/** Fields that tell the provider about the client and that no answer needs: taken out. */
+const TAKEN_OUT: ReadonlySet<string> = new Set(['client_metadata']);
+
 /** Takes out fields that are off anyway; names the first one that may not pass, or null. */
 export function checkFields(api: Api, body: Record<string, unknown>): string | null {
   for (const [field, value] of Object.entries(body)) {
@@ -46,7 +49,7 @@ export function checkFields(api: Api, body: Record<string, unknown>): string | n
       if (!rule.may.includes(JSON.stringify(value))) {
         return `\`${field}\` may only be ${rule.may.join(' or ')}: ${rule.why}`;
       }
-    } else if (value === null || value === false) {
+    } else if (value === null || value === false || TAKEN_OUT.has(field)) {
       delete body[field];
     } else {
       return `the field \`${field.slice(0, 80)}\` is not on the gateway's list`;

@@ -2,8 +2,12 @@
 import { realpath } from 'node:fs/promises';
 import { writeSync } from 'node:fs';
 import { firstMessage } from '../context/first-message.ts';
+import type { CommandCheck } from '../../schema/wire/result.ts';
 import { runLoop } from '../engines/builtin/loop.ts';
+import type { LoopEvents } from '../engines/builtin/loop-input.ts';
 import { buildRoute } from '../engines/builtin/route.ts';
+import { commandLineTool } from '../engines/cli/find.ts';
+import { runCli } from '../engines/cli/run.ts';
 import { commandEnv } from '../env.ts';
 import { trimSlashes } from '../slashes.ts';
 import { selectTools } from '../tools/all.ts';
@@ -40,38 +44,62 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
   const { spec } = order;
   const startedAt = performance.now();
   let firstRequestMs: number | null = null;
+  // performance.now() counts from the start of this process.
+  const onRequest = (): void => void (firstRequestMs ??= performance.now());
   const { models, preload } = buildRoute(spec.models, {
     gateway: trimSlashes(order.gateway),
     token: order.token,
-    // performance.now() counts from the start of this process.
-    onRequest: () => void (firstRequestMs ??= performance.now()),
+    onRequest,
   });
   const root = await realpath(order.workspace);
-  const loading = preload();
+  const events: LoopEvents = {
+    turn: (turn, model) => report({ type: 'turn', turn, model }),
+    tool: (call) => report({ type: 'tool', ...call }),
+    note: (text) => report({ type: 'note', text }),
+  };
+  const tool = await commandLineTool(spec.engine, self, events.note);
+  const loading = tool === null ? preload() : undefined;
   const opening = await firstMessage(root, spec.input);
   await loading;
-  const verdict = await runLoop({
+  const signal = AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000));
+  const env = commandEnv();
+  const common = {
     spec,
     opening,
-    models,
-    tools: selectTools(spec),
-    context: {
-      root,
-      resultBytes: spec.limits.toolResultBytes,
-      commandSeconds: spec.limits.commandSeconds,
-      env: commandEnv(),
-      self,
-      signal: AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000)),
-      onCommand: (check) => report({ type: 'command', check }),
-    },
     takeMessages: () => messages.splice(0),
-    events: {
-      turn: (turn, model) => report({ type: 'turn', turn, model }),
-      tool: (call) => report({ type: 'tool', ...call }),
-      note: (text) => report({ type: 'note', text }),
-    },
+    events,
     now: Date.now,
-  });
+  };
+  const onCommand = (check: CommandCheck): void => report({ type: 'command', check });
+  const verdict =
+    tool === null
+      ? await runLoop({
+          ...common,
+          models,
+          tools: selectTools(spec),
+          context: {
+            root,
+            resultBytes: spec.limits.toolResultBytes,
+            commandSeconds: spec.limits.commandSeconds,
+            env,
+            self,
+            signal,
+            onCommand,
+          },
+        })
+      : await runCli(tool.engine, {
+          ...common,
+          program: tool.program,
+          gateway: trimSlashes(order.gateway),
+          token: order.token,
+          workspace: root,
+          env,
+          tmp: env['TMPDIR'] ?? root,
+          isolated: false,
+          signal,
+          onRequest,
+          onCommand,
+        });
   const { turns, toolCalls, model, ...rest } = verdict;
   const seconds = (performance.now() - startedAt) / 1000;
   report({ type: 'end', ...rest, stats: { turns, toolCalls, seconds, firstRequestMs, model } });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { JobEnv } from '../env.ts';
 import { type BaseTree, readBaseTree } from '../workspace/base-tree.ts';
 import { type CollectedChanges, collectChanges } from '../workspace/changes.ts';
+import { fetchCommit } from '../workspace/fetch-commit.ts';
 import { exportWorkspace } from '../workspace/export.ts';
 import { stripCredentials } from '../workspace/strip-credentials.ts';
 
@@ -26,6 +27,7 @@ export interface PreparedWorkspace {
  * out of the runner's checkout.
  */
 export async function prepareWorkspace(job: JobEnv, baseSha: string): Promise<PreparedWorkspace> {
+  await fetchCommit(job.path, job.projectDir, baseSha, job.network);
   const tree = await readBaseTree(job.path, job.projectDir, baseSha);
   const made = await mkdtemp(join(tmpdir(), 'autodev-'));
   const top = await realpath(made);

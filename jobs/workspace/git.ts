@@ -18,17 +18,18 @@ const SAFE = [
 
 /**
  * Runs git and returns its standard output. `path` is the PATH to look git up in; `input` goes to
- * its standard input. @throws JobError naming the command and git's own message.
+ * its standard input, `env` is added to its environment. @throws JobError naming the command and git's own message.
  */
 export async function git(
   path: string,
   cwd: string,
   args: readonly string[],
   input: string | Buffer = '',
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Buffer> {
   const child = spawn('git', [...SAFE, ...args], {
     cwd,
-    env: quietGitEnv(path),
+    env: { ...env, ...quietGitEnv(path) },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const parts: Buffer[] = [];

@@ -1,6 +1,6 @@
 /** Front matter of config/agents/*.md; the body below it is the agent's prompt. */
 import { z } from 'zod';
-import { ModelRoute, TaskLimits, ToolName } from './job-api.ts';
+import { EngineName, ModelRoute, TaskLimits, ToolName } from './job-api.ts';
 
 export const AgentRole = z.enum([
   'pm',
@@ -40,7 +40,7 @@ export const AgentFrontMatter = z.strictObject({
   title: z.string().min(1).max(80),
   aliases: z.array(z.string().max(40)).max(8).default([]),
   tasks: z.array(TaskType).min(1),
-  engine: z.enum(['builtin']),
+  engine: EngineName,
   /** First is used; the others are for when a provider is not configured. */
   models: z.array(ModelRoute).min(1),
   tools: z.array(ToolName).min(1),

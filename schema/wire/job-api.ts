@@ -8,6 +8,10 @@ export const ModelRoute = z.strictObject({
 });
 export type ModelRoute = z.infer<typeof ModelRoute>;
 
+/** What drives the model: our own loop, or somebody else's command line tool. */
+export const EngineName = z.enum(['builtin', 'codex', 'claude']);
+export type EngineName = z.infer<typeof EngineName>;
+
 export const ToolName = z.enum([
   'read_file',
   'list',
@@ -40,6 +44,7 @@ export const TaskSpec = z.strictObject({
   instructions: z.string(),
   /** What is asked, with the issue's text fenced as data. */
   input: z.string(),
+  engine: EngineName,
   models: z.array(ModelRoute).min(1),
   tools: z.array(ToolName).min(1),
   /** The typed report `finish` must carry. */

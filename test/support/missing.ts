@@ -1,14 +1,15 @@
-/** Suites that need a server this machine does not have: left out aloud, or failed when required. */
+/** Suites that need a server or a program this machine does not have: left out aloud, or failed when required. */
 import { test } from '@jest/globals';
 import type { ServerKind } from './backends.ts';
+import type { CliKind } from './cli-programs.ts';
 
 /**
  * Declares what stands in the place of a suite whose server is not there.
  * AUTODEV_TEST_REQUIRE=postgres,redis makes it a failure.
  */
-export function declareMissing(kind: ServerKind, suite: string): void {
+export function declareMissing(kind: ServerKind | CliKind, suite: string): void {
   const required = (process.env.AUTODEV_TEST_REQUIRE ?? '').split(',').includes(kind);
-  const line = `${suite} left out on ${kind}: no server in the environment, no binary on this machine`;
+  const line = `${suite} left out on ${kind}: none in the environment, no binary on this machine`;
   if (required) {
     test(`${suite} on ${kind}`, () => {
       throw new Error(`AUTODEV_TEST_REQUIRE names ${kind}, but: ${line}`);

@@ -20,10 +20,11 @@ const WEB = 'https://collect.example.com/x.png';
 const REFUSED: [Api, string, object][] = [
   ...['web_search', 'web_search_preview', 'file_search', 'code_interpreter', 'mcp', 'computer']
     .concat(['computer_use_preview', 'image_generation', 'local_shell', 'shell', 'tool_search'])
-    .concat(['apply_patch', 'namespace', 'programmatic_tool_calling', 'future_tool', ''])
+    .concat(['apply_patch', 'programmatic_tool_calling', 'future_tool', ''])
     .map((type): [Api, string, object] => ['responses', 'tool', { tools: [{ type }] }]),
   ['responses', 'tool', { tools: [{ name: 'no type' }] }],
   ['responses', 'tool', { tools: [{ type: 'function', name: 'f' }, { type: 'web_search' }] }],
+  ['responses', 'tool', { tools: [{ type: 'namespace', tools: [{ type: 'web_search' }] }] }],
   ['responses', 'tool', { tools: { type: 'web_search' } }],
   ['responses', 'tool', { tools: [['web_search']] }],
   ['chat', 'tool', { tools: [{ type: 'web_search' }] }],
@@ -109,6 +110,9 @@ describe('refused', () => {
 
 const PASSED: [Api, object][] = [
   ['responses', { tools: [{ type: 'function', name: 'f' }], previous_response_id: null }],
+  ['responses', { tools: [{ type: 'namespace', name: 'n', tools: [{ type: 'function' }] }] }],
+  ['responses', item('additional_tools', { tools: [{ type: 'custom', name: 'f' }] })],
+  ['responses', { client_metadata: { client: 'x' } }],
   ['responses', { tools: [{ type: 'custom', name: 'f' }], background: false, conversation: null }],
   ['responses', part({ type: 'input_image', image_url: PIXEL }, { type: 'input_text', text: WEB })],
   ['responses', part({ type: 'input_file', filename: 'a', file_data: PIXEL })],

@@ -1,0 +1,128 @@
+/**
+ * A loopback address that stands for the gateway. The tool, and every command it runs, can see the key it
+ * was given; so that key opens this address and nothing else, and the attempt's token, with which a
+ * result could be forged, stays in this process.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+/** Bytes of a request that are passed on; the gateway has a limit of its own below it. */
+const BODY_BYTES = 24 * 1024 * 1024;
+/** Headers that are passed on, either way. */
+const FORWARDED = ['content-type', 'accept', 'anthropic-version', 'anthropic-beta', 'openai-beta'];
+const RETURNED = ['content-type', 'retry-after', 'request-id', 'x-request-id'];
+/** What an agent may ask of a model, and nothing else of the bot. */
+const PATHS = /^\/(?:openai\/v1|anthropic\/v1)\/[a-z_/]{1,80}(?:\?[\w=&-]{0,200})?$/;
+
+/** The gateway ends the task with this answer: its budget is used up, or the attempt is over. */
+export type Terminal = 'budget' | 'revoked';
+
+export interface GatewayProxy {
+  url: string;
+  key: string;
+  close(): Promise<void>;
+}
+
+/** Starts the proxy on a free loopback port. */
+export async function startGatewayProxy(options: {
+  gateway: string;
+  token: string;
+  onRequest: () => void;
+  onTerminal: (why: Terminal, message: string) => void;
+}): Promise<GatewayProxy> {
+  const key = `adl_${randomBytes(24).toString('base64url')}`;
+  const server = createServer((request, response) => {
+    forward(request, response, key, options).catch(() => response.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    key,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+async function forward(
+  request: IncomingMessage,
+  response: ServerResponse,
+  key: string,
+  options: Parameters<typeof startGatewayProxy>[0],
+): Promise<void> {
+  const given =
+    request.headers.authorization?.replace(/^Bearer /i, '') ?? request.headers['x-api-key'];
+  if (given !== key) return refuse(response, 401, 'unknown key');
+  const path = request.url ?? '';
+  if (request.method !== 'POST' || !PATHS.test(path)) return refuse(response, 404, 'not here');
+  const body = await readBody(request);
+  if (body === null) return refuse(response, 413, 'the request is too large');
+  options.onRequest();
+  const stop = new AbortController();
+  response.once('close', () => stop.abort());
+  const answer = await fetch(`${options.gateway}${path}`, {
+    method: 'POST',
+    headers: { ...picked(request, FORWARDED), authorization: `Bearer ${options.token}` },
+    body,
+    signal: stop.signal,
+  });
+  const headers: Record<string, string> = {};
+  for (const name of RETURNED) {
+    const value = answer.headers.get(name);
+    if (value !== null) headers[name] = value;
+  }
+  if (answer.status === 401 || answer.status === 403) {
+    const text = await answer.text();
+    if (answer.status === 401) options.onTerminal('revoked', 'the gateway ended this attempt');
+    else if (text.includes('budget_exceeded')) options.onTerminal('budget', messageOf(text));
+    response.writeHead(answer.status, headers).end(text);
+    return;
+  }
+  response.writeHead(answer.status, headers);
+  if (answer.body === null) return void response.end();
+  await pipeline(Readable.fromWeb(answer.body), response);
+}
+
+function picked(request: IncomingMessage, names: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const name of names) {
+    const value = request.headers[name];
+    if (typeof value === 'string') found[name] = value;
+  }
+  return found;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer | null> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > BODY_BYTES) return null;
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function refuse(response: ServerResponse, status: number, message: string): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ error: { type: 'invalid_request_error', code: 'refused', message } }));
+}
+
+function messageOf(text: string): string {
+  try {
+    const value = JSON.parse(text) as { error?: { message?: unknown } };
+    if (typeof value.error?.message === 'string') return value.error.message;
+  } catch {
+    // Not JSON: the plain sentence below says enough.
+  }
+  return 'the budget is used up';
+}
