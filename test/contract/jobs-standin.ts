@@ -67,6 +67,7 @@ export function makeSpec(provider: Provider, more: Partial<TaskSpec['limits']> =
     models: [{ provider, model: provider === 'openai' ? 'gpt-test' : 'claude-test' }],
     tools: ['read_file', 'list', 'search', 'edit_file', 'run_command', 'finish'],
     report: 'none',
+    engine: 'builtin',
     limits: {
       turns: 20,
       minutes: 2,
