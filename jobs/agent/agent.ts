@@ -57,12 +57,12 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
     tool: (call) => report({ type: 'tool', ...call }),
     note: (text) => report({ type: 'note', text }),
   };
-  const tool = await commandLineTool(spec.engine, self, events.note);
+  const env = commandEnv();
+  const tool = await commandLineTool(spec.engine, env['PATH'] ?? '', self, events.note);
   const loading = tool === null ? preload() : undefined;
   const opening = await firstMessage(root, spec.input);
   await loading;
   const signal = AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000));
-  const env = commandEnv();
   const common = {
     spec,
     opening,

@@ -14,13 +14,14 @@ const ENGINES: Readonly<Record<EngineName, CliEngine | null>> = { builtin: null,
  */
 export async function commandLineTool(
   name: EngineName,
+  path: string,
   self: readonly string[],
   note: (text: string) => void,
 ): Promise<{ engine: CliEngine; program: string } | null> {
   const engine = ENGINES[name];
   if (engine === null) return null;
   const beside = self[1] === undefined ? [] : [join(dirname(self[1]), 'node_modules/.bin')];
-  const program = await findProgram(engine.program, process.env['PATH'] ?? '', beside);
+  const program = await findProgram(engine.program, path, beside);
   if (program !== null) return { engine, program };
   note(
     `${engine.program} is not installed in the job image; the builtin engine does the work. ` +
