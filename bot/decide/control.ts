@@ -10,6 +10,7 @@ import { acted } from './decision.ts';
 import { endRun } from './end.ts';
 import { sendBack } from './gate.ts';
 import * as text from './text.ts';
+import { argsAgain } from './start.ts';
 import { startWork } from './work.ts';
 
 /** `/autodev cancel`: final; a later result of the agent is refused by its fence. */
@@ -52,7 +53,7 @@ export function retryRun(ask: Ask, snapshot: Snapshot): Decision {
   if (!last || last.verdict?.kind === 'done') {
     return refuse(ask, text.nothingToRetry(last), 'nothing to retry');
   }
-  const args = ask.args.trim() === '' ? last.args : ask.args;
+  const args = ask.args.trim() === '' ? last.args : argsAgain(last, ask.args.trim());
   const here = ask.target.type === last.target.type && ask.target.iid === last.target.iid;
   if (here) return startWork({ ...ask, command: last.command, args }, snapshot);
   // Asked under the change: the work belongs to its issue, the acknowledgement to the comment.

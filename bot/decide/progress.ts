@@ -196,6 +196,7 @@ export function decideIssueClosed(snapshot: Snapshot, who: string): Decision {
   const stage = stageOf(run);
   const onCode = stage?.kind === 'verify' || (stage?.kind === 'gate' && stage.gate === 'merge');
   if (onCode && snapshot.change?.state === 'merged') return decideWaiting(snapshot);
+  if (run.mergedSha !== null) return ignored('the merge closed the issue; what follows it goes on');
   const stopped = endRun(run, {
     kind: 'cancelled',
     cause: `The issue was closed by @${who}.`,

@@ -160,7 +160,7 @@ function triaged(run: Run, task: Task, result: JobResult, snapshot: Snapshot): D
     return end(run, {
       kind: 'needs-human',
       cause: 'Something is missing before anybody can start; the questions are below.',
-      next: 'Answer them in the issue, then `/autodev retry`.',
+      next: 'Answer them in the description of the issue, then `/autodev retry`; or `/autodev retry <answers>`.',
     });
   }
   return nothingToDo(run, task, snapshot);

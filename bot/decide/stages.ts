@@ -2,14 +2,16 @@
  * Purpose: how a run moves from stage to stage. Entering a stage freezes what its agents are given and
  * starts them in one pipeline; a stage that waits holds nothing but its row.
  */
-import type { TaskType } from '../../schema/wire/agent.ts';
+import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { Verdict } from '../domain/outcomes.ts';
 import { resultOf, lastDone, stageAfter, stageOf, type Run } from '../domain/runs.ts';
 import type { Launch, NewTask, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
+import { ANSWERING, parentOf, pathsOf } from './builds.ts';
 import { doneVerdict } from './done.ts';
 import { endRun } from './end.ts';
+import { workOf } from './start.ts';
 import { statusOf } from './status-effects.ts';
 import type { TaskInputFacts } from './task-input.ts';
 import { makeTask, usableAgent } from './tasks.ts';
@@ -25,6 +27,8 @@ export interface Moved {
 export interface Feedback {
   /** What a person said; data. */
   person?: string;
+  /** What the stage's agent does instead of the task the template names. */
+  task?: TaskType;
   /** Jobs of the change's own pipeline that failed. */
   failedJobs?: readonly string[];
   /** How many fix rounds did not help. */
@@ -113,7 +117,7 @@ function launchFor(
   snapshot: Snapshot,
   feedback: Feedback,
 ): Launch | { problem: string; next: string } | null {
-  const wanted = stage.kind === 'task' ? [stage] : stage.kind === 'verify' ? stage.tasks : [];
+  const wanted = wantedIn(stage, feedback);
   if (wanted.length === 0) return null;
   // Once there is a code change, whoever builds or looks works on its branch.
   const { code } = run.changes;
@@ -130,9 +134,28 @@ function launchFor(
   for (const { task, agent } of wanted) {
     const found = usableAgent(agent, snapshot);
     if ('problem' in found) return found;
-    tasks.push(makeTask(task, found, run.context, factsFor(task, run, feedback), snapshot));
+    const place = {
+      parentId: parentOf(task, run, feedback.person !== undefined),
+      acceptance: acceptanceOf(task, run),
+    };
+    tasks.push(makeTask(task, found, run.context, factsFor(task, run, feedback), snapshot, place));
   }
   return { ref, sha, tasks };
+}
+
+function wantedIn(
+  stage: StageDefinition,
+  feedback: Feedback,
+): { task: TaskType; agent: AgentRole }[] {
+  if (stage.kind === 'verify') return stage.tasks;
+  if (stage.kind !== 'task') return [];
+  return [{ agent: stage.agent, task: feedback.task ?? stage.task }];
+}
+
+/** What people approved as the measure of the work, for those who build and those who look. */
+function acceptanceOf(type: TaskType, run: Run): string[] {
+  const spec = resultOf(lastDone(run, 'write_spec'))?.report;
+  return spec?.kind === 'spec' && !BEFORE_CODE.has(type) ? spec.acceptance : [];
 }
 
 /** Work on the issue itself, always on the default branch. */
@@ -158,17 +181,14 @@ function leaving(
 /** What an agent is told besides the issue: the approved spec, what changed, what has to be answered. */
 function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts {
   const spec = resultOf(lastDone(run, 'write_spec'))?.report;
-  const touched = run.tasks
-    .filter((task) => task.state === 'done' && REPORTS_CHANGES.has(task.type))
-    .flatMap((task) => resultOf(task)?.changes ?? []);
-  const changed = [...new Set(touched.map(({ path }) => path))].toSorted();
+  const changed = pathsOf(run);
   return {
     iid: run.target.iid,
     title: run.context.title,
     text: run.context.text,
-    request: feedback.person ?? run.args,
+    request: feedback.person ?? workOf(run.command, run.args)?.hint ?? run.args,
     ...(spec?.kind === 'spec' && !BEFORE_CODE.has(type) ? { spec: spec.text } : {}),
-    ...(ANSWERS.has(type)
+    ...(ANSWERING.has(type)
       ? {
           findings: openFindings(run),
           failedJobs: feedback.failedJobs ?? [],
@@ -178,13 +198,3 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
     ...(changed.length > 0 ? { changed } : {}),
   };
 }
-
-const ANSWERS: ReadonlySet<TaskType> = new Set(['address_review_feedback', 'fix_build']);
-const REPORTS_CHANGES: ReadonlySet<TaskType> = new Set([
-  'implement_feature',
-  'implement_fix',
-  'implement_refactor',
-  'address_review_feedback',
-  'fix_build',
-  'write_docs',
-]);

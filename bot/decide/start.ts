@@ -48,6 +48,12 @@ export function workOf(
   return { ...work, workflow: first.toLowerCase(), hint: rest.join(' ') };
 }
 
+/** The words behind a command that is given again with a hint: the same workflow, the new hint. */
+export function argsAgain(last: Pick<Run, 'command' | 'args'>, hint: string): string {
+  const work = workOf(last.command, last.args);
+  return last.command === 'plan' && work !== null ? `${work.workflow} ${hint}` : hint;
+}
+
 export interface StartRequest {
   command: string;
   args: string;

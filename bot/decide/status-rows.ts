@@ -5,6 +5,7 @@ import type { TriageReport } from '../../schema/wire/report.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import { latestAttempt, resultOf, writesPage, type Run } from '../domain/runs.ts';
 import { securityScore } from '../domain/votes.ts';
+import { fixTasks } from './rounds.ts';
 import { code } from './text.ts';
 
 /** A gate names everybody whose approval does not count, and why. */
@@ -129,8 +130,15 @@ function deployRow(run: Run, stage: Extract<StageDefinition, { kind: 'deploy' }>
 }
 
 function triageFacts(report: TriageReport): string {
-  const missing = report.missing.length === 0 ? '' : `, ${report.missing.length} questions`;
-  return `${report.type}, ${report.size}, priority ${report.priority}${missing}`;
+  const { type, size, priority, missing, duplicates } = report;
+  const facts = [type, size, `priority ${priority}`];
+  if (missing.length > 0) {
+    facts.push(missing.length === 1 ? '1 question' : `${missing.length} questions`);
+  }
+  // In code, so that naming an issue here does not leave a mention there.
+  if (duplicates.length > 0)
+    facts.push(`like ${duplicates.map((iid) => code(`#${iid}`)).join(', ')}`);
+  return facts.join(', ');
 }
 
 /** True when the run has not come to that stage yet; the fix stage counts as its verify stage. */
@@ -146,7 +154,7 @@ function isBefore(run: Run, id: string): boolean {
 
 function roundText(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>): string {
   if (stage.rounds === 0) return '';
-  const rounds = run.tasks.filter((task) => task.stage === stage.fix).length;
+  const rounds = fixTasks(run, stage.fix).length;
   return ` (round ${rounds + 1} of ${stage.rounds + 1})`;
 }
 

@@ -78,8 +78,8 @@ export function taskInput(type: TaskType, facts: TaskInputFacts): string {
   if ((facts.tried ?? 0) > 0) {
     lines.push(
       '',
-      `This was tried ${facts.tried} times without success. Do not repeat it: find out first why the`,
-      'last attempt did not work, and take another way.',
+      `This was tried ${facts.tried === 1 ? 'once' : `${facts.tried} times`} without success. Do not repeat it: find out first`,
+      'why the last attempt did not work, and take another way.',
     );
   }
   if (facts.request.trim() !== '') {

@@ -10,8 +10,10 @@ import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
 import { blocking, findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
 import { mergedByPeople } from './gate.ts';
+import { fixTasks } from './rounds.ts';
 import { enterStage, nextStage, type Moved } from './stages.ts';
 import { tallyOf, weightsOf } from './tally.ts';
+import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 
 type VerifyStage = Extract<StageDefinition, { kind: 'verify' }>;
@@ -83,7 +85,8 @@ function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot)
   const open = openFindings(run);
   const stop = blocking(open);
   const red = checks === 'failed' || checks === 'cancelled';
-  const good = !red && stop.length === 0 && tally.consensus.kind !== 'reject';
+  const rejected = tally.consensus.kind === 'reject';
+  const good = !red && stop.length === 0 && !rejected;
   const shown: Moved = {
     reasons: [
       `consensus ${tally.consensus.score} (${tally.consensus.kind}), ${stop.length} blocking findings, checks ${checks}`,
@@ -100,7 +103,7 @@ function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot)
   };
   const next = good
     ? enterStage(run, nextStage(run), snapshot, { note: checksSentence(checks, snapshot) })
-    : fixOrHandOver(run, stage, red, snapshot);
+    : fixOrHandOver(run, stage, { red, onlyRed: stop.length === 0 && !rejected }, snapshot);
   // The votes go onto the change when they are final, not in every round that is sent back.
   const final = !next.effects.some((effect) => effect.kind === 'create_pipeline');
   const tallied: Effect[] = final ? [{ kind: 'update_change', run: run.id, round: run.round }] : [];
@@ -112,11 +115,14 @@ function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot)
 }
 
 /** Back to the fix stage while rounds are left and something changes from round to round. */
-function fixOrHandOver(run: Run, stage: VerifyStage, red: boolean, snapshot: Snapshot): Moved {
+function fixOrHandOver(
+  run: Run,
+  stage: VerifyStage,
+  { red, onlyRed }: { red: boolean; onlyRed: boolean },
+  snapshot: Snapshot,
+): Moved {
   const fix = stage.fix === undefined ? null : stageOf(run, stage.fix);
-  const tried = run.tasks.filter(
-    (task) => task.stage === stage.fix && task.state === 'done',
-  ).length;
+  const tried = fixTasks(run, stage.fix).filter(({ state }) => state === 'done').length;
   const failedJobs = red ? (snapshot.change?.failedJobs ?? []) : [];
   const problems = describeProblems(run, failedJobs);
   if (fix === null || tried >= stage.rounds) {
@@ -127,7 +133,16 @@ function fixOrHandOver(run: Run, stage: VerifyStage, red: boolean, snapshot: Sna
   if (tried >= 2 && sameFindingsTwice(run) && !red) {
     return handOver(run, `the same ${problems} came back twice, so another round would not help`);
   }
-  return enterStage(run, fix, snapshot, { failedJobs, tried });
+  const build = red && onlyRed && fix.kind === 'task' && takes(fix.agent, 'fix_build', snapshot);
+  return enterStage(run, fix, snapshot, {
+    failedJobs,
+    tried,
+    ...(build ? { task: 'fix_build' } : {}),
+  });
+}
+
+function takes(role: AgentRole, type: TaskType, snapshot: Snapshot): boolean {
+  return snapshot.agents[role]?.settings.tasks.includes(type) ?? false;
 }
 
 function sameFindingsTwice(run: Run): boolean {

@@ -1,5 +1,6 @@
 /** Effects that publish an agent's work: the commit on the run's branch, and the change itself. */
 import type { Receipt } from '../../domain/effects.ts';
+import { lastBuild } from '../../decide/builds.ts';
 import { tallyOf, weightsOf } from '../../decide/tally.ts';
 import {
   latestAttempt,
@@ -139,9 +140,7 @@ export async function updateChange(context: EffectContext<'update_change'>): Pro
   const { effect, repo, deps } = context;
   const loaded = await loadRun(deps.db, effect.run);
   const iid = loaded?.run.changes.code?.iid;
-  const built = loaded?.run.tasks.findLast(
-    (task) => BUILDS.has(task.type) && task.state === 'done',
-  );
+  const built = loaded ? lastBuild(loaded.run) : null;
   const attempt = built ? latestAttempt(built) : null;
   if (!loaded || iid == null || !attempt) throw new ForgeError('invalid', 'the change is gone');
   const { run } = loaded;
@@ -174,11 +173,6 @@ function phaseOf(run: Run, role: ChangeRole): string[] {
 
 /** Security scores below this ask for a person's look (DESIGN §5). */
 const SECURITY_REVIEW_BELOW = 80;
-const BUILDS: ReadonlySet<string> = new Set([
-  'implement_feature',
-  'implement_fix',
-  'address_review_feedback',
-]);
 
 async function load(
   context: EffectContext<'commit_changes'> | EffectContext<'open_change'>,

@@ -1,5 +1,7 @@
 /** Effects that people read: reactions, replies, the status comment. */
 import { createHash } from 'node:crypto';
+import type { JobResult } from '../../../schema/wire/result.ts';
+import { oneLine } from '../../decide/attempts.ts';
 import type { Receipt } from '../../domain/effects.ts';
 import { resultOf, type Run } from '../../domain/runs.ts';
 import { statusComment as render, STATUS_MARKER } from '../../decide/status-comment.ts';
@@ -116,10 +118,17 @@ async function ownNote(
   return notes.find((note) => note.authorId === bot.id && note.body.includes(marker)) ?? null;
 }
 
+/** What the product manager wants to know, one question a line, before everything else it says. */
+function questionsOf({ report }: JobResult): string {
+  if (report?.kind !== 'triage' || report.missing.length === 0) return '';
+  const lines = report.missing.map((question, at) => `${at + 1}. ${oneLine(question)}`);
+  return `${lines.join('\n')}\n\n`;
+}
+
 function summaryOf(run: Run, deps: WorkerDeps): string | null {
   const last = run.tasks.findLast((task) => resultOf(task) !== null);
   const result = resultOf(last ?? null);
   if (!result || !run.verdict || run.verdict.kind === 'done') return null;
-  const text = result.comment ?? result.summary;
+  const text = `${questionsOf(result)}${result.comment ?? result.summary}`;
   return neutralise(text, { allowedHost: deps.forgeHost, maxChars: SUMMARY_CHARS });
 }

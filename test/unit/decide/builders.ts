@@ -98,7 +98,13 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
       autonomy: 'guided',
     },
     agents: {
-      builder: agent('builder', ['implement_feature', 'implement_fix', 'address_review_feedback']),
+      builder: agent('builder', [
+        'implement_feature',
+        'implement_fix',
+        'implement_refactor',
+        'fix_build',
+        'address_review_feedback',
+      ]),
       architect: agent('architect', ['answer_question', 'write_spec']),
       reviewer: agent('reviewer', ['review_mr']),
       tester: agent('tester', ['run_tests']),
@@ -106,7 +112,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
       pm: agent('pm', ['triage_issue', 'break_down_epic']),
       devops: undefined,
       bug_finder: undefined,
-      docs: agent('docs', ['write_docs']),
+      docs: agent('docs', ['write_docs', 'address_review_feedback']),
     },
     workflows,
     providers: ['anthropic', 'openai'],

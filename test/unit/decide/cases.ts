@@ -112,6 +112,7 @@ function fixes(count: number): Run['tasks'] {
       stage: 'address',
       round: index,
       type: 'address_review_feedback',
+      parentId: 21,
     }),
   );
 }
