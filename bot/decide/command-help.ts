@@ -35,6 +35,24 @@ export const COMMANDS: readonly CommandHelp[] = [
     on: ['issue'],
   },
   {
+    name: 'review',
+    usage: 'review [hint]',
+    does: 'reviews, tests and checks this merge request for security; findings become threads',
+    on: ['change'],
+  },
+  {
+    name: 'test',
+    usage: 'test [hint]',
+    does: 'lets the tester look at this merge request',
+    on: ['change'],
+  },
+  {
+    name: 'security',
+    usage: 'security [hint]',
+    does: 'looks for security problems in this merge request',
+    on: ['change'],
+  },
+  {
     name: 'ask',
     usage: 'ask <question>',
     does: 'answers a question from what the repository contains',
@@ -56,6 +74,42 @@ export const COMMANDS: readonly CommandHelp[] = [
     name: 'cancel',
     usage: 'cancel',
     does: 'stops the work',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'pause',
+    usage: 'pause',
+    does: 'lets agents at work finish and starts nothing more until it is resumed',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'resume',
+    usage: 'resume',
+    does: 'goes on with work that is paused or deferred',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'defer',
+    usage: 'defer <date>',
+    does: 'puts off a decision at a gate: `2026-12-01`, `3 days`, `next week`',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'unlock',
+    usage: 'unlock [path]',
+    does: 'takes files from other work that has claimed them, so that this work can start',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'allow',
+    usage: 'allow <path> at <sha>',
+    does: 'lets a refused result touch a protected file, with exactly the content that was shown',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'budget',
+    usage: 'budget +<dollars>',
+    does: 'lets the work spend more; work that stopped at its budget goes on',
     on: ['issue', 'change'],
   },
   {

@@ -7,14 +7,23 @@
 import type { Event } from '../domain/events.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { ignored } from './decision.ts';
+import { decideEpicEnded } from './epic-control.ts';
 import { decideApproval } from './gate.ts';
+import { decideGone } from './gone.ts';
 import { decideIssueClosed, decidePipeline, decideSettled, decideWaiting } from './progress.ts';
 import { decideLost } from './losses.ts';
+import { decideResumeDue, keepWhilePaused } from './pause.ts';
 import { decideClaimed, decideResult } from './results.ts';
 import { decideLabels, decideNote } from './triggers.ts';
 
 /** Decides one event. Never throws for any event and snapshot that belong together. */
 export function decide(event: Event, snapshot: Snapshot): Decision {
+  return (
+    decideGone(event, snapshot) ?? keepWhilePaused(event, snapshot) ?? decideNow(event, snapshot)
+  );
+}
+
+function decideNow(event: Event, snapshot: Snapshot): Decision {
   switch (event.kind) {
     case 'note':
       return decideNote(event, snapshot);
@@ -38,6 +47,10 @@ export function decide(event: Event, snapshot: Snapshot): Decision {
       return decideSettled(snapshot);
     case 'wake':
       return decideWaiting(snapshot);
+    case 'epic_ended':
+      return decideEpicEnded(event.epicIid, snapshot);
+    case 'resume_due':
+      return decideResumeDue(event, snapshot);
     case 'job':
     case 'emoji':
     case 'push':

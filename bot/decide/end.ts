@@ -3,7 +3,7 @@
  */
 import type { Effect } from '../domain/effects.ts';
 import { RUN_STATE_OF_VERDICT, type Verdict } from '../domain/outcomes.ts';
-import { isOpen, type Attempt, type Run, type Task } from '../domain/runs.ts';
+import { isOpen, stageOf, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { RunPatch, Write } from '../domain/snapshot.ts';
 import { statusOf } from './status-effects.ts';
 
@@ -13,6 +13,17 @@ const FORWARD_EFFECTS: Effect['kind'][] = [
   'commit_changes',
   'open_change',
   'merge_change',
+  'create_epic',
+  'create_issue',
+];
+
+/** What a run still had to say on its changes: not wanted any more when people took the ground from it. */
+const SAID_ON_CHANGES: Effect['kind'][] = [
+  'update_change',
+  'open_threads',
+  'resolve_threads',
+  'reset_approvals',
+  'set_gate',
 ];
 
 /**
@@ -24,9 +35,15 @@ export function endRun(
   verdict: Verdict,
   also: RunPatch = {},
 ): { writes: Write[]; effects: Effect[] } {
+  const among = stageOf(run)?.kind === 'children';
   const good = verdict.kind === 'done';
   const left = verdict.kind === 'cancelled' ? 'cancelled' : 'failed';
   const { writes, effects } = stopWork(run, verdict.cause, left);
+  if (verdict.kind === 'cancelled' || verdict.kind === 'refused') {
+    writes.push({ op: 'drop_effects', runId: run.id, kinds: SAID_ON_CHANGES });
+  }
+  // What waited for a paused run has nothing left to wait for.
+  if (run.state === 'paused') writes.push({ op: 'release_held', runId: run.id });
   writes.push({
     op: 'update_run',
     runId: run.id,
@@ -37,10 +54,15 @@ export function endRun(
       stoppedAt: run.stage,
       waitsFor: null,
       pausedUntil: null,
-      verdict,
+      verdict: among ? withChildren(verdict) : verdict,
       ...also,
     },
   });
+  // A child that ends lets others start; what an epic started does not outlive it.
+  if (run.parentRunId !== null) writes.push({ op: 'wake', runId: run.parentRunId });
+  if (among) {
+    writes.push({ op: 'stop_children', runId: run.id, epicIid: run.target.iid });
+  }
   effects.push(...statusOf(run, true));
   if (run.triggerNoteId !== null) {
     effects.push({
@@ -61,6 +83,12 @@ export function endRun(
     });
   }
   return { writes, effects };
+}
+
+/** Children outlive nothing that ends the epic before them; a person has to read that. */
+function withChildren(verdict: Verdict): Verdict {
+  if (verdict.kind !== 'cancelled' && verdict.kind !== 'refused') return verdict;
+  return { ...verdict, cause: `${verdict.cause} Children that were at work are cancelled, too.` };
 }
 
 /** Ends whatever agents do for the run, and what was still to be published; `run` is it without them. */

@@ -192,6 +192,20 @@ export function passGate(run: Run, stage: GateStage, sha: string, snapshot: Snap
   return enterStage(run, nextStage(run), snapshot, merged);
 }
 
+/** On from the architect's desk when people merged the specification as it stood: that is a yes. */
+export function specMergedByPeople(run: Run, snapshot: Snapshot): Moved {
+  const { stages } = run.context.workflow;
+  const gate = stages.find((stage) => stage.kind === 'gate' && stage.gate === 'spec');
+  const stopped = stopWork(run, 'The specification was merged by people.');
+  const next = gate === undefined ? null : stageAfter(run, gate.id);
+  const moved = enterStage(stopped.run, next, snapshot);
+  return {
+    reasons: ['the specification was merged by people', ...moved.reasons],
+    writes: [...stopped.writes, ...moved.writes],
+    effects: [...stopped.effects, ...moved.effects],
+  };
+}
+
 /**
  * On from anywhere when people merged the code change by themselves: whoever is at work on it stops, and
  * what follows the merge gate follows.

@@ -6,6 +6,7 @@ import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import {
+  currentTasks,
   isOpen,
   latestAttempt,
   resultOf,
@@ -13,15 +14,19 @@ import {
   taskOfAttempt,
   type Attempt,
   type Run,
+  type Task,
 } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
+import { issueRefused } from './epic-control.ts';
+import { BUILDING } from './builds.ts';
 import { decideChildren } from './children.ts';
 import { decideDeploy } from './deploy.ts';
 import { decideGate, passGate } from './gate.ts';
-import { decideLost } from './losses.ts';
-import { limitVerdict } from './results.ts';
+import { claimFor, claimText } from './locks.ts';
+import { loseAttempts } from './losses.ts';
+import { limitVerdict, whereIsIt } from './results.ts';
 import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
 import { decideVerify } from './verify.ts';
@@ -36,6 +41,9 @@ export function decideSettled(snapshot: Snapshot): Decision {
   if (settled.state === 'done' && receipt) return settledWell(run, effect, receipt, snapshot);
   const error = settled.error ?? 'no reason given';
   if (effect.kind === 'create_pipeline') return pipelineRefused(run, effect, error, snapshot);
+  if (effect.kind === 'create_epic' || effect.kind === 'create_issue') {
+    return end(run, issueRefused(error));
+  }
   return end(run, {
     kind: 'needs-human',
     cause: `The result could not be published: ${error}`,
@@ -57,6 +65,9 @@ function isAwaited(run: Run, effect: Effect): boolean {
     }
     case 'merge_change':
       return stage?.kind === 'gate' && (stage.gate === 'spec') === (effect.change === 'spec');
+    case 'create_epic':
+    case 'create_issue':
+      return stage?.kind === 'children';
     default:
       return true;
   }
@@ -68,7 +79,11 @@ function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snaps
       return acted(['the pipeline was created'], [], statusOf(run));
     case 'commit_changes':
       if (receipt.outcome === 'refused') {
-        return end(run, { kind: 'refused', cause: receipt.cause, next: receipt.next });
+        const { cause, next, blocked: files } = receipt;
+        const verdict: Verdict = { kind: 'refused', cause, next };
+        if (files === undefined || effect.kind !== 'commit_changes') return end(run, verdict);
+        const { attempt, change } = effect;
+        return end(run, { ...verdict, blocked: { attempt, change, files } });
       }
       return effect.kind === 'commit_changes'
         ? committed(run, effect, receipt.sha, snapshot)
@@ -83,6 +98,9 @@ function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snaps
         return decideGate({ ...snapshot, run: { ...run, gateNote: null } });
       }
       return merged(run, receipt.sha, snapshot);
+    case 'create_epic':
+    case 'create_issue':
+      return decideChildren(snapshot);
     default:
       return noFollow(receipt);
   }
@@ -100,16 +118,29 @@ function committed(
 ): Decision {
   const { attempt, change } = effect;
   const reason = `committed ${sha}`;
+  const task = taskOfAttempt(run, attempt);
+  const result = resultOf(task);
+  const partial = result !== null && result.outcome !== 'finished';
   if (run.changes[change]?.iid == null) {
-    const outcome = resultOf(taskOfAttempt(run, attempt))?.outcome;
-    const draft = outcome !== undefined && outcome !== 'finished';
+    const draft = partial;
     return acted(
       [reason],
       [],
       [{ kind: 'open_change', run: run.id, attempt, change, draft }, ...statusOf(run)],
     );
   }
-  return goOn(run, snapshot, reason);
+  if (task && partial) return end(run, limitVerdict(result, task, whereIsIt(run), snapshot));
+  const next = goOn(run, snapshot, reason);
+  if (change !== 'code' || !task || !wasDraft(run, task)) return next;
+  const ready: Effect = { kind: 'update_change', run: run.id, round: run.round, ready: true };
+  return { ...next, effects: [ready, ...next.effects] };
+}
+
+/** True for the first finished work on a change that was opened with half of it, as a draft. */
+function wasDraft(run: Run, task: Task): boolean {
+  const before = run.tasks.slice(0, run.tasks.indexOf(task)).filter(({ type }) => BUILDING.has(type));
+  const outcomes = before.map((one) => resultOf(one)).filter((one) => one?.changes.length);
+  return outcomes.length > 0 && outcomes.every((one) => one?.outcome !== 'finished');
 }
 
 function opened(
@@ -121,7 +152,8 @@ function opened(
   const task = taskOfAttempt(run, effect.attempt);
   const result = resultOf(task);
   if (task && result && result.outcome !== 'finished') {
-    return end(run, limitVerdict(result, task, { iid }));
+    const partial = ` What was done so far is in draft !${iid}.`;
+    return end(run, limitVerdict(result, task, partial, snapshot));
   }
   return goOn(run, snapshot, `change !${iid} is open`);
 }
@@ -145,9 +177,14 @@ function pipelineRefused(
   detail: string,
   snapshot: Snapshot,
 ): Decision {
-  const attempt = openAttempts(run).find(({ launchId }) => launchId === effect.launch);
-  if (!attempt) return ignored('a newer attempt has taken over');
-  return lost(run, attempt, 'pipeline_refused', detail, snapshot);
+  const launched = openAttempts(run).filter(({ launchId }) => launchId === effect.launch);
+  if (launched.length === 0) return ignored('a newer attempt has taken over');
+  return loseAttempts(
+    launched.map(({ id }) => id),
+    'pipeline_refused',
+    detail,
+    snapshot,
+  );
 }
 
 /** A pipeline hook: of one of the run's changes, or of an attempt's own parent pipeline. */
@@ -157,15 +194,22 @@ export function decidePipeline(
 ): Decision {
   const run = snapshot.run;
   if (!run) return ignored('a pipeline of no run');
-  const attempt = openAttempts(run).find(({ pipelineId }) => pipelineId === event.pipeline.id);
-  if (!attempt) return decideWaiting(snapshot);
+  // Tasks that started together share the pipeline, and lose it together.
+  const inside = openAttempts(run).filter(({ pipelineId }) => pipelineId === event.pipeline.id);
+  if (inside.length === 0) return decideWaiting(snapshot);
   const pipeline = snapshot.attemptPipeline;
-  if (!pipeline || pipeline.id !== attempt.pipelineId) return ignored('the pipeline is gone');
+  if (!pipeline || pipeline.id !== event.pipeline.id) return ignored('the pipeline is gone');
   if (pipeline.status !== 'failed' && pipeline.status !== 'canceled') {
     return ignored(`the attempt's pipeline is ${pipeline.status}`);
   }
   const loss = pipeline.status === 'canceled' ? 'pipeline_cancelled' : 'pipeline_failed';
-  return lost(run, attempt, loss, `pipeline ${pipeline.id} is ${pipeline.status}`, snapshot);
+  const detail = `pipeline ${pipeline.id} is ${pipeline.status}`;
+  return loseAttempts(
+    inside.map(({ id }) => id),
+    loss,
+    detail,
+    snapshot,
+  );
 }
 
 /** Looks at whatever the run waits for: by a hook, or by the sweeper when the hook was missed. */
@@ -181,9 +225,23 @@ export function decideWaiting(snapshot: Snapshot): Decision {
       return decideDeploy(snapshot);
     case 'children':
       return decideChildren(snapshot);
+    case 'task':
+      return decideFiles(run, snapshot);
     default:
       return ignored('the run waits for nothing');
   }
+}
+
+/** A task stage without its task waits for files; it starts when nobody else has them. */
+function decideFiles(run: Run, snapshot: Snapshot): Decision {
+  const stage = stageOf(run);
+  if (stage === null || currentTasks(run).length > 0) return ignored('an agent is at work');
+  const claim = claimFor(run, stage, snapshot);
+  if (claim !== null && 'waitsFor' in claim && claimText(claim.waitsFor) === run.gateNote) {
+    return ignored(`still waits for ${run.gateNote}`);
+  }
+  const moved = enterStage(run, stage, snapshot);
+  return acted(moved.reasons, moved.writes, moved.effects);
 }
 
 /**
@@ -193,6 +251,7 @@ export function decideWaiting(snapshot: Snapshot): Decision {
 export function decideIssueClosed(snapshot: Snapshot, who: string): Decision {
   const run = snapshot.run;
   if (!run || !isActive(run.state)) return ignored('no run is active on this issue');
+  if (snapshot.issue?.state === 'opened') return ignored('the issue is open again');
   const stage = stageOf(run);
   const onCode = stage?.kind === 'verify' || (stage?.kind === 'gate' && stage.gate === 'merge');
   if (onCode && snapshot.change?.state === 'merged') return decideWaiting(snapshot);
@@ -209,19 +268,6 @@ function openAttempts(run: Run): Attempt[] {
   return run.tasks
     .flatMap((task) => latestAttempt(task) ?? [])
     .filter((attempt) => isOpen(attempt));
-}
-
-function lost(
-  run: Run,
-  attempt: Attempt,
-  loss: Extract<Event, { kind: 'attempt_lost' }>['loss'],
-  detail: string,
-  snapshot: Snapshot,
-): Decision {
-  return decideLost(
-    { kind: 'attempt_lost', runId: run.id, attemptId: attempt.id, loss, detail },
-    snapshot,
-  );
 }
 
 function end(run: Run, verdict: Verdict): Decision {

@@ -4,9 +4,13 @@
  * Everything by people or models in it goes through `code` or is quoted after the neutraliser, which
  * the caller applies; everything else is ours.
  */
+import type { Family } from '../domain/children.ts';
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import { COMMANDS } from './command-help.ts';
+import { childLines, familyCost } from './epic-status.ts';
 import { duration, money, utc } from './format.ts';
+import { pausedText } from './pause.ts';
+import { tallyTable, type Tally } from './tally.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
 import { code } from './text.ts';
 
@@ -25,8 +29,14 @@ export interface UsageLine {
 export interface StatusFacts {
   run: Run;
   usage: readonly UsageLine[];
+  /** Votes of a look at people's change, which has no other place for them; else null. */
+  tally: Tally | null;
   /** What the agent says about its work, already neutralised; null when there is nothing to show. */
   summary: string | null;
+  /** Protected files that a maintainer may let through, already neutralised. */
+  proposed: string | null;
+  /** The children of an epic, once it has a plan. */
+  family?: Family | null;
 }
 
 /** The whole body, marker included. Deterministic: the same facts give the same text. */
@@ -43,13 +53,16 @@ export function statusComment(facts: StatusFacts): string {
     '|---|---|---|---|',
     ...stages.map((stage) => rowText(stageRow(run, stage))),
     '',
-    costLine(run),
+    ...childLines(run, facts.family ?? null),
+    costLine(run, facts.family ?? null),
     '',
     ...verdictLines(run),
     ...reportLines(run),
     commandLine(run),
     '',
+    ...voteLines(facts),
     ...summaryLines(facts),
+    ...proposedLines(facts),
     ...details(facts),
   ];
   return parts.join('\n').trimEnd();
@@ -57,15 +70,23 @@ export function statusComment(facts: StatusFacts): string {
 
 function headline(run: Run): string {
   if (run.verdict) return run.verdict.kind;
+  if (run.state === 'paused') {
+    return `${run.pausedUntil === null ? 'paused' : 'deferred'} · ${run.stage}`;
+  }
   return run.state === 'queued' ? 'queued' : `running · ${run.stage}`;
 }
 
-function costLine(run: Run): string {
-  const cost = `**Cost** ${money(spentOn(run))} of ${money(run.capMicrousd)}`;
+function costLine(run: Run, family: Family | null): string {
+  const own = `**Cost** ${money(spentOn(run))} of ${money(run.capMicrousd)}`;
+  const cost = `${own}${familyCost(run, family)}`;
   if (run.verdict) return cost;
+  if (run.state === 'paused') {
+    return `${cost} · ${pausedText(run)} · **Next** \`/autodev resume\` goes on with it`;
+  }
   const kind = stageOf(run)?.kind;
   if (kind === 'gate')
     return `${cost} · **Next** approve the merge request, or \`/autodev reject <why>\``;
+  if (kind === 'children') return `${cost} · **Next** nothing to do here; see the children`;
   const next =
     kind === 'verify'
       ? 'nothing to do; the change is being checked'
@@ -105,19 +126,31 @@ function commandLine(run: Run): string {
     ? run.verdict.kind === 'done'
       ? ['help']
       : ['retry', 'help']
-    : stageOf(run)?.kind === 'gate'
-      ? ['reject', 'cancel', 'help']
-      : ['cancel', 'status', 'help'];
+    : run.state === 'paused'
+      ? ['resume', 'cancel', 'help']
+      : stageOf(run)?.kind === 'gate'
+        ? ['reject', 'defer', 'cancel', 'help']
+        : ['cancel', 'pause', 'help'];
   return COMMANDS.filter((command) => names.includes(command.name))
     .toSorted((a, b) => names.indexOf(a.name) - names.indexOf(b.name))
     .map((command) => `\`/autodev ${command.name}\``)
     .join(' · ');
 }
 
+function voteLines({ tally }: StatusFacts): string[] {
+  return tally === null || tally.votes.length === 0 ? [] : [...tallyTable(tally), ''];
+}
+
 function summaryLines(facts: StatusFacts): string[] {
   if (facts.summary === null || facts.summary.trim() === '') return [];
   const quoted = facts.summary.split('\n').map((line) => `> ${line}`.trimEnd());
   return ['The agent says:', '', ...quoted, ''];
+}
+
+function proposedLines(facts: StatusFacts): string[] {
+  if (facts.proposed === null) return [];
+  const title = 'What would be let through; links in it are shown inert';
+  return [`<details><summary>${title}</summary>`, '', facts.proposed, '', '</details>', ''];
 }
 
 function details(facts: StatusFacts): string[] {

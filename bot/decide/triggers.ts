@@ -10,13 +10,18 @@ import { isActive } from '../domain/outcomes.ts';
 import type { Target } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
+import { allowPaths } from './allow.ts';
 import { answer, refuse, replyTo, type Ask } from './ask.ts';
 import { COMMANDS } from './command-help.ts';
 import { cancelRun, rejectGate, retryRun } from './control.ts';
-import { ignored } from './decision.ts';
+import { acted, ignored } from './decision.ts';
+import { unlockFiles } from './locks.ts';
+import { deferRun, pauseRun, refuseWhilePaused, resumeRun } from './pause.ts';
 import { permissionFor, neededLevel } from './permissions.ts';
+import { raiseBudget } from './raise-budget.ts';
 import { WORK } from './start.ts';
 import { statusOf } from './status-effects.ts';
+import { decideComment } from './steer.ts';
 import * as text from './text.ts';
 import { startWork } from './work.ts';
 
@@ -31,7 +36,7 @@ export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
   if (event.note.system) return ignored('a system note');
   const commands = parseCommands(event.note.body);
   const [found, ...further] = commands;
-  if (!found) return ignored('no command in the note');
+  if (!found) return decideComment(event, snapshot);
   // A bare `/autodev` asks what there is.
   const first = found.name === '' && !found.confusable ? { ...found, name: 'help' } : found;
   const permission = permissionFor(first.name, event.actor, event.note.byBot, snapshot);
@@ -46,8 +51,8 @@ export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
     internal: event.note.confidential,
     about: `note-${event.note.id}`,
   };
+  if (snapshot.handled) return ignored('the note was handled before');
   if (event.action === 'edited') {
-    if (snapshot.noteHandled) return ignored('an edit of a note that was handled when it was new');
     return refuse(ask, text.editedNote(), 'a command in an edited note');
   }
   if (first.confusable) return refuse(ask, text.confusableCommand(), 'a look-alike of a command');
@@ -72,6 +77,7 @@ export function decideLabels(event: IssueEvent, snapshot: Snapshot): Decision {
   if (label === undefined || command === null) return ignored('no label for the bot was added');
   const permission = permissionFor(command, event.actor, false, snapshot);
   if (!permission.allowed && permission.silent) return ignored(permission.reason);
+  if (snapshot.handled) return ignored('the label was acted on before');
   const ask: Ask = {
     command,
     args: '',
@@ -95,13 +101,16 @@ export function decideLabels(event: IssueEvent, snapshot: Snapshot): Decision {
   }
   if (command === 'ask') return refuse(ask, text.needsQuestion(), 'a label cannot ask a question');
   if (snapshot.run && isActive(snapshot.run.state)) {
-    return ignored('a run is active already; the label adds nothing');
+    // Acted on all the same: heard of once more after that run, the label must not start another one.
+    return acted(['a run is active already; the label adds nothing'], [], []);
   }
   return decideAsk(ask, snapshot);
 }
 
 /** What becomes of an allowed wish. */
 export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
+  const paused = refuseWhilePaused(ask, snapshot);
+  if (paused !== null) return paused;
   switch (ask.command) {
     case 'help':
       return answer(ask, helpText(ask.target, snapshot), 'help');
@@ -112,8 +121,20 @@ export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
     }
     case 'cancel':
       return cancelRun(ask, snapshot);
+    case 'pause':
+      return pauseRun(ask, snapshot);
+    case 'resume':
+      return resumeRun(ask, snapshot);
+    case 'defer':
+      return deferRun(ask, snapshot);
+    case 'unlock':
+      return unlockFiles(ask, snapshot);
     case 'reject':
       return rejectGate(ask, snapshot);
+    case 'allow':
+      return allowPaths(ask, snapshot);
+    case 'budget':
+      return raiseBudget(ask, snapshot);
     case 'retry':
       return retryRun(ask, snapshot);
     default:

@@ -9,6 +9,9 @@ export const ACCESS_LEVELS: Readonly<Record<AccessLevelName, number>> = {
   owner: 50,
 };
 
+/** Who may let protected files through. */
+export const MAINTAINER = ACCESS_LEVELS.maintainer;
+
 /** A level as people know it: `Developer` for 30 to 39, `no member` below Guest. */
 export function accessName(level: number): string {
   const names = Object.entries(ACCESS_LEVELS).toSorted((a, b) => b[1] - a[1]);

@@ -1,4 +1,5 @@
 /** Things to do to the outside world, as data. Asking twice is the same as asking once: see effectKey. */
+import type { BlockedFile } from './outcomes.ts';
 import type { ChangeRole, Target } from './runs.ts';
 
 /** `new` stands for the row that the same decision creates. */
@@ -27,11 +28,19 @@ export type Effect =
   | { kind: 'create_pipeline'; launch: RowRef; run: RowRef; ref: string }
   | { kind: 'cancel_pipeline'; attempt: number; run: number; pipelineId: number }
   /** Check the result of an attempt and commit it to the branch of the run's spec or code change. */
-  | { kind: 'commit_changes'; attempt: number; run: number; change: ChangeRole }
+  | {
+      kind: 'commit_changes';
+      attempt: number;
+      run: number;
+      change: ChangeRole;
+      /** The run's version when a maintainer let refused files through: it is another wish then. */
+      asked?: number;
+    }
   /** Find or open the change of that branch. */
   | { kind: 'open_change'; attempt: number; run: number; change: ChangeRole; draft: boolean }
   /** Bring title, description and labels of the code change up to date: votes, cost. */
-  | { kind: 'update_change'; run: number; round: number }
+  /** With `ready` it is no draft any more. */
+  | { kind: 'update_change'; run: number; round: number; ready?: true }
   /** One thread per open finding of a round, on its line. */
   | { kind: 'open_threads'; run: number; round: number }
   /** Say what was fixed in the threads of findings that are gone, and resolve them. */
@@ -52,7 +61,21 @@ export type Effect =
    * Merge exactly this head; anything else is refused by the forge. `asked` is the version of the run
    * that was decided on: a gate that opens again at the same head is another wish than before.
    */
-  | { kind: 'merge_change'; run: number; change: ChangeRole; sha: string; asked: number };
+  | { kind: 'merge_change'; run: number; change: ChangeRole; sha: string; asked: number }
+  /** Find or make the forge's own item for an epic, where its tier has one. */
+  | { kind: 'create_epic'; run: number; asked: number }
+  /** Find or make the issue of one child of the plan, linked to its parent and what it comes after. */
+  | {
+      kind: 'create_issue';
+      run: number;
+      /** Its place in the plan, from 0. */
+      child: number;
+      /** Issues it depends on. */
+      after: number[];
+      /** The epic item it hangs below; null where the issue of the run is the parent. */
+      epic: string | null;
+      asked: number;
+    };
 
 export type GateState = 'pending' | 'success' | 'failed';
 export type Emoji = 'eyes' | 'white_check_mark' | 'x';
@@ -85,15 +108,22 @@ export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
     case 'cancel_pipeline':
       return `cancel_pipeline/${effect.attempt}/${effect.pipelineId}`;
     case 'commit_changes':
-      return `commit_changes/${effect.attempt}`;
+      return `commit_changes/${effect.attempt}${effect.asked === undefined ? '' : `/${effect.asked}`}`;
     case 'open_change':
       return `open_change/${effect.attempt}`;
-    case 'update_change':
+    case 'update_change': {
+      const ready = effect.ready === true ? '/ready' : '';
+      return `update_change/${effect.run}/${effect.round}${ready}`;
+    }
     case 'open_threads':
     case 'resolve_threads':
       return `${effect.kind}/${effect.run}/${effect.round}`;
     case 'reset_approvals':
       return `reset_approvals/${effect.run}/${effect.change}/${effect.sha}`;
+    case 'create_epic':
+      return `create_epic/${effect.run}/${effect.asked}`;
+    case 'create_issue':
+      return `create_issue/${effect.run}/${effect.child}/${effect.asked}`;
     case 'merge_change':
     case 'set_gate':
       return `${effect.kind}/${effect.run}/${effect.change}/${effect.sha}/${effect.asked}`;
@@ -137,7 +167,14 @@ export type Receipt =
     }
   | { kind: 'cancel_pipeline' }
   | { kind: 'commit_changes'; outcome: 'committed'; branch: string; sha: string }
-  | { kind: 'commit_changes'; outcome: 'refused'; cause: string; next: string }
+  | {
+      kind: 'commit_changes';
+      outcome: 'refused';
+      cause: string;
+      next: string;
+      /** Set when it was refused for protected files alone. */
+      blocked?: BlockedFile[];
+    }
   | { kind: 'open_change'; iid: number; url: string }
   | { kind: 'update_change' }
   | { kind: 'open_threads'; threads: { fingerprint: string; discussionId: string }[] }
@@ -145,5 +182,8 @@ export type Receipt =
   | { kind: 'reset_approvals' }
   | { kind: 'set_gate' }
   | { kind: 'merge_change'; outcome: 'merged'; sha: string }
+  /** `id` is null where the forge has no epics for this project. */
+  | { kind: 'create_epic'; id: string | null; url: string }
+  | { kind: 'create_issue'; iid: number; url: string }
   /** The head moved or the forge will not merge it now; the gate looks again. */
   | { kind: 'merge_change'; outcome: 'not_merged'; why: string };

@@ -9,6 +9,24 @@ export interface Verdict {
   cause: string;
   /** What a person can do next: a command or a setting. */
   next: string;
+  /** Protected files that were not written; a maintainer can allow exactly these contents. */
+  blocked?: BlockedWork;
+}
+
+/** A result that is refused because it touches protected files. */
+export interface BlockedWork {
+  attempt: number;
+  change: 'spec' | 'code';
+  files: BlockedFile[];
+}
+
+export interface BlockedFile {
+  path: string;
+  /** Git's id of the proposed content; forty zeros for a file that is deleted. */
+  blob: string;
+  mode: '100644' | '100755';
+  /** What would change, as a bounded diff; text by a model. */
+  diff: string;
 }
 
 export type RunState =

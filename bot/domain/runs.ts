@@ -1,8 +1,10 @@
 /** A run and what belongs to it, as decide sees them. */
 import type { TaskType, AgentRole } from '../../schema/wire/agent.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
-import type { TaskSpec } from '../../schema/wire/job-api.ts';
+import type { ModelRoute, TaskSpec } from '../../schema/wire/job-api.ts';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
+import type { CheckFacts } from './checks.ts';
+import type { Estimate, Refusal } from './budgets.ts';
 import type { RunState, Verdict } from './outcomes.ts';
 
 export type TargetType = 'issue' | 'change';
@@ -22,6 +24,10 @@ export interface RunContext {
   issueUrl: string;
   defaultBranch: string;
   taskCapMicrousd: number;
+  /** What all runs of the repository together may spend in a day (UTC). */
+  repoDayCapMicrousd: number;
+  /** What runs of this workflow cost before; null where too few are known. */
+  estimate: Estimate | null;
   protectedPaths: string[];
   tags: string[];
   image: string;
@@ -52,7 +58,10 @@ export interface Attempt {
   launchId: number;
   state: AttemptState;
   ref: string;
+  /** The commit of its pipeline. */
   sha: string;
+  /** The commit the agent is given, when that is another one: the head of a change. */
+  workSha: string | null;
   pipelineId: number | null;
   pipelineUrl: string | null;
   childPipelineId: number | null;
@@ -60,6 +69,8 @@ export interface Attempt {
   cause: string | null;
   spec: AttemptSpec;
   result: JobResult | null;
+  /** The budget that refused a call of it last; null when none did. */
+  refusal: Refusal | null;
 }
 
 export interface Task {
@@ -107,6 +118,21 @@ export interface Deployment {
   state: 'running' | 'success' | 'failed';
 }
 
+/** What people change for one run, from its next task on. */
+export interface RunOverrides {
+  /** The model that a role tries first. */
+  models?: Partial<Record<AgentRole, ModelRoute & { by: string }>>;
+}
+
+/** A protected file that a maintainer let through, with exactly this content. */
+export interface Allowance {
+  path: string;
+  /** Git's id of the content; forty zeros for a deletion. */
+  blob: string;
+  mode: '100644' | '100755';
+  by: { id: number; username: string };
+}
+
 /** What a run came to; written once, with its verdict. */
 export interface RunReport {
   costMicrousd: number;
@@ -147,6 +173,10 @@ export interface Run {
   stoppedAt: string | null;
   /** Set while a person deferred it: it goes on by itself then. */
   pausedUntil: Date | null;
+  /** Who paused or deferred it last. */
+  pausedBy: string | null;
+  /** What people changed for the rest of the run. */
+  overrides: RunOverrides;
   /** The epic's run that this one was made for. */
   parentRunId: number | null;
   /** What it may spend in all; tasks have caps of their own below it. */
@@ -159,8 +189,12 @@ export interface Run {
   changes: Record<ChangeRole, ChangeRef | null>;
   /** What the code change became on the default branch. */
   mergedSha: string | null;
+  /** What CI said of the code change when votes were last counted. */
+  checks: CheckFacts | null;
   deployment: Deployment | null;
   report: RunReport | null;
+  /** Protected files a maintainer let through. */
+  allowed: Allowance[];
   version: number;
   createdAt: Date;
   updatedAt: Date;
@@ -180,6 +214,33 @@ export function stageAfter(run: Run, id: string): StageDefinition | null {
   const from = stages.findIndex((stage) => stage.id === id);
   const rest = stages.slice(from + 1);
   return rest.find((stage) => stage.kind !== 'task' || !stage.aside) ?? null;
+}
+
+/**
+ * Which of its changes a run is about in its stage: the one that waits at the gate, is looked at, or is
+ * worked on once more; null while there is none to look after.
+ */
+export function roleAt(run: Run): ChangeRole | null {
+  const stage = stageOf(run);
+  switch (stage?.kind) {
+    case 'gate':
+      return stage.gate === 'spec' ? 'spec' : 'code';
+    case 'verify':
+      return 'code';
+    case 'task':
+      if (run.changes.code !== null) return 'code';
+      return run.changes.spec !== null && isBeforeSpecGate(run) ? 'spec' : null;
+    default:
+      return null;
+  }
+}
+
+function isBeforeSpecGate(run: Run): boolean {
+  const { stages } = run.context.workflow;
+  const gate = stages.findIndex((stage) => stage.kind === 'gate' && stage.gate === 'spec');
+  const there = stages[gate];
+  if (there?.kind === 'gate' && there.back === run.stage) return true;
+  return stages.findIndex((stage) => stage.id === run.stage) < gate;
 }
 
 /** Tasks of the stage and round the run is in. */

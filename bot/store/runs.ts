@@ -1,6 +1,15 @@
 /** Runs: the journey of one issue or change, at most one active per target and role. */
+import type { CheckFacts } from '../domain/checks.ts';
 import type { Verdict, RunState } from '../domain/outcomes.ts';
-import type { Deployment, RunContext, RunReport, RunRole, TargetType } from '../domain/runs.ts';
+import type {
+  Allowance,
+  Deployment,
+  RunContext,
+  RunOverrides,
+  RunReport,
+  RunRole,
+  TargetType,
+} from '../domain/runs.ts';
 import { requireTransaction, type Db } from './db.ts';
 
 export interface RunRow {
@@ -21,6 +30,8 @@ export interface RunRow {
   waitedSeconds: number;
   stoppedAt: string | null;
   pausedUntil: Date | null;
+  pausedBy: string | null;
+  overrides: RunOverrides;
   parentRunId: number | null;
   capMicrousd: number;
   /** What the run was started with and must not change under it. */
@@ -40,8 +51,11 @@ export interface RunRow {
   waitsFor: 'checks' | 'person' | null;
   gateNote: string | null;
   mergedSha: string | null;
+  checks: CheckFacts | null;
   deployment: Deployment | null;
   report: RunReport | null;
+  /** Protected files that a maintainer let through. */
+  allowed: Allowance[];
   /** Grows with every update; an update names the version it was computed from. */
   version: number;
   createdAt: Date;
@@ -96,10 +110,16 @@ export type RunPatch = Partial<
     | 'waitedSeconds'
     | 'stoppedAt'
     | 'pausedUntil'
+    | 'pausedBy'
+    | 'overrides'
     | 'capMicrousd'
     | 'mergedSha'
+    | 'checks'
     | 'deployment'
     | 'report'
+    | 'requesterId'
+    | 'requesterName'
+    | 'allowed'
   >
 >;
 
@@ -114,8 +134,9 @@ export const RUN_COLUMNS = `id, repo_id as "repoId", target_type as "targetType"
   spec_iid as "specIid", spec_url as "specUrl", spec_sha as "specSha", round,
   waits_for as "waitsFor", gate_note as "gateNote", stage_since as "stageSince",
   waited_seconds as "waitedSeconds", stopped_at as "stoppedAt", paused_until as "pausedUntil",
+  paused_by as "pausedBy", overrides,
   parent_run_id as "parentRunId", cap_microusd as "capMicrousd", merged_sha as "mergedSha",
-  deployment, report, version, created_at as "createdAt",
+  checks, deployment, report, allowed, version, created_at as "createdAt",
   updated_at as "updatedAt", finished_at as "finishedAt"`;
 
 /** Starts a run; null when its target already has an active run in that role. */
@@ -164,6 +185,16 @@ export async function runById(db: Db, id: number): Promise<RunRow | null> {
   return rows[0] ?? null;
 }
 
+/** What a run was started with, without the rest of it. */
+export async function runContext(db: Db, id: number): Promise<RunContext | null> {
+  const rows = await db.query<{ context: RunContext }>(
+    'select context from runs where id = $1',
+    [id],
+    'runs_context',
+  );
+  return rows[0]?.context ?? null;
+}
+
 /**
  * Writes facts that are true for every decision (ids, links), whatever the run's version; inside a
  * transaction only. Nothing happens when there is no such run.
@@ -195,12 +226,20 @@ export async function updateRun(
        stopped_at = case when p ? 'stoppedAt' then p->>'stoppedAt' else stopped_at end,
        paused_until = case when p ? 'pausedUntil'
          then (p->>'pausedUntil')::timestamptz else paused_until end,
+       paused_by = case when p ? 'pausedBy' then p->>'pausedBy' else paused_by end,
+       overrides = case when p ? 'overrides' then p->'overrides' else overrides end,
        cap_microusd = case when p ? 'capMicrousd'
          then (p->>'capMicrousd')::bigint else cap_microusd end,
        merged_sha = case when p ? 'mergedSha' then p->>'mergedSha' else merged_sha end,
+       checks = case when p ? 'checks' then nullif(p->'checks', 'null') else checks end,
        deployment = case when p ? 'deployment'
          then nullif(p->'deployment', 'null') else deployment end,
+       requester_id = case when p ? 'requesterId'
+         then (p->>'requesterId')::bigint else requester_id end,
+       requester_name = case when p ? 'requesterName'
+         then p->>'requesterName' else requester_name end,
        report = case when p ? 'report' then nullif(p->'report', 'null') else report end,
+       allowed = case when p ? 'allowed' then p->'allowed' else allowed end,
        context = case when p ? 'context' then p->'context' else context end,
        verdict = case when p ? 'verdict' then nullif(p->'verdict', 'null') else verdict end,
        status_note_id = case when p ? 'statusNoteId'

@@ -2,7 +2,9 @@
  * A run's change as the forge has it now, with what a gate needs: approvals, the people who worked on
  * it, and at which head each approval was seen.
  */
+import { lookedAt } from '../decide/review.ts';
 import {
+  currentTasks,
   isOpen,
   latestAttempt,
   stageOf,
@@ -10,19 +12,13 @@ import {
   type ChangeRole,
   type Run,
 } from '../domain/runs.ts';
+import type { PipelineInfo } from '../domain/events.ts';
 import type { ChangeFacts } from '../domain/snapshot.ts';
 import type { Approval } from '../domain/gates.ts';
 import { ForgeError } from '../forge/errors.ts';
 import { approvedHeads } from '../store/approvals.ts';
 import type { RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
-
-/** Which of its changes a run is about in its stage; null while it works on none. */
-export function roleAt(run: Run): ChangeRole | null {
-  const stage = stageOf(run);
-  if (stage?.kind === 'gate') return stage.gate === 'spec' ? 'spec' : 'code';
-  return stage?.kind === 'verify' ? 'code' : null;
-}
 
 export function openAttempts(run: Run): Attempt[] {
   return run.tasks.flatMap((task) => latestAttempt(task) ?? []).filter(isOpen);
@@ -41,19 +37,28 @@ export async function changeFacts(
 ): Promise<ChangeFacts> {
   const { read, ci } = deps.forge;
   const { projectId } = repo;
-  const atGate = stageOf(run)?.kind === 'gate';
+  const kind = stageOf(run)?.kind;
+  const atGate = kind === 'gate';
+  const branch = run.changes[role]?.branch;
   try {
-    const [change, pipelines] = await Promise.all([
+    const [change, pipelines, head] = await Promise.all([
       read.change(projectId, iid),
-      atGate ? [] : ci.changePipelines(projectId, iid),
+      kind === 'verify' ? ci.changePipelines(projectId, iid) : [],
+      branch === undefined ? null : read.branch(projectId, branch),
     ]);
-    const pipeline = pipelines.find((candidate) => candidate.sha === change.headSha) ?? null;
-    const red = pipeline?.status === 'failed' ? await ci.jobs(projectId, pipeline.id) : [];
+    const sha = lookedAt(run) ?? change.headSha;
+    const pipeline = pipelines.find((candidate) => candidate.sha === sha) ?? null;
+    const [red, ended] = await Promise.all([
+      pipeline?.status === 'failed' ? ci.jobs(projectId, pipeline.id) : [],
+      pipelineEnd(run, repo, pipeline, deps),
+    ]);
     return {
       state: change.state,
       headSha: change.headSha,
       mergedSha: change.mergedSha,
+      branchGone: branch !== undefined && change.state === 'opened' && head === null,
       pipeline,
+      ...ended,
       failedJobs: red.filter((job) => job.status === 'failed').map((job) => job.name),
       gate:
         atGate && change.state === 'opened'
@@ -67,11 +72,31 @@ export async function changeFacts(
       state: 'closed',
       headSha,
       mergedSha: null,
+      branchGone: false,
       pipeline: null,
+      pipelineEndedAt: null,
+      tests: null,
       failedJobs: [],
       gate: null,
     };
   }
+}
+
+/** When the change's own pipeline ended, and its figures once the agents are done with the change. */
+async function pipelineEnd(
+  run: Run,
+  repo: RepoRow,
+  pipeline: PipelineInfo | null,
+  deps: WorkerDeps,
+): Promise<Pick<ChangeFacts, 'pipelineEndedAt' | 'tests'>> {
+  const { checks } = deps.forge;
+  const idle = currentTasks(run).every((task) => latestAttempt(task)?.state === 'finished');
+  const ended = pipeline?.status === 'failed' || (idle && pipeline?.status === 'success');
+  if (!pipeline || !ended) return { pipelineEndedAt: null, tests: null };
+  const { endedAt, ...tests } = await checks.testFacts(repo.projectId, pipeline.id);
+  const coverageBefore =
+    tests.coverage === null ? null : await checks.coverageOf(repo.projectId, repo.defaultBranch);
+  return { pipelineEndedAt: endedAt, tests: { ...tests, coverageBefore } };
 }
 
 async function gateFacts(

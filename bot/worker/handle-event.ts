@@ -5,7 +5,7 @@
 import type { JobResult } from '../../schema/wire/result.ts';
 import { decide } from '../decide/decide.ts';
 import { interestOf } from '../decide/interest.ts';
-import type { Event, InternalEvent } from '../domain/events.ts';
+import type { Event } from '../domain/events.ts';
 import { ForgeError } from '../forge/errors.ts';
 import { parseJsonBody } from '../forge/payload.ts';
 import { attemptById } from '../store/attempts.ts';
@@ -16,10 +16,13 @@ import {
   settleDelivery,
 } from '../store/deliveries.ts';
 import { newLeaseOwner } from '../store/leases.ts';
-import { commitDecision, DecisionConflict, type ClaimedDelivery } from './commit-decision.ts';
+import type { OwnEvent } from '../store/own-events.ts';
+import { commitDecision } from './commit-decision.ts';
+import { commitHold } from './commit-kept.ts';
+import { DecisionConflict, type ClaimedDelivery } from './decision-context.ts';
 import type { WorkerDeps } from './deps.ts';
 import { LEASE_SECONDS, whileLeased } from './lease.ts';
-import { takeSnapshot } from './take-snapshot.ts';
+import { mayPass, takeOrEnd } from './unreachable.ts';
 
 /** Decisions that lost a race are taken again on a fresh snapshot, this often at once. */
 const CONFLICT_TRIES = 5;
@@ -60,19 +63,21 @@ async function process(delivery: ClaimedDelivery, deps: WorkerDeps): Promise<str
   }
   const interest = interestOf(event);
   for (let attempt = 1; ; attempt += 1) {
-    const taken = await takeSnapshot(interest, deps);
+    const taken = await takeOrEnd(interest, delivery.attempts, deps);
     if ('ignore' in taken) {
       await settle(delivery, 'ignored', taken.ignore, deps);
       return `ignored: ${taken.ignore}`;
     }
     const decision = decide(event, taken.snapshot);
-    if (decision.ignored !== null) {
+    if (decision.ignored !== null && decision.held === undefined) {
       await settle(delivery, 'ignored', decision.ignored, deps);
       return `ignored: ${decision.ignored}`;
     }
     await deps.failpoint('decision.made');
     try {
-      await commitDecision(decision, { delivery, event, ...taken }, deps);
+      const context = { delivery, event, ...taken };
+      if (decision.held === undefined) await commitDecision(decision, context, deps);
+      else await commitHold(decision.held, decision, context, deps);
       return decision.reasons.join('; ');
     } catch (error) {
       if (!(error instanceof DecisionConflict) || attempt >= CONFLICT_TRIES) throw error;
@@ -93,14 +98,15 @@ async function readEvent(
     case 'github':
       return { unreadable: 'events of GitHub are stored, but not acted on yet' };
     case 'autodev':
-      return ownEvent(JSON.parse(delivery.body) as InternalEvent, deps);
+      return ownEvent(JSON.parse(delivery.body) as OwnEvent, deps);
   }
 }
 
 async function ownEvent(
-  event: InternalEvent,
+  event: OwnEvent,
   deps: WorkerDeps,
 ): Promise<Event | { unreadable: string }> {
+  if (event.kind === 'polled') return event.event;
   if (event.kind !== 'job_result') return event;
   const attempt = await attemptById(deps.db, event.attemptId);
   if (!attempt?.result) return { unreadable: 'the attempt has no result' };
@@ -126,8 +132,7 @@ async function postpone(
   deps: WorkerDeps,
 ): Promise<void> {
   const reason = error instanceof Error ? error.message : String(error);
-  const final = error instanceof ForgeError && ['denied', 'invalid'].includes(error.kind);
-  if (final || delivery.attempts >= MAX_TRIES) {
+  if (!mayPass(error, delivery.attempts) || delivery.attempts >= MAX_TRIES) {
     await settle(delivery, 'parked', reason, deps);
     return;
   }

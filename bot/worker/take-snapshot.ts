@@ -2,30 +2,25 @@
  * Everything decide needs for one event, read at one moment. Webhooks are hints: rights, texts and
  * states are re-read by API (threats A10, E3), all at once so that they cost one round trip.
  */
-import { effectKey } from '../domain/effects.ts';
 import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Project } from '../domain/events.ts';
+import { isLook, type TargetChange } from '../domain/looks.ts';
 import { isActive } from '../domain/outcomes.ts';
-import type { Run, RunRole, Target } from '../domain/runs.ts';
-import { changeFacts, openAttempts, roleAt } from './change-facts.ts';
+import { roleAt, type Run } from '../domain/runs.ts';
+import { changeFacts, openAttempts } from './change-facts.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Interest } from '../decide/interest.ts';
-import { ForgeError } from '../forge/errors.ts';
-import { attemptsByPipeline } from '../store/attempts.ts';
-import { anyEffect, effectById } from '../store/effects.ts';
+import { effectById } from '../store/effects.ts';
 import { repoById, repoByProject, upsertRepo, type RepoRow } from '../store/repos.ts';
-import { activeRun, countRunsBy, latestRun, runByChange } from '../store/run-queries.ts';
-import { runById } from '../store/runs.ts';
+import { countRunsBy } from '../store/run-queries.ts';
+import { wishKnown } from '../store/wishes.ts';
+import { claimedByOthers } from './claimed-files.ts';
 import type { WorkerDeps } from './deps.ts';
+import { takeForComment } from './comment-facts.ts';
+import { epicFacts } from './epic-facts.ts';
+import { runBy, runsOf } from './find-run.ts';
 import { loadRun } from './load-run.ts';
-
-export interface Scope {
-  repo: RepoRow;
-  /** What the decision is about; its lock serialises decisions. */
-  target: Target;
-}
-
-export type Taken = { snapshot: Snapshot; scope: Scope } | { ignore: string };
+import { base, orNull, wishKeys, type Taken } from './snapshot-base.ts';
 
 /**
  * The snapshot for an event of that interest, or why it needs none.
@@ -37,6 +32,8 @@ export async function takeSnapshot(interest: Interest, deps: WorkerDeps): Promis
       return { ignore: interest.reason };
     case 'ask':
       return takeForAsk(interest, deps);
+    case 'comment':
+      return takeForComment(interest, deps);
     case 'run':
       return takeForRun(interest, deps);
     case 'own':
@@ -51,19 +48,25 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
   const bot = await deps.bot();
   if (interest.actorId === bot.id) return { ignore: 'written by the bot itself' };
   const repo = await upsertRepo(deps.db, toRepo(project));
-  const found = await runsOf(repo, target, interest.role, deps);
+  // A look is taken at the change itself, also where it is the work of an issue's run.
+  const direct = isLook(interest.command);
+  const found = await runsOf(repo, target, interest.role, direct, deps);
+  const wish = wishKeys(interest.wish, deps);
   // A command under a change speaks about the issue whose run opened it.
   const work = found.run?.target ?? found.lastRun?.target ?? target;
+  const looks = work.type === 'change' && (direct || interest.command === 'retry');
   const { read } = deps.forge;
   const branch = project.defaultBranch;
-  const [fresh, level, issue, config, head, handled, recent] = await Promise.all([
+  const [fresh, level, issue, change, config, head, handled, recent, claimed] = await Promise.all([
     read.project(project.id),
     read.accessLevel(project.id, interest.actorId),
     work.type === 'issue' ? orNull(read.issue(project.id, work.iid)) : Promise.resolve(null),
+    looks ? orNull(targetChange(project.id, work.iid, deps)) : Promise.resolve(null),
     orNull(read.file(project.id, deps.repoConfigPath, branch)),
     orNull(read.branch(project.id, branch)),
-    noteHandled(repo.id, target, interest.noteId, deps),
+    wishKnown(deps.db, repo.id, wish),
     countRunsBy(deps.db, repo.id, interest.actorId, 1),
+    claimedByOthers(found.run, deps.db),
   ]);
   const snapshot: Snapshot = {
     ...base(repo, deps),
@@ -72,13 +75,15 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
     repoConfig: deps.parseRepoConfig(config),
     actorAccess: level,
     issue,
+    targetChange: change,
     run: found.run,
     lastRun: found.lastRun,
     headSha: head?.sha ?? null,
-    noteHandled: handled,
+    handled,
     runsLastHour: recent,
+    claimed,
   };
-  return { snapshot, scope: { repo, target: work } };
+  return { snapshot, scope: { repo, target: work, wish } };
 }
 
 type ByRun = Extract<Interest, { kind: 'run' }>;
@@ -89,7 +94,16 @@ async function takeForRun(interest: ByRun, deps: WorkerDeps): Promise<Taken> {
   const run = await runBy(interest.by, repo, deps);
   if (!run || !isActive(run.state)) return { ignore: 'no active run follows from it' };
   const pipelineId = 'pipeline' in interest.by ? interest.by.pipeline : null;
-  return runSnapshot(run, repo, null, pipelineId, deps);
+  const [taken, issue] = await Promise.all([
+    runSnapshot(run, repo, null, pipelineId, deps),
+    // Whether an issue is still closed is asked for: it may have been opened again since.
+    'target' in interest.by && interest.by.target.type === 'issue'
+      ? orNull(deps.forge.read.issue(repo.projectId, interest.by.target.iid))
+      : null,
+  ]);
+  return issue === null || 'ignore' in taken
+    ? taken
+    : { ...taken, snapshot: { ...taken.snapshot, issue } };
 }
 
 async function takeForOwn(
@@ -116,15 +130,25 @@ async function runSnapshot(
   const role = roleAt(run);
   const ref = role === null ? null : run.changes[role];
   const attempt = openAttempts(run).find((candidate) => candidate.pipelineId === pipelineId);
-  const [bot, change, attemptPipeline, head, effect] = await Promise.all([
-    deps.bot(),
-    role === null || ref?.iid == null ? null : changeFacts(run, repo, role, ref.iid, deps),
-    attempt?.pipelineId == null ? null : orNull(ci.pipeline(projectId, attempt.pipelineId)),
-    orNull(read.branch(projectId, repo.defaultBranch)),
-    effectId === null ? null : effectById(deps.db, effectId),
-  ]);
+  const plain = base(repo, deps);
+  const [bot, project, requesterAccess, change, attemptPipeline, head, effect, family, claimed] =
+    await Promise.all([
+      deps.bot(),
+      read.project(projectId),
+      read.accessLevel(projectId, run.requester.id),
+      role === null || ref?.iid == null ? null : changeFacts(run, repo, role, ref.iid, deps),
+      attempt?.pipelineId == null ? null : orNull(ci.pipeline(projectId, attempt.pipelineId)),
+      orNull(read.branch(projectId, repo.defaultBranch)),
+      effectId === null ? null : effectById(deps.db, effectId),
+      epicFacts(run, repo, plain.project, deps),
+    claimedByOthers(run, deps.db),
+    ]);
   const snapshot: Snapshot = {
-    ...base(repo, deps),
+    ...plain,
+    ...family,
+    claimed,
+    project: { ...plain.project, archived: project.archived },
+    requesterAccess,
     bot,
     run,
     headSha: head?.sha ?? null,
@@ -143,84 +167,17 @@ async function runSnapshot(
   return { snapshot, scope: { repo, target: run.target } };
 }
 
-/** The parts that are the same for every event, and neutral values for the rest. */
-function base(repo: RepoRow, deps: WorkerDeps): Snapshot {
-  return {
-    now: deps.now(),
-    bot: { id: 0, username: '' },
-    project: {
-      forge: repo.forge,
-      id: repo.projectId,
-      path: repo.path,
-      defaultBranch: repo.defaultBranch,
-      webUrl: repo.webUrl,
-      repoId: repo.id,
-      archived: false,
-    },
-    settings: deps.settings,
-    agents: deps.agents,
-    workflows: deps.workflows,
-    providers: deps.providers,
-    repoConfig: deps.parseRepoConfig(null),
-    actorAccess: 0,
-    issue: null,
-    run: null,
-    lastRun: null,
-    headSha: null,
-    noteHandled: false,
-    runsLastHour: 0,
-    change: null,
-    attemptPipeline: null,
-    effect: null,
-  };
-}
-
-async function runsOf(
-  repo: RepoRow,
-  target: Target,
-  role: RunRole,
+async function targetChange(
+  projectId: number,
+  iid: number,
   deps: WorkerDeps,
-): Promise<{ run: Run | null; lastRun: Run | null }> {
-  const { db } = deps;
-  const ofChange = target.type === 'change' ? await runByChange(db, repo.id, target.iid) : null;
-  const on: Target = ofChange ? { type: ofChange.targetType, iid: ofChange.targetIid } : target;
-  const [active, last] = await Promise.all([
-    activeRun(db, repo.id, on.type, on.iid, role),
-    latestRun(db, repo.id, on.type, on.iid, role),
+): Promise<TargetChange> {
+  const { read, checks } = deps.forge;
+  const [change, files] = await Promise.all([
+    read.change(projectId, iid),
+    checks.diffs(projectId, iid),
   ]);
-  const [run, lastRun] = await Promise.all(
-    [active, last].map((row) => (row === null ? null : loadRun(db, row.id))),
-  );
-  return { run: run?.run ?? null, lastRun: lastRun?.run ?? null };
-}
-
-async function runBy(by: ByRun['by'], repo: RepoRow, deps: WorkerDeps): Promise<Run | null> {
-  const { db } = deps;
-  if ('target' in by) {
-    const row = await activeRun(db, repo.id, by.target.type, by.target.iid);
-    return row ? ((await loadRun(db, row.id))?.run ?? null) : null;
-  }
-  if ('change' in by) {
-    const row = await runByChange(db, repo.id, by.change);
-    return row ? ((await loadRun(db, row.id))?.run ?? null) : null;
-  }
-  const [attempt] = await attemptsByPipeline(db, repo.id, by.pipeline);
-  const row = attempt ? await runById(db, attempt.runId) : null;
-  return row ? ((await loadRun(db, row.id))?.run ?? null) : null;
-}
-
-async function noteHandled(
-  repoId: number,
-  target: Target,
-  noteId: number | null,
-  deps: WorkerDeps,
-): Promise<boolean> {
-  if (noteId === null) return false;
-  const none = { runId: null, launchId: null };
-  const keys = (['eyes', 'white_check_mark', 'x'] as const).map((emoji) =>
-    effectKey({ kind: 'react', target, noteId, emoji }, repoId, none),
-  );
-  return anyEffect(deps.db, keys);
+  return { ...change, files };
 }
 
 function toRepo(project: Project): Parameters<typeof upsertRepo>[1] {
@@ -231,14 +188,4 @@ function toRepo(project: Project): Parameters<typeof upsertRepo>[1] {
     defaultBranch: project.defaultBranch,
     webUrl: project.webUrl,
   };
-}
-
-/** A thing that does not exist is null; every other failure is thrown. */
-async function orNull<T>(read: Promise<T>): Promise<T | null> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof ForgeError && error.kind === 'not_found') return null;
-    throw error;
-  }
 }

@@ -17,8 +17,11 @@ create table repos (
   hook_id bigint,
   -- What GitLab last said about the hook: executable, temporarily_disabled, disabled.
   hook_alert text,
-  -- Up to when missed events were looked for.
+  -- Up to when missed events were looked for, by the forge's clock.
   reconciled_until timestamptz,
+  -- When they are looked for next, and who does it just now: a lease that a dead process lets go.
+  next_poll_at timestamptz not null default now() + interval '30 seconds',
+  poll_owner text,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   unique (forge, project_id)
@@ -49,6 +52,17 @@ create table deliveries (
 create index deliveries_due on deliveries (not_before) where state = 'new';
 create index deliveries_received on deliveries (received_at);
 create index deliveries_held on deliveries (held_for) where state = 'held';
+
+-- Wishes that were acted on, so that a webhook and the poll that made up for it are one (store/wishes.ts).
+create table wishes (
+  repo_id bigint not null references repos (id),
+  -- `note/<id>`, `edit/<note id>`, `label/<iid>/<label>/<user id>`.
+  key text not null,
+  -- When it was made, by the forge's clock.
+  made_at timestamptz not null,
+  delivery_id uuid not null,
+  primary key (repo_id, key, made_at)
+);
 
 -- Templates as runs have used them: a version never changes its meaning.
 create table workflow_versions (
@@ -85,6 +99,9 @@ create table runs (
   stopped_at text,
   -- Set while a person deferred it: it goes on by itself then.
   paused_until timestamptz,
+  paused_by text,
+  -- What people changed for the rest of the run: models by role.
+  overrides jsonb not null default '{}',
   -- The epic's run that this one was made for.
   parent_run_id bigint references runs (id),
   -- What the run may spend in all, in micro-dollars; people raise it with /autodev budget.
@@ -113,10 +130,14 @@ create table runs (
   head_sha text,
   -- What the code change became on the default branch.
   merged_sha text,
+  -- What CI said of the code change when the votes were counted: outcome, tests, coverage.
+  checks jsonb,
   -- The deployment that was asked for: environment, job, pipeline, and how it stands.
   deployment jsonb,
   -- The final report, written with the verdict.
   report jsonb,
+  -- Protected files that a maintainer let through: [{path, blob, mode, by}].
+  allowed jsonb not null default '[]',
   version integer not null default 0,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
@@ -130,6 +151,11 @@ create index runs_waiting on runs (waits_for, updated_at) where waits_for is not
 create index runs_by_spec on runs (repo_id, spec_iid) where spec_iid is not null;
 create index runs_by_change on runs (repo_id, change_iid) where change_iid is not null;
 create index runs_by_parent on runs (parent_run_id) where parent_run_id is not null;
+-- What finished runs of a workflow cost: the ground of estimates.
+create index runs_finished_here on runs (repo_id, (context->'workflow'->>'name'), id desc)
+  where state = 'completed';
+create index runs_finished on runs ((context->'workflow'->>'name'), id desc)
+  where state = 'completed';
 create index runs_deferred on runs (paused_until) where state = 'paused' and paused_until is not null;
 
 create table tasks (
@@ -176,17 +202,22 @@ create table messages (
   run_id bigint not null references runs (id),
   -- The note it stands in; null for the bot's own.
   note_id bigint,
+  -- The one attempt it is for; null for every agent of the run.
+  attempt_id bigint,
   author text not null,
   body text not null,
   at timestamptz not null default now(),
   unique (run_id, note_id)
 );
+-- The bot speaks up once in an attempt.
+create unique index messages_of_bot on messages (attempt_id) where note_id is null;
 
 -- Files that a run is about to change; others wait or are told.
 create table locks (
   repo_id bigint not null references repos (id),
   path text not null,
   run_id bigint not null references runs (id),
+  -- Renewed while the run is at work.
   expires_at timestamptz not null,
   primary key (repo_id, path)
 );
@@ -223,8 +254,11 @@ create table attempts (
   state text not null check (state in ('requested', 'waiting', 'running', 'finished', 'lost', 'cancelled')),
   -- The frozen TaskSpec and the child pipeline's settings (schema/wire/job-api.ts).
   spec jsonb not null,
+  -- Where its pipeline runs: the ref and its commit, which the job's id token must name.
   ref text not null,
   sha text not null,
+  -- The commit the agent is given when that is another one: the head of a change.
+  work_sha text,
   pipeline_id bigint,
   pipeline_url text,
   child_pipeline_id bigint,
@@ -237,6 +271,8 @@ create table attempts (
   progress jsonb,
   -- The last message of the run that the agent was given.
   message_id bigint not null default 0,
+  -- Which budget refused a call of it last: {level, capMicrousd, opensAt}.
+  refusal jsonb,
   -- A claim must arrive before this, then the whole attempt must end before deadline_at.
   claim_by timestamptz,
   deadline_at timestamptz,
@@ -308,6 +344,124 @@ create table usage (
   at timestamptz not null default now()
 );
 create index usage_by_run on usage (run_id);
+
+-- Money held for one call that is under way: settled with the call, or released with its attempt.
+create table holds (
+  id bigint generated always as identity primary key,
+  attempt_id bigint not null references attempts (id),
+  -- The day (UTC) on whose budgets it is held.
+  day date not null,
+  microusd bigint not null,
+  at timestamptz not null default now()
+);
+create index holds_by_attempt on holds (attempt_id);
+
+-- The three things that happen to money. Each is one statement for its caller, so that the rows everybody
+-- spends from are locked for no longer than that, and always in this order: run, attempt, task, the
+-- repository's day, the installation's day.
+
+-- Holds an amount on all four levels or on none; then `full_level` says which is full, or `over`.
+create function hold_money(p_attempt bigint, p_amount bigint, p_repo_cap bigint, p_all_cap bigint)
+returns table (hold_id bigint, full_level text, cap bigint, spent bigint, opens_at timestamptz)
+language plpgsql as $$
+declare
+  today date := (now() at time zone 'UTC')::date;
+  who record;
+  run record;
+  task record;
+  here record;
+  everywhere record;
+begin
+  select a.task_id, a.run_id, 'repo/' || a.repo_id as scope into who from attempts a where a.id = p_attempt;
+  select r.cap_microusd as cap, r.spent_microusd as spent, r.reserved_microusd as held into run
+    from runs r where r.id = who.run_id for no key update;
+  select t.cap_microusd as cap, t.spent_microusd as spent, t.reserved_microusd as held into task
+    from tasks t where t.id = who.task_id for no key update;
+  if not exists (select 1 from attempts a
+      where a.id = p_attempt and a.state in ('requested', 'waiting', 'running')) then
+    return query select null::bigint, 'over', 0::bigint, 0::bigint, null::timestamptz;
+    return;
+  end if;
+  insert into budget_days (scope, day) values (who.scope, today) on conflict do nothing;
+  insert into budget_days (scope, day) values ('installation', today) on conflict do nothing;
+  select d.spent_microusd as spent, d.reserved_microusd as held into here
+    from budget_days d where d.scope = who.scope and d.day = today for no key update;
+  select d.spent_microusd as spent, d.reserved_microusd as held into everywhere
+    from budget_days d where d.scope = 'installation' and d.day = today for no key update;
+  hold_id := null;
+  if task.spent + task.held + p_amount > task.cap then
+    full_level := 'task'; cap := task.cap; spent := task.spent;
+  elsif run.spent + run.held + p_amount > run.cap then
+    full_level := 'run'; cap := run.cap; spent := run.spent;
+  elsif here.spent + here.held + p_amount > p_repo_cap then
+    full_level := 'repo_day'; cap := p_repo_cap; spent := here.spent;
+  elsif everywhere.spent + everywhere.held + p_amount > p_all_cap then
+    full_level := 'installation_day'; cap := p_all_cap; spent := everywhere.spent;
+  end if;
+  if full_level is not null then
+    if full_level in ('repo_day', 'installation_day') then
+      opens_at := (today + 1)::timestamp at time zone 'UTC';
+    end if;
+    update attempts set refusal =
+        jsonb_build_object('level', full_level, 'capMicrousd', cap, 'opensAt', opens_at)
+      where id = p_attempt;
+    return next;
+    return;
+  end if;
+  update runs set reserved_microusd = reserved_microusd + p_amount where id = who.run_id;
+  update tasks set reserved_microusd = reserved_microusd + p_amount where id = who.task_id;
+  update budget_days set reserved_microusd = reserved_microusd + p_amount
+    where scope = who.scope and day = today;
+  update budget_days set reserved_microusd = reserved_microusd + p_amount
+    where scope = 'installation' and day = today;
+  insert into holds (attempt_id, day, microusd) values (p_attempt, today, p_amount)
+    returning id into hold_id;
+  return next;
+end $$;
+
+-- Takes what is held off all levels and adds what was spent; a day that is not there yet is made.
+create function book_money(p_attempt bigint, p_day date, p_held bigint, p_spent bigint)
+returns void language plpgsql as $$
+declare
+  who record;
+begin
+  select a.task_id, a.run_id, 'repo/' || a.repo_id as scope into who from attempts a where a.id = p_attempt;
+  update runs set reserved_microusd = reserved_microusd - p_held,
+    spent_microusd = spent_microusd + p_spent where id = who.run_id;
+  update tasks set reserved_microusd = reserved_microusd - p_held,
+    spent_microusd = spent_microusd + p_spent where id = who.task_id;
+  insert into budget_days as d (scope, day, reserved_microusd, spent_microusd)
+    values (who.scope, p_day, 0, p_spent) on conflict (scope, day) do update
+    set reserved_microusd = d.reserved_microusd - p_held, spent_microusd = d.spent_microusd + p_spent;
+  insert into budget_days as d (scope, day, reserved_microusd, spent_microusd)
+    values ('installation', p_day, 0, p_spent) on conflict (scope, day) do update
+    set reserved_microusd = d.reserved_microusd - p_held, spent_microusd = d.spent_microusd + p_spent;
+end $$;
+
+-- A call is over: what it cost takes the place of what was held. Money that was released counts as spent.
+create function settle_money(p_hold bigint, p_attempt bigint, p_spent bigint)
+returns void language plpgsql as $$
+declare
+  held record;
+begin
+  perform 1 from runs r join attempts a on a.run_id = r.id where a.id = p_attempt for no key update of r;
+  delete from holds where id = p_hold returning day, microusd into held;
+  perform book_money(p_attempt, coalesce(held.day, (now() at time zone 'UTC')::date),
+    coalesce(held.microusd, 0), p_spent);
+end $$;
+
+-- An attempt is over: whatever is still held for it is free again.
+create function release_money(p_attempt bigint) returns void language plpgsql as $$
+declare
+  held record;
+begin
+  for held in
+    with gone as (delete from holds where attempt_id = p_attempt returning day, microusd)
+    select day, sum(microusd)::bigint as microusd from gone group by day order by day
+  loop
+    perform book_money(p_attempt, held.day, held.microusd, 0);
+  end loop;
+end $$;
 
 create table audit (
   id bigint generated always as identity primary key,

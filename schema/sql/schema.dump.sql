@@ -22,6 +22,7 @@ table attempts (
   spec jsonb not null,
   ref text not null,
   sha text not null,
+  work_sha text,
   pipeline_id bigint,
   pipeline_url text,
   child_pipeline_id bigint,
@@ -32,6 +33,7 @@ table attempts (
   heartbeat_at timestamp with time zone,
   progress jsonb,
   message_id bigint default 0 not null,
+  refusal jsonb,
   claim_by timestamp with time zone,
   deadline_at timestamp with time zone,
   result jsonb,
@@ -135,6 +137,17 @@ table effects (
 CREATE INDEX effects_by_run ON public.effects USING btree (run_id, id);
 CREATE INDEX effects_due ON public.effects USING btree (not_before) WHERE (state = 'pending'::text);
 
+table holds (
+  id bigint generated always as identity not null,
+  attempt_id bigint not null,
+  day date not null,
+  microusd bigint not null,
+  at timestamp with time zone default now() not null,
+  constraint holds_attempt_id_fkey FOREIGN KEY (attempt_id) REFERENCES attempts(id),
+  constraint holds_pkey PRIMARY KEY (id)
+);
+CREATE INDEX holds_by_attempt ON public.holds USING btree (attempt_id);
+
 table launches (
   id bigint generated always as identity not null,
   run_id bigint not null,
@@ -163,6 +176,7 @@ table messages (
   id bigint generated always as identity not null,
   run_id bigint not null,
   note_id bigint,
+  attempt_id bigint,
   author text not null,
   body text not null,
   at timestamp with time zone default now() not null,
@@ -170,6 +184,7 @@ table messages (
   constraint messages_run_id_fkey FOREIGN KEY (run_id) REFERENCES runs(id),
   constraint messages_run_id_note_id_key UNIQUE (run_id, note_id)
 );
+CREATE UNIQUE INDEX messages_of_bot ON public.messages USING btree (attempt_id) WHERE (note_id IS NULL);
 
 table repos (
   id bigint generated always as identity not null,
@@ -182,6 +197,8 @@ table repos (
   hook_id bigint,
   hook_alert text,
   reconciled_until timestamp with time zone,
+  next_poll_at timestamp with time zone default (now() + '00:00:30'::interval) not null,
+  poll_owner text,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   constraint repos_forge_check CHECK ((forge = ANY (ARRAY['gitlab'::text, 'github'::text]))),
@@ -207,6 +224,8 @@ table runs (
   waited_seconds integer default 0 not null,
   stopped_at text,
   paused_until timestamp with time zone,
+  paused_by text,
+  overrides jsonb default '{}'::jsonb not null,
   parent_run_id bigint,
   cap_microusd bigint not null,
   reserved_microusd bigint default 0 not null,
@@ -226,8 +245,10 @@ table runs (
   change_url text,
   head_sha text,
   merged_sha text,
+  checks jsonb,
   deployment jsonb,
   report jsonb,
+  allowed jsonb default '[]'::jsonb not null,
   version integer default 0 not null,
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
@@ -245,6 +266,8 @@ CREATE INDEX runs_by_requester ON public.runs USING btree (repo_id, requester_id
 CREATE INDEX runs_by_spec ON public.runs USING btree (repo_id, spec_iid) WHERE (spec_iid IS NOT NULL);
 CREATE INDEX runs_by_target ON public.runs USING btree (repo_id, target_type, target_iid, id DESC);
 CREATE INDEX runs_deferred ON public.runs USING btree (paused_until) WHERE ((state = 'paused'::text) AND (paused_until IS NOT NULL));
+CREATE INDEX runs_finished ON public.runs USING btree ((((context -> 'workflow'::text) ->> 'name'::text)), id DESC) WHERE (state = 'completed'::text);
+CREATE INDEX runs_finished_here ON public.runs USING btree (repo_id, (((context -> 'workflow'::text) ->> 'name'::text)), id DESC) WHERE (state = 'completed'::text);
 CREATE UNIQUE INDEX runs_one_active ON public.runs USING btree (repo_id, target_type, target_iid, role) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text, 'paused'::text]));
 CREATE INDEX runs_waiting ON public.runs USING btree (waits_for, updated_at) WHERE (waits_for IS NOT NULL);
 
@@ -317,6 +340,15 @@ table usage (
 );
 CREATE INDEX usage_by_run ON public.usage USING btree (run_id);
 
+table wishes (
+  repo_id bigint not null,
+  key text not null,
+  made_at timestamp with time zone not null,
+  delivery_id uuid not null,
+  constraint wishes_pkey PRIMARY KEY (repo_id, key, made_at),
+  constraint wishes_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id)
+);
+
 table workflow_versions (
   name text not null,
   version integer not null,
@@ -332,4 +364,111 @@ CREATE OR REPLACE FUNCTION public.audit_is_append_only()
 AS $function$
 begin
   raise exception 'audit rows are never changed or deleted';
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.book_money(p_attempt bigint, p_day date, p_held bigint, p_spent bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  who record;
+begin
+  select a.task_id, a.run_id, 'repo/' || a.repo_id as scope into who from attempts a where a.id = p_attempt;
+  update runs set reserved_microusd = reserved_microusd - p_held,
+    spent_microusd = spent_microusd + p_spent where id = who.run_id;
+  update tasks set reserved_microusd = reserved_microusd - p_held,
+    spent_microusd = spent_microusd + p_spent where id = who.task_id;
+  insert into budget_days as d (scope, day, reserved_microusd, spent_microusd)
+    values (who.scope, p_day, 0, p_spent) on conflict (scope, day) do update
+    set reserved_microusd = d.reserved_microusd - p_held, spent_microusd = d.spent_microusd + p_spent;
+  insert into budget_days as d (scope, day, reserved_microusd, spent_microusd)
+    values ('installation', p_day, 0, p_spent) on conflict (scope, day) do update
+    set reserved_microusd = d.reserved_microusd - p_held, spent_microusd = d.spent_microusd + p_spent;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.hold_money(p_attempt bigint, p_amount bigint, p_repo_cap bigint, p_all_cap bigint)
+ RETURNS TABLE(hold_id bigint, full_level text, cap bigint, spent bigint, opens_at timestamp with time zone)
+ LANGUAGE plpgsql
+AS $function$
+declare
+  today date := (now() at time zone 'UTC')::date;
+  who record;
+  run record;
+  task record;
+  here record;
+  everywhere record;
+begin
+  select a.task_id, a.run_id, 'repo/' || a.repo_id as scope into who from attempts a where a.id = p_attempt;
+  select r.cap_microusd as cap, r.spent_microusd as spent, r.reserved_microusd as held into run
+    from runs r where r.id = who.run_id for no key update;
+  select t.cap_microusd as cap, t.spent_microusd as spent, t.reserved_microusd as held into task
+    from tasks t where t.id = who.task_id for no key update;
+  if not exists (select 1 from attempts a
+      where a.id = p_attempt and a.state in ('requested', 'waiting', 'running')) then
+    return query select null::bigint, 'over', 0::bigint, 0::bigint, null::timestamptz;
+    return;
+  end if;
+  insert into budget_days (scope, day) values (who.scope, today) on conflict do nothing;
+  insert into budget_days (scope, day) values ('installation', today) on conflict do nothing;
+  select d.spent_microusd as spent, d.reserved_microusd as held into here
+    from budget_days d where d.scope = who.scope and d.day = today for no key update;
+  select d.spent_microusd as spent, d.reserved_microusd as held into everywhere
+    from budget_days d where d.scope = 'installation' and d.day = today for no key update;
+  hold_id := null;
+  if task.spent + task.held + p_amount > task.cap then
+    full_level := 'task'; cap := task.cap; spent := task.spent;
+  elsif run.spent + run.held + p_amount > run.cap then
+    full_level := 'run'; cap := run.cap; spent := run.spent;
+  elsif here.spent + here.held + p_amount > p_repo_cap then
+    full_level := 'repo_day'; cap := p_repo_cap; spent := here.spent;
+  elsif everywhere.spent + everywhere.held + p_amount > p_all_cap then
+    full_level := 'installation_day'; cap := p_all_cap; spent := everywhere.spent;
+  end if;
+  if full_level is not null then
+    if full_level in ('repo_day', 'installation_day') then
+      opens_at := (today + 1)::timestamp at time zone 'UTC';
+    end if;
+    update attempts set refusal =
+        jsonb_build_object('level', full_level, 'capMicrousd', cap, 'opensAt', opens_at)
+      where id = p_attempt;
+    return next;
+    return;
+  end if;
+  update runs set reserved_microusd = reserved_microusd + p_amount where id = who.run_id;
+  update tasks set reserved_microusd = reserved_microusd + p_amount where id = who.task_id;
+  update budget_days set reserved_microusd = reserved_microusd + p_amount
+    where scope = who.scope and day = today;
+  update budget_days set reserved_microusd = reserved_microusd + p_amount
+    where scope = 'installation' and day = today;
+  insert into holds (attempt_id, day, microusd) values (p_attempt, today, p_amount)
+    returning id into hold_id;
+  return next;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.release_money(p_attempt bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  held record;
+begin
+  for held in
+    with gone as (delete from holds where attempt_id = p_attempt returning day, microusd)
+    select day, sum(microusd)::bigint as microusd from gone group by day order by day
+  loop
+    perform book_money(p_attempt, held.day, held.microusd, 0);
+  end loop;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.settle_money(p_hold bigint, p_attempt bigint, p_spent bigint)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+declare
+  held record;
+begin
+  perform 1 from runs r join attempts a on a.run_id = r.id where a.id = p_attempt for no key update of r;
+  delete from holds where id = p_hold returning day, microusd into held;
+  perform book_money(p_attempt, coalesce(held.day, (now() at time zone 'UTC')::date),
+    coalesce(held.microusd, 0), p_spent);
 end $function$;

@@ -3,7 +3,8 @@ import type { Finding, Report } from '../../schema/wire/report.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import type { Actor } from '../../bot/domain/events.ts';
 import type { Task } from '../../bot/domain/runs.ts';
-import { Simulation, type Script } from './simulation.ts';
+import type { Script } from './simulated-look.ts';
+import { Simulation } from './simulation.ts';
 
 /** Whoever asked for the work. */
 export const SAM: Actor = { id: 3, username: 'sam' };

@@ -6,10 +6,14 @@ import { effectKey, withIds, type Effect, type NewIds } from '../../bot/domain/e
 import type { Receipt } from '../../bot/domain/effects.ts';
 import type { Event } from '../../bot/domain/events.ts';
 import { isActive } from '../../bot/domain/outcomes.ts';
-import { isOpen, latestAttempt, taskOfAttempt } from '../../bot/domain/runs.ts';
+import { isOpen, latestAttempt, resultOf, taskOfAttempt } from '../../bot/domain/runs.ts';
 import type { Attempt, ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
-import type { Decision, Launch, Snapshot, Write } from '../../bot/domain/snapshot.ts';
+import type { Decision, FileClaim, Launch, Snapshot, Write } from '../../bot/domain/snapshot.ts';
+import type { Wish } from '../../bot/domain/wishes.ts';
 import type { WaitsFor } from '../../bot/domain/snapshot.ts';
+
+/** As limits.lockHours of the settings in builders.ts. */
+export const LOCK_HOURS = 4;
 
 export interface SimRun extends Run {
   waitsFor: WaitsFor;
@@ -54,6 +58,10 @@ export interface World {
   effects: SimEffect[];
   /** Last seen approvals, by change and user. */
   seen: Map<string, { sha: string; given: boolean }>;
+  /** Claims on files, by path. */
+  locks: Map<string, { runId: number; until: Date }>;
+  /** Events that are kept for paused runs, in the order in which they came. */
+  held: { runId: number; event: Event }[];
   /** The bot's own events that nobody delivered yet. */
   inbox: Event[];
   branches: Map<string, SimBranch>;
@@ -66,6 +74,17 @@ export interface World {
   gates: Map<string, string>;
   merges: Merge[];
   issueClosed: boolean;
+  /** What a look at the project as a whole brings. */
+  project: 'ok' | 'archived' | 'denied' | 'gone';
+  /** Effects that were carried out, in order. */
+  landed: { runId: number | null; kind: Effect['kind'] }[];
+  /** What was acted on. */
+  wishes: Set<string>;
+}
+
+/** A stopped run goes on: its verdict is taken back. */
+function reopens(write: Write): boolean {
+  return write.op === 'update_run' && write.patch.verdict === null;
 }
 
 /** The state moved on between look and commit: nothing was written. */
@@ -80,10 +99,16 @@ export class SimulatedStore {
     this.world = world;
   }
 
-  write(decision: Decision, view: Snapshot): void {
+  write(decision: Decision, view: Snapshot, wish: Wish | null = null): void {
+    if (wish?.known.some((key) => this.world.wishes.has(key))) throw new Conflict('a wish');
     this.refuseStale(decision.writes);
+    for (const key of wish?.keys ?? []) this.world.wishes.add(key);
     const ids: NewIds = { runId: null, launchId: null };
     for (const write of decision.writes) this.apply(write, ids);
+    for (const { runId } of this.world.held) {
+      const { state } = this.runOf(runId);
+      if (state !== 'paused') this.faults.push(`an event is kept for run ${runId}, ${state}`);
+    }
     for (const draft of decision.effects) {
       const effect = withIds(draft, ids);
       const key = effectKey(effect, view.project.repoId, ids);
@@ -115,11 +140,17 @@ export class SimulatedStore {
     );
     let updates = 0;
     for (const write of writes) {
-      if (write.op === 'create_run' && this.active()) throw new Conflict('a run is active');
+      if (write.op === 'create_run' && this.active(write.run.target.iid)) {
+        throw new Conflict('a run is active');
+      }
+      if (write.op === 'claim_files' && this.claimed(write.runId, write.paths).length > 0) {
+        throw new Conflict('files were claimed meanwhile');
+      }
       if (write.op === 'end_attempt' && !open.delete(write.attemptId)) {
         throw new Conflict(`attempt ${write.attemptId}`);
       }
       if (write.op !== 'update_run') continue;
+      if (reopens(write) && this.active(this.runOf(write.runId).target.iid)) throw new Conflict('a run is active');
       updates += 1;
       if (updates > 1 || this.runOf(write.runId).version !== write.version) {
         throw new Conflict(`run ${write.runId}`);
@@ -127,9 +158,54 @@ export class SimulatedStore {
     }
   }
 
+  /** Keeps an event for a paused run; a conflict when the run goes on already. */
+  hold(runId: number, event: Event): void {
+    if (this.runOf(runId).state !== 'paused') throw new Conflict(`run ${runId} goes on`);
+    this.world.held.push({ runId, event });
+  }
+
+  /** Live claims of other runs on some of the paths. */
+  claimed(runId: number, paths: readonly string[]): FileClaim[] {
+    return paths.flatMap((path) => {
+      const claim = this.world.locks.get(path);
+      if (!claim || claim.runId === runId || claim.until <= this.world.now) return [];
+      const { target, requester, state } = this.runOf(claim.runId);
+      if (!isActive(state)) this.faults.push(`run ${claim.runId}, ${state}, still has ${path}`);
+      return [{ path, ...claim, target, requester: requester.username }];
+    });
+  }
+
+  /** What is published is claimed where it is free. */
+  claimFree(runId: number | null, effect: Effect): void {
+    if (runId === null || effect.kind !== 'commit_changes') return;
+    const run = this.runOf(runId);
+    const paths = resultOf(taskOfAttempt(run, effect.attempt))?.changes.map(({ path }) => path);
+    const free = (paths ?? []).filter((path) => this.claimed(runId, [path]).length === 0);
+    if (isActive(run.state)) this.claim(runId, free);
+  }
+
+  private claim(runId: number, paths: readonly string[]): void {
+    const until = new Date(this.world.now.getTime() + LOCK_HOURS * 3_600_000);
+    for (const path of paths) this.world.locks.set(path, { runId, until });
+  }
+
+  private unlock(runId: number, paths: readonly string[] | null): void {
+    for (const [path, claim] of this.world.locks) {
+      if (claim.runId === runId && (paths === null || paths.includes(path))) {
+        this.world.locks.delete(path);
+      }
+    }
+  }
+
+  private release(runId: number): void {
+    const { held } = this.world;
+    this.world.held = held.filter((kept) => kept.runId !== runId);
+    this.world.inbox.push(...held.flatMap((kept) => (kept.runId === runId ? [kept.event] : [])));
+  }
+
   private apply(write: Write, ids: NewIds): void {
     const owner = 'runId' in write && write.runId !== 'new' ? this.runOf(write.runId) : null;
-    if (owner && !isActive(owner.state) && write.op !== 'drop_effects') {
+    if (owner && !isActive(owner.state) && !reopens(write) && write.op !== 'drop_effects') {
       this.faults.push(`${write.op} of run ${owner.id} after its end`);
     }
     switch (write.op) {
@@ -138,11 +214,12 @@ export class SimulatedStore {
       case 'update_run': {
         const { codeHeadSha, specHeadSha, ...patch } = write.patch;
         const run = this.runOf(write.runId);
-        if (patch.verdict !== undefined && run.verdict !== null) {
+        if (patch.verdict && run.verdict !== null) {
           this.faults.push(`a second verdict of run ${run.id}`);
         }
         if (codeHeadSha !== undefined) this.setChange(run.id, 'code', { headSha: codeHeadSha });
         if (specHeadSha !== undefined) this.setChange(run.id, 'spec', { headSha: specHeadSha });
+        if (patch.verdict) this.unlock(run.id, null);
         const moved = patch.stage !== undefined && patch.stage !== run.stage;
         this.setRun(run.id, { ...patch, ...(moved ? { stageSince: this.world.now } : {}) });
         return;
@@ -150,7 +227,7 @@ export class SimulatedStore {
       case 'launch':
         return this.launch(write.runId, write.stage, write.round, write.launch, ids);
       case 'new_attempt': {
-        ids.launchId = this.id();
+        ids.launchId ??= this.id();
         this.addAttempt(write.taskId, { ...write, launchId: ids.launchId });
         return;
       }
@@ -159,6 +236,12 @@ export class SimulatedStore {
         if (runId !== null) this.world.inbox.push({ kind: 'wake', runId });
         return;
       }
+      case 'claim_files':
+        return this.claim(write.runId, write.paths);
+      case 'release_files':
+        return this.unlock(write.runId, write.paths);
+      case 'release_held':
+        return this.release(write.runId);
       case 'end_attempt':
         return this.setAttempt(write.attemptId, { state: write.state, cause: write.cause });
       case 'end_task':
@@ -190,9 +273,13 @@ export class SimulatedStore {
       waitedSeconds: 0,
       stoppedAt: null,
       pausedUntil: null,
+      pausedBy: null,
+      overrides: {},
       mergedSha: null,
+      checks: null,
       deployment: null,
       report: null,
+      allowed: [],
       waitsFor: null,
       verdict: null,
       gateNote: null,
@@ -220,16 +307,17 @@ export class SimulatedStore {
         attempts: [],
       };
       this.replace(runId, (run) => ({ ...run, tasks: [...run.tasks, made] }));
-      this.addAttempt(id, { spec, ref: launch.ref, sha: launch.sha, launchId });
+      const { ref, sha, workSha } = launch;
+      this.addAttempt(id, { spec, ref, sha, workSha, launchId });
     }
     ids.launchId = launchId;
   }
 
   private addAttempt(
     taskId: number,
-    from: Pick<Attempt, 'spec' | 'ref' | 'sha' | 'launchId'>,
+    from: Pick<Attempt, 'spec' | 'ref' | 'sha' | 'workSha' | 'launchId'>,
   ): void {
-    const { spec, ref, sha, launchId } = from;
+    const { spec, ref, sha, workSha, launchId } = from;
     this.eachTask(taskId, (task) => ({
       ...task,
       attempts: [
@@ -242,11 +330,13 @@ export class SimulatedStore {
           state: 'requested',
           ref,
           sha,
+          workSha,
           pipelineId: null,
           pipelineUrl: null,
           childPipelineId: null,
           progress: null,
           cause: null,
+          refusal: null,
           spec,
           result: null,
         },
@@ -317,8 +407,10 @@ export class SimulatedStore {
     return this.world.effects.filter(({ state }) => state === 'pending');
   }
 
-  active(): SimRun | null {
-    return this.world.runs.find(({ state }) => isActive(state)) ?? null;
+  /** The active run of an issue. */
+  active(iid: number): SimRun | null {
+    const here = this.world.runs.filter(({ target }) => target.iid === iid);
+    return here.find(({ state }) => isActive(state)) ?? null;
   }
 
   runOf(id: number | 'new'): SimRun {

@@ -8,30 +8,21 @@
  */
 import { decide } from '../../bot/decide/decide.ts';
 import { interestOf } from '../../bot/decide/interest.ts';
+import { predictedFiles } from '../../bot/decide/locks.ts';
 import type { Effect, Receipt } from '../../bot/domain/effects.ts';
 import type { Actor, Event } from '../../bot/domain/events.ts';
-import type { GateFacts } from '../../bot/domain/gates.ts';
 import { isActive } from '../../bot/domain/outcomes.ts';
-import { latestAttempt, stageOf, taskOfAttempt } from '../../bot/domain/runs.ts';
+import { latestAttempt, resultOf, taskOfAttempt } from '../../bot/domain/runs.ts';
 import type { ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
-import type { ChangeFacts, Snapshot } from '../../bot/domain/snapshot.ts';
+import type { Snapshot } from '../../bot/domain/snapshot.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { bot, issue, note, project, result, snapshot } from '../unit/decide/builders.ts';
+import { changeFacts, pipelineInfo, type Script } from './simulated-look.ts';
+import { blobId } from '../../bot/worker/publish/blob-id.ts';
+import { checkPaths } from '../../bot/worker/publish/path-policy.ts';
+import type { Wish } from '../../bot/domain/wishes.ts';
 import { Conflict, SimulatedStore } from './simulated-store.ts';
 import type { SimBranch, SimChange, SimEffect, SimRun, World } from './simulated-store.ts';
-
-export interface Script {
-  /** What an agent brings for its task. */
-  agent: (task: Task, run: Run) => Partial<JobResult>;
-  /** The pipeline of a change at a head: a status, or null when there is none yet. */
-  checks: (sha: string) => string | null;
-  /** Access levels by user id. */
-  level: (userId: number) => number;
-  /** True where the forge says when an approval was given. */
-  tellsTimes: boolean;
-  /** True where the bot may take approvals back after a push. */
-  resets: boolean;
-}
 
 /** How often a decision that lost a race is taken anew, as the worker does. */
 const CONFLICT_TRIES = 5;
@@ -64,6 +55,8 @@ export class Simulation {
       runs: [],
       effects: [],
       seen: new Map(),
+      locks: new Map(),
+      held: [],
       inbox: [],
       branches: new Map(),
       changes: new Map(),
@@ -72,6 +65,9 @@ export class Simulation {
       gates: new Map(),
       merges: [],
       issueClosed: false,
+      project: 'ok',
+      landed: [],
+      wishes: new Set(),
     };
     this.store = new SimulatedStore(this.world);
     if (!this.world.branches.has('main')) this.moveBranch('main');
@@ -119,9 +115,10 @@ export class Simulation {
     for (let attempt = 1, view = held.snapshot; ; attempt += 1) {
       if (view === null) return;
       const decision = decide(held.event, view);
-      if (decision.ignored !== null) return;
+      if (decision.ignored !== null && decision.held === undefined) return;
       try {
-        this.store.write(decision, view);
+        if (decision.held === undefined) this.store.write(decision, view, wishOf(held.event));
+        else this.store.hold(decision.held, held.event);
         return;
       } catch (error) {
         if (!(error instanceof Conflict) || attempt >= CONFLICT_TRIES) throw error;
@@ -164,7 +161,12 @@ export class Simulation {
   /** As the sweeper: every run that waits is looked at. */
   wakeAll(): void {
     for (const run of this.world.runs) {
-      if (isActive(run.state) && run.waitsFor !== null) {
+      const { pausedUntil } = run;
+      if (run.state === 'paused' && pausedUntil !== null && pausedUntil <= this.world.now) {
+        const until = pausedUntil.toISOString();
+        this.deliver({ kind: 'resume_due', runId: run.id, until });
+      }
+      if (isActive(run.state) && run.state !== 'paused' && run.waitsFor !== null) {
         this.deliver({ kind: 'wake', runId: run.id });
       }
     }
@@ -195,8 +197,8 @@ export class Simulation {
 
   // People and the forge.
 
-  command(body: string, who: Actor = { id: 3, username: 'sam' }): Event {
-    const event = note(body, { actor: who });
+  command(body: string, who: Actor = { id: 3, username: 'sam' }, iid = issue.iid): Event {
+    const event = note(body, { actor: who, on: { type: 'issue', issue: { ...issue, iid } } });
     if (event.kind !== 'note') throw new Error('a note is a note');
     return { ...event, note: { ...event.note, id: this.store.id(), body } };
   }
@@ -240,6 +242,7 @@ export class Simulation {
       project,
       actor: who,
       issue: { ...issue, state: 'closed' },
+      at: this.world.now.toISOString(),
       labelsAdded: [],
       labelsRemoved: [],
       textChanged: false,
@@ -278,10 +281,14 @@ export class Simulation {
   perform(id: number): boolean {
     const row = this.world.effects.find((candidate) => candidate.id === id);
     if (row?.state !== 'pending') return false;
-    const outcome = this.carryOut(row);
+    // Nothing can be written to a project that is archived, gone or closed to the bot.
+    const outcome = this.world.project === 'ok' ? this.carryOut(row) : 'denied';
     if (outcome === 'later') return false;
     if (typeof outcome === 'string') this.fail(id, outcome);
-    else this.settled(row, { state: 'done', receipt: outcome });
+    else {
+      this.world.landed.push({ runId: row.runId, kind: row.effect.kind });
+      this.settled(row, { state: 'done', receipt: outcome });
+    }
     return true;
   }
 
@@ -359,11 +366,36 @@ export class Simulation {
     const known = run.changes[effect.change];
     const branch = known?.branch ?? `autodev/${effect.change}-${run.id}`;
     const there = this.world.branches.get(branch);
-    if (there && there.sha !== known?.headSha) {
+    if ((there ?? known) && there?.sha !== known?.headSha) {
       return { kind: 'commit_changes', outcome: 'refused', cause: 'somebody pushed', next: '' };
     }
+    const refused = this.refusedFiles(run, task, effect);
+    if (refused !== null) return refused;
     row.started = true;
     return { kind: 'commit_changes', outcome: 'committed', branch, sha: this.moveBranch(branch) };
+  }
+
+  /** As the publisher: protected files only with a maintainer's leave for exactly that content. */
+  private refusedFiles(
+    run: Run,
+    task: Task,
+    effect: Extract<Effect, { kind: 'commit_changes' }>,
+  ): Receipt | null {
+    const { attempt, change } = effect;
+    if (change === 'spec') return null;
+    const allowed = run.allowed.filter(({ by }) => this.script.level(by.id) >= 40);
+    const paths = checkPaths(resultOf(task)?.changes ?? [], run.context.protectedPaths, (file) =>
+      allowed.some(({ path, blob }) => path === file.path && blob === blobId(file)),
+    );
+    if (paths.ok || !paths.protected) return null;
+    const files = paths.files.map((file) => ({
+      path: file.path,
+      mode: file.mode,
+      blob: blobId(file),
+      diff: `attempt ${attempt}`,
+    }));
+    const said = { cause: `${paths.path} ${paths.why}`, next: '' };
+    return { kind: 'commit_changes', outcome: 'refused', ...said, blocked: files };
   }
 
   private merge(
@@ -403,6 +435,7 @@ export class Simulation {
     const role = 'change' in effect ? effect.change : 'code';
     if (receipt.kind === 'commit_changes' && receipt.outcome === 'committed') {
       const { branch, sha } = receipt;
+      if (role === 'code') this.store.claimFree(row.runId, effect);
       this.store.setChange(row.runId, role, { branch, headSha: sha });
     }
     if (receipt.kind === 'open_change') this.store.setChange(row.runId, role, { iid: receipt.iid });
@@ -419,14 +452,17 @@ export class Simulation {
         return snapshot({
           ...this.common(),
           actorAccess: this.script.level(interest.actorId),
-          issue: { ...issue, state: this.world.issueClosed ? 'closed' : 'opened' },
-          run: this.store.active(),
-          lastRun: this.world.runs.at(-1) ?? null,
+          issue: this.issueNow(),
+          handled: interest.wish.known.some((key) => this.world.wishes.has(key)),
+          run: this.store.active(interest.target.iid),
+          lastRun: this.world.runs.findLast((run) => run.target.iid === interest.target.iid) ?? null,
+          claimed: this.claimedFor(this.store.active(interest.target.iid)),
         });
       case 'run': {
         const run = this.runBy(interest.by);
         const pipeline = 'pipeline' in interest.by ? interest.by.pipeline : null;
-        return run && isActive(run.state) ? this.ofRun(run, null, pipeline) : null;
+        if (!run || !isActive(run.state)) return null;
+        return { ...this.ofRun(run, null, pipeline), issue: this.issueNow() };
       }
       case 'own': {
         const run = this.world.runs.find(({ id }) => id === interest.runId);
@@ -435,14 +471,23 @@ export class Simulation {
     }
   }
 
-  private runBy(by: { target: unknown } | { change: number } | { pipeline: number }): Run | null {
-    if ('target' in by) return this.store.active();
+  private issueNow(): typeof issue {
+    return { ...issue, state: this.world.issueClosed ? 'closed' : 'opened' };
+  }
+
+  private runBy(by: { target: { iid: number } } | { change: number } | { pipeline: number }): Run | null {
+    if ('target' in by) return this.store.active(by.target.iid);
     const found = this.world.runs.findLast((run) =>
       'change' in by
         ? run.changes.code?.iid === by.change || run.changes.spec?.iid === by.change
         : run.tasks.some(({ attempts }) => attempts.some((a) => a.pipelineId === by.pipeline)),
     );
     return found ?? null;
+  }
+
+  private claimedFor(run: Run | null): Snapshot['claimed'] {
+    if (run === null || run.changes.code !== null) return [];
+    return this.store.claimed(run.id, predictedFiles(run));
   }
 
   private common(): Pick<Snapshot, 'now' | 'headSha'> {
@@ -452,10 +497,15 @@ export class Simulation {
   private ofRun(run: Run, effectId: number | null, pipelineId: number | null): Snapshot {
     const row = this.world.effects.find(({ id }) => id === effectId);
     const status = pipelineId === null ? undefined : this.world.pipelines.get(pipelineId);
+    const plain = snapshot();
     return snapshot({
       ...this.common(),
       run,
-      change: this.changeFacts(run),
+      project: { ...plain.project, archived: this.world.project === 'archived' },
+      reach: this.world.project === 'archived' ? 'ok' : this.world.project,
+      requesterAccess: this.script.level(run.requester.id),
+      change: changeFacts(run, this.world, this.script),
+      claimed: this.claimedFor(run),
       attemptPipeline:
         pipelineId === null || status === undefined
           ? null
@@ -465,50 +515,6 @@ export class Simulation {
           ? null
           : { effect: row.effect, state: row.state, receipt: row.receipt, error: row.error },
     });
-  }
-
-  private changeFacts(run: Run): ChangeFacts | null {
-    const stage = stageOf(run);
-    if (stage?.kind !== 'gate' && stage?.kind !== 'verify') return null;
-    const role = stage.kind === 'gate' && stage.gate === 'spec' ? 'spec' : 'code';
-    const iid = run.changes[role]?.iid;
-    if (iid == null) return null;
-    const change = this.change(iid);
-    const { sha } = this.head(change.branch);
-    const status = this.world.checks.get(sha) ?? this.script.checks(sha);
-    const atGate = stage.kind === 'gate';
-    return {
-      state: change.state,
-      headSha: sha,
-      mergedSha: change.state === 'merged' ? sha : null,
-      pipeline: atGate || status === null ? null : pipelineInfo(1, status, sha, iid),
-      failedJobs: !atGate && status === 'failed' ? ['test'] : [],
-      gate:
-        atGate && change.state === 'opened'
-          ? { mergeStatus: change.mergeStatus, facts: this.gateFacts(run, change) }
-          : null,
-    };
-  }
-
-  private gateFacts(run: Run, change: SimChange): GateFacts {
-    const { sha, at: headAt } = this.head(change.branch);
-    return {
-      headSha: sha,
-      headAt,
-      approvals: [...change.approvals].map(([id, at]) => {
-        const seen = this.world.seen.get(`${change.iid}/${id}`);
-        return {
-          user: { id, username: `user${id}` },
-          level: this.script.level(id),
-          seenAtSha: seen?.given === true ? seen.sha : null,
-          at: this.script.tellsTimes ? at : null,
-        };
-      }),
-      contributors: [...change.contributors],
-      requesterId: run.requester.id,
-      botId: bot.id,
-      approvalsLeft: 0,
-    };
   }
 
   // Small things.
@@ -570,20 +576,8 @@ export class Simulation {
   }
 }
 
-function pipelineInfo(
-  id: number,
-  status: string,
-  sha: string,
-  changeIid: number,
-): NonNullable<ChangeFacts['pipeline']> {
-  return {
-    id,
-    status,
-    ref: '',
-    sha,
-    source: 'merge_request_event',
-    parentPipelineId: null,
-    changeIid,
-    url: '',
-  };
+/** What an event wishes; labels are told apart by their keys alone, times do not matter here. */
+function wishOf(event: Event): Wish | null {
+  const interest = interestOf(event);
+  return interest.kind === 'ask' ? interest.wish : null;
 }

@@ -4,7 +4,7 @@ import type { Applied } from './apply.ts';
 import { HOOK_EVENT_NAMES } from './hook-events.ts';
 import { CI_FILE, ONBOARDING_BRANCH } from './onboarding-text.ts';
 import type { ConnectPlan, FilePlan } from './plan.ts';
-import { unifiedDiff } from './unified-diff.ts';
+import { unifiedDiff } from '../../domain/unified-diff.ts';
 
 /** Whether the plan changes anything on the forge. */
 export function hasWork({ hook, labels, change }: ConnectPlan): boolean {

@@ -1,5 +1,7 @@
 /** Effects that publish an agent's work: the commit on the run's branch, and the change itself. */
 import type { Receipt } from '../../domain/effects.ts';
+import type { BlockedFile } from '../../domain/outcomes.ts';
+import { code } from '../../decide/text.ts';
 import { lastBuild } from '../../decide/builds.ts';
 import { tallyOf, weightsOf } from '../../decide/tally.ts';
 import {
@@ -22,6 +24,8 @@ import {
   specDescription,
   specPath,
 } from '../publish/change-text.ts';
+import { standingAllowances } from '../publish/allowances.ts';
+import { blockedFiles } from '../publish/blocked-files.ts';
 import { pageOf } from '../publish/page.ts';
 import { checkResult } from '../publish/check-result.ts';
 
@@ -40,20 +44,28 @@ export async function commitChanges(context: EffectContext<'commit_changes'>): P
   const { run, attempt } = await load(context, effect.run, effect.attempt);
   const { result } = attempt;
   if (!result) throw new Error(`attempt ${attempt.id} has no result to publish`);
-  const refused = (cause: string, next: string): Receipt => ({
+  const refused = (cause: string, next: string, blocked?: BlockedFile[]): Receipt => ({
     kind: 'commit_changes',
     outcome: 'refused',
     cause,
     next,
+    ...(blocked === undefined ? {} : { blocked }),
   });
   const branch = run.changes[effect.change]?.branch ?? branchName(run, effect.change);
-  const head = await deps.forge.read.branch(repo.projectId, branch);
+  const { read } = deps.forge;
+  const head = await read.branch(repo.projectId, branch);
   const changes = changesOf(run, effect.change, result, head !== null);
-  const verdict = await checkResult(
-    { ...result, changes },
-    { protectedPaths: run.context.protectedPaths, ownSecrets: deps.ownSecrets },
-  );
-  if (!verdict.ok) return refused(verdict.cause, verdict.next);
+  const { protectedPaths } = run.context;
+  const allowed = await standingAllowances(run, (id) => read.accessLevel(repo.projectId, id));
+  const rules = { protectedPaths, ownSecrets: deps.ownSecrets, allowed };
+  const verdict = await checkResult({ ...result, changes }, rules);
+  if (!verdict.ok) {
+    const { cause, next, blocked } = verdict;
+    if (blocked === undefined) return refused(cause, next);
+    const from = head?.sha ?? attempt.sha;
+    const files = await blockedFiles(blocked, (path) => read.file(repo.projectId, path, from));
+    return refused(cause, next, files);
+  }
   // A requester who lost his rights meanwhile cannot publish any more (threat A12).
   const level = await deps.forge.read.accessLevel(repo.projectId, run.requester.id);
   if (level < DEVELOPER) {
@@ -66,6 +78,12 @@ export async function commitChanges(context: EffectContext<'commit_changes'>): P
     return { kind: 'commit_changes', outcome: 'committed', branch, sha: head.sha };
   }
   const known = run.changes[effect.change]?.headSha ?? null;
+  if (head === null && known !== null) {
+    return refused(
+      `The branch ${code(branch)} was deleted meanwhile. Nothing was pushed.`,
+      'Restore it to go on by hand, or `/autodev retry` to start anew.',
+    );
+  }
   if (head && head.sha !== known) {
     return refused(
       known === null
@@ -155,8 +173,10 @@ export async function updateChange(context: EffectContext<'update_change'>): Pro
   };
   const labels = (on: boolean): string[] =>
     Object.keys(wanted).filter((name) => wanted[name] === on);
+  const title = effect.ready === true ? await readyTitle(context, iid) : null;
   await context.begin();
   await deps.forge.write.updateChange(repo.projectId, iid, {
+    ...(title === null ? {} : { title }),
     description: changeDescription(run, attempt, deps.forgeHost, tally),
     addLabels: labels(true),
     removeLabels: labels(false),
@@ -171,6 +191,17 @@ function phaseOf(run: Run, role: ChangeRole): string[] {
   return gated ? [PHASE.verify] : [];
 }
 
+/** The title without its draft mark, in whatever words people put it meanwhile; null when it has none. */
+async function readyTitle(
+  { repo, deps }: EffectContext<'update_change'>,
+  iid: number,
+): Promise<string | null> {
+  const { title, draft } = await deps.forge.read.change(repo.projectId, iid);
+  return draft ? title.replace(DRAFT_MARK, '') : null;
+}
+
+/** GitLab's marks of a draft (docs/user/project/merge_requests/drafts.md). */
+const DRAFT_MARK = /^\s?(?:\[draft\]|draft:|\(draft\))\s?/i;
 /** Security scores below this ask for a person's look (DESIGN §5). */
 const SECURITY_REVIEW_BELOW = 80;
 

@@ -3,7 +3,8 @@ import type { Receipt } from '../../domain/effects.ts';
 import { judgeGate } from '../../domain/gates.ts';
 import { isActive } from '../../domain/outcomes.ts';
 import { ForgeError } from '../../forge/errors.ts';
-import { changeFacts, roleAt } from '../change-facts.ts';
+import { roleAt, stageOf } from '../../domain/runs.ts';
+import { changeFacts } from '../change-facts.ts';
 import { loadRun } from '../load-run.ts';
 import type { EffectContext } from './context.ts';
 
@@ -78,7 +79,8 @@ export async function mergeChange(context: EffectContext<'merge_change'>): Promi
   if (!loaded || !ref || ref.iid === null) throw new ForgeError('invalid', 'the change is gone');
   const { run } = loaded;
   const { iid } = ref;
-  if (!isActive(run.state) || roleAt(run) !== effect.change) {
+  const stands = stageOf(run)?.kind === 'gate' && roleAt(run) === effect.change;
+  if (!isActive(run.state) || !stands) {
     return notMerged('the run has gone on or ended');
   }
   const facts = await changeFacts(run, repo, effect.change, iid, deps);

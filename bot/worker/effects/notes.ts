@@ -7,10 +7,14 @@ import { resultOf, type Run } from '../../domain/runs.ts';
 import { statusComment as render, STATUS_MARKER } from '../../decide/status-comment.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { latestRun } from '../../store/run-queries.ts';
+import { lookedAt } from '../../decide/review.ts';
+import { tallyOf, weightsOf } from '../../decide/tally.ts';
 import type { EffectContext } from './context.ts';
 import type { WorkerDeps } from '../deps.ts';
+import { loadFamily } from '../epic-facts.ts';
 import { loadRun } from '../load-run.ts';
 import { neutralise } from '../publish/neutralise.ts';
+import { proposedText } from '../publish/proposed.ts';
 
 const SUMMARY_CHARS = 4_000;
 
@@ -74,7 +78,16 @@ export async function statusComment(context: EffectContext<'status_comment'>): P
   const latest = await latestRun(deps.db, repo.id, run.target.type, run.target.iid);
   // The comment belongs to the newest run; an older one has nothing to say any more.
   if (latest && latest.id > run.id && previous) return previous;
-  const body = render({ run, usage: loaded.usage, summary: summaryOf(run, deps) });
+  const blocked = run.verdict?.blocked;
+  const family = await loadFamily(deps.db, run);
+  const body = render({
+    run,
+    usage: loaded.usage,
+    tally: lookedAt(run) !== null && run.verdict ? tallyOf(run, weightsOf(deps)) : null,
+    summary: summaryOf(run, deps),
+    family,
+    proposed: blocked === undefined ? null : proposedText(blocked.files, deps.forgeHost),
+  });
   const bodyHash = createHash('sha256').update(body).digest('hex');
   const known = run.statusNoteId ?? previous?.noteId ?? null;
   if (known !== null && previous?.bodyHash === bodyHash && previous.noteId === known) {

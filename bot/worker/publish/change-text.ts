@@ -1,7 +1,8 @@
 /** Branch, commit message, title and description of the change a run opens (EXPERIENCE §5). */
 import { money } from '../../decide/format.ts';
 import { code } from '../../decide/text.ts';
-import type { Tally } from '../../decide/tally.ts';
+import { checksSentence } from '../../decide/check-text.ts';
+import { tallyTable, type Tally } from '../../decide/tally.ts';
 import { spentOn, type Attempt, type ChangeRole, type Run } from '../../domain/runs.ts';
 import { neutralise, neutraliseTitle } from './neutralise.ts';
 
@@ -62,7 +63,12 @@ export function changeDescription(
   const parts = [changeMarker(run)];
   if (summary.trim() !== '') parts.push('What the agent says about it:', '', ...quoted, '');
   parts.push('**Files**', '', ...files, '');
-  if (checks.length > 0) {
+  if (run.checks !== null) {
+    parts.push(
+      `**Tested** at \`${run.checks.sha.slice(0, 8)}\`: ${checksSentence(run.checks)}`,
+      '',
+    );
+  } else if (checks.length > 0) {
     parts.push(
       '**Commands the agent ran** (the proof is this change’s own pipeline)',
       '',
@@ -106,17 +112,4 @@ export function specDescription(run: Run, attempt: Attempt, allowedHost: string)
 export function specPath(run: Run): string {
   const slug = branchName(run, 'code').replace(/^autodev\//, '');
   return `docs/specs/${slug}.md`;
-}
-
-function tallyTable(tally: Tally): string[] {
-  const rows = tally.votes.map(
-    (vote) => `| ${vote.role} | ${vote.score} | ${vote.weight} | ${vote.basis} |`,
-  );
-  const { kind, score } = tally.consensus;
-  return [
-    '| vote | score | weight | by |',
-    '|---|---|---|---|',
-    ...rows,
-    `| **consensus** | **${score}** | | ${kind} |`,
-  ];
 }

@@ -2,20 +2,27 @@
  * Which files a result may touch. Checked before anything is pushed, because a push by the bot runs
  * the branch's own CI configuration (threats D1, D4).
  */
-import { posix } from 'node:path';
+import { patternOf } from '../../domain/path-patterns.ts';
 import type { FileChange } from '../../../schema/wire/result.ts';
 
 export type PathVerdict =
-  { ok: true } | { ok: false; path: string; why: string; protected: boolean };
+  | { ok: true }
+  | { ok: false; protected: false; path: string; why: string }
+  /** Every file that is protected, with the first one's reason; the rest of the paths are fine. */
+  | { ok: false; protected: true; path: string; why: string; files: FileChange[] };
 
 /** Characters git or a file system may drop, so that `.g\u200Cit` would become `.git`. */
 const IGNORABLE = /[\u200B-\u200F\u202A-\u202E\u2060-\u206F\uFEFF]/u;
 const CONTROL = /[\u0000-\u001F\u007F]/;
 
-/** The first path that may not be touched, or ok. `patterns` are globs, matched without case. */
+/**
+ * May these files be touched? Malformed paths are refused whatever else there is. `patterns` are globs,
+ * matched without case; `isAllowed` says which protected files a maintainer let through.
+ */
 export function checkPaths(
   changes: readonly FileChange[],
   patterns: readonly string[],
+  isAllowed: (change: FileChange) => boolean = () => false,
 ): PathVerdict {
   const seen = new Set<string>();
   for (const { path } of changes) {
@@ -31,18 +38,14 @@ export function checkPaths(
       };
     }
     seen.add(folded);
-    const pattern = patterns.find((glob) => matches(folded, glob.toLowerCase()));
-    if (pattern !== undefined) {
-      return { ok: false, path, why: `is protected by \`${pattern}\``, protected: true };
-    }
   }
-  return { ok: true };
-}
-
-/** A pattern without a slash is meant for any folder, as in .gitignore. */
-function matches(path: string, pattern: string): boolean {
-  if (posix.matchesGlob(path, pattern)) return true;
-  return !pattern.includes('/') && posix.matchesGlob(posix.basename(path), pattern);
+  const files = changes.filter(
+    (change) => patternOf(change.path, patterns) !== null && !isAllowed(change),
+  );
+  const [first] = files;
+  if (first === undefined) return { ok: true };
+  const why = `is protected by \`${patternOf(first.path, patterns)}\``;
+  return { ok: false, protected: true, path: first.path, why, files };
 }
 
 function malformed(path: string): string | null {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseAllDocuments } from 'yaml';
 import { editInclude, includeSnippet } from '../../../bot/cli/connect/include-edit.ts';
-import { unifiedDiff } from '../../../bot/cli/connect/unified-diff.ts';
+import { unifiedDiff } from '../../../bot/domain/unified-diff.ts';
 
 const SOURCE = { remote: 'https://bot.example.com/ci-templates/autodev.yml' };
 const INPUTS = { server: 'https://bot.example.com', bot_user_id: '42' };

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { unifiedDiff } from '../../../bot/cli/connect/unified-diff.ts';
+import { unifiedDiff } from '../../../bot/domain/unified-diff.ts';
 
 const numbers = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, index) => `${from + index}\n`).join('');

@@ -138,7 +138,7 @@ describe('secrets', () => {
 });
 
 describe('the whole check', () => {
-  const rules = { protectedPaths: PATTERNS, ownSecrets: ['glpat-own0secret0value0'] };
+  const rules = { protectedPaths: PATTERNS, ownSecrets: ['glpat-own0secret0value0'], allowed: [] };
 
   test('a good result passes', async () => {
     await expect(checkResult(result(), rules)).resolves.toEqual({ ok: true });
