@@ -2,7 +2,8 @@
 import type { Db } from './db.ts';
 
 export type DeliverySource = 'gitlab' | 'github' | 'autodev';
-export type DeliveryState = 'new' | 'done' | 'ignored' | 'parked';
+/** `held`: kept for a paused run (held-deliveries.ts). */
+export type DeliveryState = 'new' | 'done' | 'ignored' | 'parked' | 'held';
 
 export interface DeliveryRow {
   id: string;
@@ -183,7 +184,7 @@ export async function settleDelivery(
   db: Db,
   id: string,
   owner: string,
-  outcome: { state: Exclude<DeliveryState, 'new'>; reason: string | null },
+  outcome: { state: Exclude<DeliveryState, 'new' | 'held'>; reason: string | null },
 ): Promise<boolean> {
   const rows = await db.query(
     `update deliveries set state = $3, reason = $4, processed_at = now(),
@@ -245,7 +246,7 @@ export async function replayDelivery(
       [id],
     );
     if (original === undefined) return null;
-    if (original.state === 'new') return 'waiting';
+    if (original.state === 'new' || original.state === 'held') return 'waiting';
     const [copies] = await tx.query<{ count: number }>(
       'select count(*) as count from deliveries where starts_with(dedupe_key, $1)',
       [`replay:${id}:`],

@@ -43,7 +43,7 @@ afterAll(async () => {
 
 /** A delivery of GitLab as intake stores it, settled as asked. */
 async function delivery(
-  state: DeliveryState,
+  state: Exclude<DeliveryState, 'held'>,
   reason: string | null,
   body: object = { object_kind: 'wiki_page' },
   header = 'Note Hook',

@@ -109,6 +109,8 @@ function tellIgnored(step: IgnoredStep): string[] {
       return [head, `  ignored: ${reason}`];
     case 'parked':
       return [head, `  given up: ${reason}`, `  once more: autodev replay ${step.delivery.id}`];
+    case 'held':
+      return [head, `  ${reason}`];
     case 'new':
       return [
         head,

@@ -47,7 +47,7 @@ export interface IgnoredStep {
   kind: 'ignored';
   at: Date;
   delivery: { id: string; event: string; source: string };
-  state: 'ignored' | 'parked' | 'new';
+  state: 'ignored' | 'parked' | 'new' | 'held';
   reason: string | null;
 }
 
