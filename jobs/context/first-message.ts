@@ -1,12 +1,10 @@
 /** The first user message: what is asked, then facts about the repository. */
 import { locate, openRegular } from '../tools/paths.ts';
-import { listing } from '../tools/list.ts';
 import { clipBytes } from '../tools/tool.ts';
+import { repoMap } from './repo-map.ts';
 
-/** Bytes of the file list in the first message. */
-const LISTING_BYTES = 8_000;
-const LISTING_ENTRIES = 400;
-const LISTING_DEPTH = 4;
+/** Tokens of the map of the repository. */
+const MAP_TOKENS = 4_000;
 /** Bytes of each guidance file. */
 const GUIDE_BYTES = 8_000;
 /** The first of each group that exists is quoted. */
@@ -18,11 +16,11 @@ const GUIDES = [['AGENTS.md', 'CLAUDE.md'], ['CONTRIBUTING.md'], ['README.md', '
  */
 export async function firstMessage(root: string, input: string): Promise<string> {
   const parts = [input.trimEnd()];
-  const { lines, complete } = await listing(root, LISTING_DEPTH, LISTING_ENTRIES);
-  const files = clipBytes(lines.join('\n'), LISTING_BYTES, 'Use list.');
+  const { tree, outline, complete } = await repoMap(root, MAP_TOKENS);
   parts.push(
-    `<repository_files${complete ? '' : ' shortened="true"'}>\n${files}\n</repository_files>`,
+    `<repository_files${complete ? '' : ' shortened="true"'}>\n${tree}\n</repository_files>`,
   );
+  if (outline !== '') parts.push(`<repository_outline>\n${outline}\n</repository_outline>`);
   for (const group of GUIDES) {
     for (const name of group) {
       const text = await excerpt(root, name);
