@@ -8,6 +8,7 @@ import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { refuse, type Ask } from './ask.ts';
 import { acted } from './decision.ts';
 import { endRun } from './end.ts';
+import { canResumeEpic, resumeEpic } from './epic-control.ts';
 import { sendBack } from './gate.ts';
 import * as text from './text.ts';
 import { argsAgain } from './start.ts';

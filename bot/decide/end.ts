@@ -42,6 +42,7 @@ export function endRun(
   if (verdict.kind === 'cancelled' || verdict.kind === 'refused') {
     writes.push({ op: 'drop_effects', runId: run.id, kinds: SAID_ON_CHANGES });
   }
+  if (among) writes.push({ op: 'stop_children', runId: run.id, epicIid: run.target.iid });
   // What waited for a paused run has nothing left to wait for.
   if (run.state === 'paused') writes.push({ op: 'release_held', runId: run.id });
   writes.push({
@@ -58,11 +59,8 @@ export function endRun(
       ...also,
     },
   });
-  // A child that ends lets others start; what an epic started does not outlive it.
+  // A child that ends lets others start.
   if (run.parentRunId !== null) writes.push({ op: 'wake', runId: run.parentRunId });
-  if (among) {
-    writes.push({ op: 'stop_children', runId: run.id, epicIid: run.target.iid });
-  }
   effects.push(...statusOf(run, true));
   if (run.triggerNoteId !== null) {
     effects.push({

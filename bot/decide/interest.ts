@@ -86,6 +86,7 @@ export function interestOf(event: Event): Interest {
     case 'job_result':
     case 'attempt_lost':
     case 'wake':
+    case 'epic_ended':
       return { kind: 'own', runId: event.runId, effectId: null };
     case 'job':
     case 'emoji':

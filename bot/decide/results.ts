@@ -10,6 +10,8 @@ import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
 import { currentAttempt, oneLine, retryOrStop } from './attempts.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
+import { planProblem } from './epic.ts';
+import { planRefused } from './epic-control.ts';
 import { money } from './format.ts';
 import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
@@ -124,6 +126,10 @@ function finished(
       cause: 'The architect thinks this cannot be done as it is asked. What it says is below.',
       next: 'Change the issue, then `/autodev retry <hint>`.',
     });
+  }
+  if (task.type === 'break_down_epic') {
+    const problem = report?.kind === 'epic' ? planProblem(report) : 'There is no plan in the result';
+    if (problem !== null) return end(run, planRefused(problem));
   }
   if (task.type === 'triage_issue') return triaged(run, task, result, snapshot);
   if (publishes(task)) {

@@ -102,7 +102,8 @@ export function startRun(request: StartRequest, snapshot: Snapshot): Started {
           context,
           capMicrousd: runCap(snapshot),
           statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
-          parentRunId: request.parentRunId ?? null,
+          // Work that is started again on a child's issue is still the epic's.
+          parentRunId: request.parentRunId ?? snapshot.lastRun?.parentRunId ?? null,
           change: null,
           launch,
         },

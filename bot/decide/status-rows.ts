@@ -35,12 +35,7 @@ export function stageRow(run: Run, stage: StageDefinition): Row {
     case 'deploy':
       return deployRow(run, stage);
     case 'children':
-      return {
-        stage: stage.id,
-        state: run.stage === stage.id ? 'running' : '–',
-        by: '',
-        facts: '',
-      };
+      return childrenRow(run, stage);
   }
 }
 
@@ -127,6 +122,12 @@ function deployRow(run: Run, stage: Extract<StageDefinition, { kind: 'deploy' }>
   if (deployment === null) return row(run.stage === stage.id ? 'starting' : '–');
   const where = `[${deployment.environment}](${deployment.url}) at \`${deployment.sha.slice(0, 8)}\``;
   return row(deployment.state === 'success' ? 'done' : deployment.state, where);
+}
+
+function childrenRow(run: Run, stage: Extract<StageDefinition, { kind: 'children' }>): Row {
+  const here = run.stage === stage.id || run.stoppedAt === stage.id;
+  const state = run.verdict?.kind ?? 'running';
+  return { stage: stage.id, state: here ? state : '–', by: '', facts: here ? (run.gateNote ?? '') : '' };
 }
 
 function triageFacts(report: TriageReport): string {

@@ -104,6 +104,9 @@ export interface Snapshot {
   epicItem: EpicItem;
   /** Files the run is about to change that other active runs have claimed. */
   claimed: FileClaim[];
+  /** The children of the run while it is in its children stage, by their place in the plan. */
+  children: ChildFacts[];
+  epicItem: EpicItem;
   /** The parent pipeline of the run's newest attempt, re-read; null when there is none. */
   attemptPipeline: PipelineInfo | null;
   /** The settled effect that an `effect_settled` event is about. */

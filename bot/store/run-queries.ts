@@ -85,6 +85,47 @@ export async function quietRuns(
   return rows.map((row) => row.id);
 }
 
+/** Active runs that were started for an epic's run. */
+export async function activeChildren(db: Db, parentRunId: number): Promise<number[]> {
+  const rows = await db.query<{ id: number }>(
+    `select id from runs where parent_run_id = $1 and ${ACTIVE} order by id`,
+    [parentRunId],
+    'runs_active_children',
+  );
+  return rows.map((row) => row.id);
+}
+
+/** A run in a few words: what an epic's run has to know of its children. */
+export interface NewestRun {
+  id: number;
+  targetIid: number;
+  state: RunRow['state'];
+  stage: string;
+  verdict: RunRow['verdict'];
+  finishedAt: Date | null;
+  spentMicrousd: number;
+}
+
+/** The newest run of each of these issues, whoever started it; issues without a run are left out. */
+export async function newestRunsOf(
+  db: Db,
+  repoId: number,
+  iids: readonly number[],
+): Promise<NewestRun[]> {
+  return db.query<NewestRun>(
+    `select distinct on (r.target_iid) r.id, r.target_iid as "targetIid", r.state, r.stage, r.verdict,
+       r.finished_at as "finishedAt",
+       (select coalesce(sum(t.spent_microusd), 0)::bigint from tasks t where t.run_id = r.id)
+         as "spentMicrousd"
+     from runs r
+     where r.repo_id = $1 and r.target_type = 'issue' and r.role = 'main'
+       and r.target_iid = any($2::int[])
+     order by r.target_iid, r.id desc`,
+    [repoId, iids],
+    'runs_newest_of',
+  );
+}
+
 /** Active runs with a running agent whose status comment is older than `seconds`. */
 export async function staleStatusRuns(
   db: Db,

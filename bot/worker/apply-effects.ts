@@ -24,6 +24,7 @@ import { react, reply, statusComment } from './effects/notes.ts';
 import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
 import { applyReceipt } from './effects/receipts.ts';
 import { openThreads, resolveThreads } from './effects/reviews.ts';
+import { createEpic, createIssue } from './effects/tracker.ts';
 import { LEASE_SECONDS, whileLeased } from './lease.ts';
 
 /** A lost answer is looked into after this long, when the write has landed or never will. */
@@ -50,6 +51,8 @@ const HANDLERS: Handlers = {
   reset_approvals: resetApprovals,
   set_gate: setGate,
   merge_change: mergeChange,
+  create_epic: createEpic,
+  create_issue: createIssue,
 };
 
 /** Kinds whose end moves their run on. */
@@ -58,6 +61,8 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
   'commit_changes',
   'open_change',
   'merge_change',
+  'create_epic',
+  'create_issue',
 ]);
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */

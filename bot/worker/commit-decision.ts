@@ -16,6 +16,7 @@ import { settleDelivery, type DeliveryRow } from '../store/deliveries.ts';
 import { dropEffects, putEffect } from '../store/effects.ts';
 import { insertLaunch } from '../store/launches.ts';
 import { withTargetLock } from '../store/locks.ts';
+import { activeChildren } from '../store/run-queries.ts';
 import { insertRun, updateRun, type RunPatch as RowPatch } from '../store/runs.ts';
 import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
 import { insertTask, setTaskState } from '../store/tasks.ts';
@@ -118,6 +119,15 @@ async function apply(
       const { id } = await recordOwnEvent(db, event, `wake:${runId}:${context.delivery.id}`);
       return [{ name: 'delivery', id }];
     }
+    case 'stop_children': {
+      const jobs: Ring[] = [];
+      for (const runId of await activeChildren(db, write.runId)) {
+        const event: OwnEvent = { kind: 'epic_ended', runId, epicIid: write.epicIid };
+        const { id } = await recordOwnEvent(db, event, `epic_ended:${runId}`);
+        jobs.push({ name: 'delivery', id });
+      }
+      return jobs;
+    }
     case 'note_approval':
       await noteApproval(db, { repoId, ...write });
       return [];
@@ -146,11 +156,14 @@ function withReport(patch: RunPatch, context: DecisionContext, deps: WorkerDeps)
 
 /** Names of the columns for what decide calls by role. */
 function rowPatch(patch: RunPatch): RowPatch {
-  const { codeHeadSha, specHeadSha, ...same } = patch;
+  const { codeHeadSha, specHeadSha, requester, ...same } = patch;
   return {
     ...same,
     ...(codeHeadSha === undefined ? {} : { headSha: codeHeadSha }),
     ...(specHeadSha === undefined ? {} : { specSha: specHeadSha }),
+    ...(requester === undefined
+      ? {}
+      : { requesterId: requester.id, requesterName: requester.username }),
   };
 }
 

@@ -5,6 +5,7 @@
 import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Project } from '../domain/events.ts';
 import { isLook, type TargetChange } from '../domain/looks.ts';
+import { NO_ITEM } from '../domain/children.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { roleAt, type Run } from '../domain/runs.ts';
 import { changeFacts, openAttempts } from './change-facts.ts';

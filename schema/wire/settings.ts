@@ -41,6 +41,8 @@ export const Settings = z.strictObject({
     statusSeconds: z.number().nonnegative(),
     /** Runs one person may start per hour in one repository. */
     runsPerUserHour: z.int().positive(),
+    /** Children of one epic that are worked on at once. */
+    epicParallel: z.int().min(1).max(12),
   }),
   /** `full` lets repositories choose that gates open by themselves under strict conditions. */
   autonomy: z.enum(['guided', 'full']),

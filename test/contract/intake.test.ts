@@ -532,6 +532,7 @@ async function work(): Promise<string[]> {
     gate: side('gate'),
     review: side('review'),
     setup: side('setup'),
+    tracker: side('tracker'),
   };
   const root = new URL('../../config/', import.meta.url).pathname;
   const deps: WorkerDeps = {

@@ -74,6 +74,8 @@ export interface World {
   gates: Map<string, string>;
   merges: Merge[];
   issueClosed: boolean;
+  /** Numbers of children's issues that people closed. */
+  closedIssues: Set<number>;
   /** What a look at the project as a whole brings. */
   project: 'ok' | 'archived' | 'denied' | 'gone';
   /** Effects that were carried out, in order. */
@@ -205,7 +207,8 @@ export class SimulatedStore {
 
   private apply(write: Write, ids: NewIds): void {
     const owner = 'runId' in write && write.runId !== 'new' ? this.runOf(write.runId) : null;
-    if (owner && !isActive(owner.state) && !reopens(write) && write.op !== 'drop_effects') {
+    const harmless = write.op === 'drop_effects' || write.op === 'wake';
+    if (owner && !isActive(owner.state) && !reopens(write) && !harmless) {
       this.faults.push(`${write.op} of run ${owner.id} after its end`);
     }
     switch (write.op) {
@@ -221,7 +224,13 @@ export class SimulatedStore {
         if (specHeadSha !== undefined) this.setChange(run.id, 'spec', { headSha: specHeadSha });
         if (patch.verdict) this.unlock(run.id, null);
         const moved = patch.stage !== undefined && patch.stage !== run.stage;
-        this.setRun(run.id, { ...patch, ...(moved ? { stageSince: this.world.now } : {}) });
+        const { state } = patch;
+        const over = state === undefined || isActive(state) ? null : this.world.now;
+        this.setRun(run.id, {
+          ...patch,
+          ...(moved ? { stageSince: this.world.now } : {}),
+          ...(state === undefined ? {} : { finishedAt: over }),
+        });
         return;
       }
       case 'launch':
@@ -242,6 +251,12 @@ export class SimulatedStore {
         return this.unlock(write.runId, write.paths);
       case 'release_held':
         return this.release(write.runId);
+      case 'stop_children':
+        for (const child of this.world.runs) {
+          if (child.parentRunId !== write.runId || !isActive(child.state)) continue;
+          this.world.inbox.push({ kind: 'epic_ended', runId: child.id, epicIid: write.epicIid });
+        }
+        return;
       case 'end_attempt':
         return this.setAttempt(write.attemptId, { state: write.state, cause: write.cause });
       case 'end_task':

@@ -21,12 +21,20 @@ import { changeFacts, pipelineInfo, type Script } from './simulated-look.ts';
 import { blobId } from '../../bot/worker/publish/blob-id.ts';
 import { checkPaths } from '../../bot/worker/publish/path-policy.ts';
 import type { Wish } from '../../bot/domain/wishes.ts';
+import { familyIn } from './simulated-family.ts';
 import { Conflict, SimulatedStore } from './simulated-store.ts';
 import type { SimBranch, SimChange, SimEffect, SimRun, World } from './simulated-store.ts';
 
 /** How often a decision that lost a race is taken anew, as the worker does. */
 const CONFLICT_TRIES = 5;
-const FOLLOWED = new Set(['create_pipeline', 'commit_changes', 'open_change', 'merge_change']);
+const FOLLOWED = new Set([
+  'create_pipeline',
+  'commit_changes',
+  'open_change',
+  'merge_change',
+  'create_epic',
+  'create_issue',
+]);
 const PASSING = new Set(['checking', 'unchecked', 'preparing', 'ci_still_running']);
 
 /** An event with the snapshot it is decided on; the world may move before it is committed. */
@@ -65,6 +73,7 @@ export class Simulation {
       gates: new Map(),
       merges: [],
       issueClosed: false,
+      closedIssues: new Set(),
       project: 'ok',
       landed: [],
       wishes: new Set(),
@@ -352,6 +361,10 @@ export class Simulation {
       case 'react':
       case 'update_change':
         return { kind: effect.kind };
+      case 'create_epic':
+        return { kind: 'create_epic', id: null, url: '' };
+      case 'create_issue':
+        return { kind: 'create_issue', iid: this.store.id(), url: '' };
     }
   }
 
@@ -505,6 +518,8 @@ export class Simulation {
       reach: this.world.project === 'archived' ? 'ok' : this.world.project,
       requesterAccess: this.script.level(run.requester.id),
       change: changeFacts(run, this.world, this.script),
+      actorAccess: this.script.level(run.requester.id),
+      ...familyIn(run, this.world),
       claimed: this.claimedFor(run),
       attemptPipeline:
         pipelineId === null || status === undefined

@@ -59,6 +59,8 @@ export async function applyReceipt(
     case 'reset_approvals':
     case 'set_gate':
     case 'merge_change':
+    case 'create_epic':
+    case 'create_issue':
       return;
   }
 }

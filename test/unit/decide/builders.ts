@@ -7,6 +7,7 @@ import { RepoConfig } from '../../../schema/wire/repo-config.ts';
 import type { JobResult } from '../../../schema/wire/result.ts';
 import { NO_ITEM } from '../../../bot/domain/children.ts';
 import { NO_SPENDING } from '../../../bot/domain/budgets.ts';
+import { NO_ITEM } from '../../../bot/domain/children.ts';
 import type { Event, Issue, Project } from '../../../bot/domain/events.ts';
 import type { Attempt, AttemptSpec, ChangeRef, Run, Task } from '../../../bot/domain/runs.ts';
 import type { ChangeFacts, Snapshot } from '../../../bot/domain/snapshot.ts';
@@ -143,6 +144,8 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     children: [],
     epicItem: NO_ITEM,
     claimed: [],
+    children: [],
+    epicItem: NO_ITEM,
     attemptPipeline: null,
     effect: null,
     ...patch,
