@@ -127,7 +127,12 @@ function deployRow(run: Run, stage: Extract<StageDefinition, { kind: 'deploy' }>
 function childrenRow(run: Run, stage: Extract<StageDefinition, { kind: 'children' }>): Row {
   const here = run.stage === stage.id || run.stoppedAt === stage.id;
   const state = run.verdict?.kind ?? 'running';
-  return { stage: stage.id, state: here ? state : '–', by: '', facts: here ? (run.gateNote ?? '') : '' };
+  return {
+    stage: stage.id,
+    state: here ? state : '–',
+    by: '',
+    facts: here ? (run.gateNote ?? '') : '',
+  };
 }
 
 function triageFacts(report: TriageReport): string {
@@ -159,6 +164,8 @@ function roundText(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>
   return ` (round ${rounds + 1} of ${stage.rounds + 1})`;
 }
 
+/** A role as people call it. */
 export function roleName(role: string): string {
+  if (role === 'pm') return 'PM';
   return role.charAt(0).toUpperCase() + role.slice(1).replaceAll('_', ' ');
 }

@@ -8,7 +8,7 @@ import { atGate, decide, headOf, mergeCalls, mergesOf } from '../support/team.ts
 jest.setTimeout(180_000);
 
 /** Writes to the forge for one feature with one round of fixes; three of them edit the status comment. */
-const MAX_WRITES = 26;
+const MAX_WRITES = 32;
 /** The shipped pause between edits of the status comment that nobody waits for. */
 const STATUS_SECONDS = 45;
 
@@ -43,10 +43,13 @@ test('/autodev plan leads over two approvals to a merged change', async () => {
     expect(new Set(mergeCalls(story, code).map(({ sha }) => sha))).toEqual(new Set([approved]));
     await story.waitFor('the issue to be closed', () => story.issue.state === 'closed');
     expect(status).toMatch(new RegExp(`\\*\\*done\\*\\*: !${code.iid} was merged`));
-    expect(status).toMatch(/\| spec-gate \| approved .*\n.*\n.*\n\| merge \| approved /);
+    expect(status).toMatch(/^\| triage \| done \| PM \| feature, small, priority 6 \|$/m);
+    expect(status).toMatch(/\| spec-gate \| approved (.*\n){4}\| merge \| approved /);
+    expect(status).toMatch(/^\| docs \| done \|.*, 1 file, /m);
     await stage.settled();
     expect(await fileOnMain(story, `docs/specs/`)).toContain('# JSON output of wordfreq');
     expect(await fileOnMain(story, 'src/cli.js')).toContain('JSON.stringify(counts, null, 2)');
+    expect(await fileOnMain(story, 'README.md')).toContain('$ node src/cli.js --json words.txt');
     const pauses = Math.floor((performance.now() - since) / 1000 / STATUS_SECONDS);
     expectFewWrites(MAX_WRITES + pauses);
     expect(stage.world.gitlab.problems).toEqual([]);
@@ -80,9 +83,9 @@ function expectCode(story: Story): void {
     '| architect | 90 | 1 | spec confidence 9/10 |',
     '| builder | 88 | 1 | self |',
     '| reviewer | 90 | 1 | 0 of 1 findings open |',
-    '| tester | 95 | 1 | ran the tests |',
+    '| tester | 95 | 1 | 8 passed, coverage 100 % (±0) |',
     '| security | 70 | 1 | base 70 |',
-    '| **consensus** | **86.6** | | approve |',
+    '| **consensus** | **86.6** | | approve (≥ 80) |',
   ]);
   const labels = story.project.labels.filter(({ id }) => code?.labelIds.includes(id));
   expect(labels.map(({ name }) => name).toSorted()).toEqual([
