@@ -54,6 +54,7 @@ export function retryRun(ask: Ask, snapshot: Snapshot): Decision {
   if (!last || last.verdict?.kind === 'done') {
     return refuse(ask, text.nothingToRetry(last), 'nothing to retry');
   }
+  if (canResumeEpic(last)) return resumeEpic(ask, last, snapshot);
   const args = ask.args.trim() === '' ? last.args : argsAgain(last, ask.args.trim());
   const here = ask.target.type === last.target.type && ask.target.iid === last.target.iid;
   if (here) return startWork({ ...ask, command: last.command, args }, snapshot);

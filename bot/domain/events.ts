@@ -182,6 +182,10 @@ export type InternalEvent =
   | { kind: 'job_result'; runId: number; attemptId: number; result: JobResult }
   | { kind: 'attempt_lost'; runId: number; attemptId: number; loss: AttemptLoss; detail: string }
   | { kind: 'effect_settled'; runId: number; effectId: number }
-  | { kind: 'wake'; runId: number };
+  | { kind: 'wake'; runId: number }
+  /** The epic that the run was started for has ended. */
+  | { kind: 'epic_ended'; runId: number; epicIid: number }
+  /** The moment until which a run was deferred has come, by the clock of the database. */
+  | { kind: 'resume_due'; runId: number; until: string };
 
 export type Event = ForgeEvent | InternalEvent;
