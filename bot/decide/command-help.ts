@@ -95,6 +95,12 @@ export const COMMANDS: readonly CommandHelp[] = [
     on: ['issue', 'change'],
   },
   {
+    name: 'assign-agent',
+    usage: 'assign-agent <role> <provider>/<model>',
+    does: 'gives a role another model, from its next task in this work on',
+    on: ['issue', 'change'],
+  },
+  {
     name: 'unlock',
     usage: 'unlock [path]',
     does: 'takes files from other work that has claimed them, so that this work can start',

@@ -38,7 +38,7 @@ function isOpenChange(run: Run): boolean {
 }
 
 /** Money, time of agents and time of people, as EXPERIENCE §7 tells them. */
-function cost(run: Run): string {
+export function cost(run: Run): string {
   const agents = duration(agentSeconds(run) * 1000);
   const waited =
     run.waitedSeconds > 0 ? `, ${duration(run.waitedSeconds * 1000)} waiting for people` : '';

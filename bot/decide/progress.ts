@@ -22,11 +22,12 @@ import { endRun } from './end.ts';
 import { issueRefused } from './epic-control.ts';
 import { BUILDING } from './builds.ts';
 import { decideChildren } from './children.ts';
-import { decideDeploy } from './deploy.ts';
+import { decideDeploy, jobFailed, jobRefused } from './deploy.ts';
 import { decideGate, passGate } from './gate.ts';
 import { claimFor, claimText } from './locks.ts';
 import { loseAttempts } from './losses.ts';
 import { limitVerdict, whereIsIt } from './results.ts';
+import { verdictOfSame } from './same-changes.ts';
 import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
 import { decideVerify } from './verify.ts';
@@ -41,6 +42,7 @@ export function decideSettled(snapshot: Snapshot): Decision {
   if (settled.state === 'done' && receipt) return settledWell(run, effect, receipt, snapshot);
   const error = settled.error ?? 'no reason given';
   if (effect.kind === 'create_pipeline') return pipelineRefused(run, effect, error, snapshot);
+  if (effect.kind === 'play_job') return jobFailed(run, error);
   if (effect.kind === 'create_epic' || effect.kind === 'create_issue') {
     return end(run, issueRefused(error));
   }
@@ -65,6 +67,8 @@ function isAwaited(run: Run, effect: Effect): boolean {
     }
     case 'merge_change':
       return stage?.kind === 'gate' && (stage.gate === 'spec') === (effect.change === 'spec');
+    case 'play_job':
+      return stage?.kind === 'deploy' && run.deployment?.state !== 'success';
     case 'create_epic':
     case 'create_issue':
       return stage?.kind === 'children';
@@ -85,6 +89,7 @@ function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snaps
         const { attempt, change } = effect;
         return end(run, { ...verdict, blocked: { attempt, change, files } });
       }
+      if (receipt.outcome === 'same') return end(run, verdictOfSame(run, receipt.as));
       return effect.kind === 'commit_changes'
         ? committed(run, effect, receipt.sha, snapshot)
         : noFollow(receipt);
@@ -98,6 +103,10 @@ function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snaps
         return decideGate({ ...snapshot, run: { ...run, gateNote: null } });
       }
       return merged(run, receipt.sha, snapshot);
+    case 'play_job':
+      return receipt.outcome === 'refused'
+        ? jobRefused(run, receipt.cause, receipt.next)
+        : acted(['the deploy job was started'], [], statusOf(run));
     case 'create_epic':
     case 'create_issue':
       return decideChildren(snapshot);
@@ -138,7 +147,9 @@ function committed(
 
 /** True for the first finished work on a change that was opened with half of it, as a draft. */
 function wasDraft(run: Run, task: Task): boolean {
-  const before = run.tasks.slice(0, run.tasks.indexOf(task)).filter(({ type }) => BUILDING.has(type));
+  const before = run.tasks
+    .slice(0, run.tasks.indexOf(task))
+    .filter(({ type }) => BUILDING.has(type));
   const outcomes = before.map((one) => resultOf(one)).filter((one) => one?.changes.length);
   return outcomes.length > 0 && outcomes.every((one) => one?.outcome !== 'finished');
 }
@@ -253,6 +264,8 @@ export function decideIssueClosed(snapshot: Snapshot, who: string): Decision {
   if (!run || !isActive(run.state)) return ignored('no run is active on this issue');
   if (snapshot.issue?.state === 'opened') return ignored('the issue is open again');
   const stage = stageOf(run);
+  // What is deployed is on the default branch already; the issue says nothing about it.
+  if (stage?.kind === 'deploy') return ignored('a deployment goes on without its issue');
   const onCode = stage?.kind === 'verify' || (stage?.kind === 'gate' && stage.gate === 'merge');
   if (onCode && snapshot.change?.state === 'merged') return decideWaiting(snapshot);
   if (run.mergedSha !== null) return ignored('the merge closed the issue; what follows it goes on');

@@ -6,12 +6,14 @@ import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { Verdict } from '../domain/outcomes.ts';
-import { resultOf, lastDone, stageAfter, stageOf, type Run } from '../domain/runs.ts';
+import { resultOf, lastDone, stageAfter, stageOf, type Deployment, type Run } from '../domain/runs.ts';
 import type { Launch, NewTask, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
 import { ANSWERING, parentOf, pathsOf } from './builds.ts';
 import { doneVerdict } from './done.ts';
 import { endRun } from './end.ts';
 import { workOf } from './start.ts';
+import { claimFor, claimText } from './locks.ts';
+import { standingOf } from './standing.ts';
 import { statusOf } from './status-effects.ts';
 import type { TaskInputFacts } from './task-input.ts';
 import { makeTask, usableAgent } from './tasks.ts';
@@ -33,8 +35,12 @@ export interface Feedback {
   failedJobs?: readonly string[];
   /** How many fix rounds did not help. */
   tried?: number;
+  /** The stage stopped before its work was done, and goes on where that stands. */
+  resumed?: boolean;
   /** What the code change became on the default branch. */
   merged?: string;
+  /** The deployment that the stage came to. */
+  deployment?: Deployment;
   /** One more sentence for the verdict when no stage is left. */
   note?: string;
 }
@@ -67,6 +73,10 @@ export function enterStage(
   // A stage that is entered again is a new round, so that its tasks are new ones.
   const again = run.tasks.some((task) => task.stage === stage.id && task.round === run.round);
   const round = again ? run.round + 1 : run.round;
+  const claim = claimFor(run, stage, snapshot);
+  if (claim !== null && 'waitsFor' in claim) {
+    return waitForFiles(run, { stage: stage.id, round, ...left }, claimText(claim.waitsFor));
+  }
   const launch = launchFor(run, stage, snapshot, feedback);
   if (launch !== null && 'problem' in launch) {
     const verdict: Verdict = {
@@ -95,6 +105,7 @@ export function enterStage(
     },
   ];
   const effects: Effect[] = [];
+  if (claim !== null) writes.push({ op: 'claim_files', runId: run.id, paths: claim.paths });
   if (launch !== null) {
     writes.push({ op: 'launch', runId: run.id, stage: stage.id, round, launch });
     effects.push({ kind: 'create_pipeline', run: run.id, launch: 'new', ref: launch.ref });
@@ -110,6 +121,17 @@ export function enterStage(
   };
 }
 
+/** The stage is entered without its agent, which starts when the files are free. */
+function waitForFiles(run: Run, patch: RunPatch, what: string): Moved {
+  const write: Write = {
+    op: 'update_run',
+    runId: run.id,
+    version: run.version,
+    patch: { ...patch, waitsFor: 'checks', gateNote: what },
+  };
+  return { reasons: [`waits for ${what}`], writes: [write], effects: statusOf(run, true) };
+}
+
 /** The tasks a stage starts with; null for stages without agents. */
 function launchFor(
   run: Run,
@@ -119,11 +141,13 @@ function launchFor(
 ): Launch | { problem: string; next: string } | null {
   const wanted = wantedIn(stage, feedback);
   if (wanted.length === 0) return null;
-  // Once there is a code change, whoever builds or looks works on its branch.
+  // Once there is a code change, whoever builds or looks is given its head; the pipeline stays on the
+  // default branch, whose CI configuration the change's authors cannot have written (ADR 0006).
   const { code } = run.changes;
   const onChange = code !== null && wanted.every(({ task }) => !BEFORE_CODE.has(task));
-  const ref = onChange ? code.branch : run.context.defaultBranch;
-  const sha = onChange ? code.headSha : snapshot.headSha;
+  const ref = run.context.defaultBranch;
+  const workSha = onChange ? code.headSha : null;
+  const sha = snapshot.headSha;
   if (sha === null) {
     return {
       problem: `The branch \`${ref}\` has no commit to work on.`,
@@ -132,15 +156,16 @@ function launchFor(
   }
   const tasks: NewTask[] = [];
   for (const { task, agent } of wanted) {
-    const found = usableAgent(agent, snapshot);
+    const found = usableAgent(agent, snapshot, run);
     if ('problem' in found) return found;
     const place = {
+      ...standingOf(run),
       parentId: parentOf(task, run, feedback.person !== undefined),
       acceptance: acceptanceOf(task, run),
     };
     tasks.push(makeTask(task, found, run.context, factsFor(task, run, feedback), snapshot, place));
   }
-  return { ref, sha, tasks };
+  return { ref, sha, workSha, tasks };
 }
 
 function wantedIn(
@@ -166,13 +191,16 @@ const BEFORE_CODE: ReadonlySet<TaskType> = new Set([
   'write_spec',
 ]);
 
-/** What is written about the stage that is left: the merge, and how long people took. */
+/** What is written about the stage that is left: merge or deployment, and how long people took. */
 function leaving(
   run: Run,
   feedback: Feedback,
   now: Date,
-): Pick<RunPatch, 'mergedSha' | 'waitedSeconds'> {
-  const merged = feedback.merged === undefined ? {} : { mergedSha: feedback.merged };
+): { mergedSha?: string; deployment?: Deployment; waitedSeconds?: number } {
+  const merged = {
+    ...(feedback.merged === undefined ? {} : { mergedSha: feedback.merged }),
+    ...(feedback.deployment === undefined ? {} : { deployment: feedback.deployment }),
+  };
   if (stageOf(run)?.kind !== 'gate') return merged;
   const stood = Math.round((now.getTime() - run.stageSince.getTime()) / 1000);
   return { ...merged, waitedSeconds: run.waitedSeconds + Math.max(0, stood) };
@@ -187,6 +215,7 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
     title: run.context.title,
     text: run.context.text,
     request: feedback.person ?? workOf(run.command, run.args)?.hint ?? run.args,
+    ...(feedback.resumed === true && run.changes.code !== null ? { resumed: true } : {}),
     ...(spec?.kind === 'spec' && !BEFORE_CODE.has(type) ? { spec: spec.text } : {}),
     ...(ANSWERING.has(type)
       ? {

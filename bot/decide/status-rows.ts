@@ -3,7 +3,7 @@
  */
 import type { TriageReport } from '../../schema/wire/report.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
-import { latestAttempt, resultOf, writesPage, type Run } from '../domain/runs.ts';
+import { currentTasks, latestAttempt, resultOf, writesPage, type Run } from '../domain/runs.ts';
 import { securityScore } from '../domain/votes.ts';
 import { fixTasks } from './rounds.ts';
 import { code } from './text.ts';
@@ -48,6 +48,11 @@ function taskRow(run: Run, stage: Extract<StageDefinition, { kind: 'task' }>): R
   });
   const task = run.tasks.findLast((candidate) => candidate.stage === stage.id);
   const attempt = task ? latestAttempt(task) : null;
+  // The stage is entered, its agent waits for files.
+  const inLine = run.stage === stage.id && currentTasks(run).length === 0;
+  if (inLine && run.gateNote !== null) {
+    return row('waiting', `waits for ${run.gateNote} · \`/autodev unlock\``);
+  }
   if (!task || !attempt) return row('–');
   const tries = attempt.fence > 1 ? `, attempt ${attempt.fence}` : '';
   const link = attempt.pipelineUrl ? `[pipeline](${attempt.pipelineUrl})` : '';

@@ -4,8 +4,9 @@
 import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import type { ReportKind } from '../../schema/wire/report.ts';
-import type { AttemptSpec, RunContext } from '../domain/runs.ts';
+import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
 import type { NewTask, Snapshot } from '../domain/snapshot.ts';
+import { routesWith } from './assign.ts';
 import { taskInput, type TaskInputFacts } from './task-input.ts';
 
 /** The typed report each task brings. */
@@ -29,6 +30,7 @@ export const REPORT_OF: Readonly<Record<TaskType, ReportKind>> = {
 export function usableAgent(
   role: AgentRole,
   snapshot: Snapshot,
+  run: Pick<Run, 'overrides'> = { overrides: {} },
 ): { agent: Agent; models: ModelRoute[] } | { problem: string; next: string } {
   const agent = snapshot.agents[role];
   if (!agent) {
@@ -37,7 +39,7 @@ export function usableAgent(
       next: `Add \`config/agents/${role}.md\` to the bot and restart it.`,
     };
   }
-  const models = agent.settings.models.filter((route) =>
+  const models = routesWith(agent.settings.models, role, run).filter((route) =>
     snapshot.providers.includes(route.provider),
   );
   if (models.length === 0) {
@@ -63,14 +65,16 @@ export function makeTask(
   place: Partial<TaskPlace> = {},
 ): NewTask {
   const { agent, models } = found;
+  const { priority = USUAL_PRIORITY, parentId = null, dependsOn = [], acceptance = [] } = place;
   const { maxCostUsd, ...limits } = agent.settings.limits;
   const spec: AttemptSpec = {
     taskType: type,
     agent: agent.role,
     project: { path: snapshot.project.path, defaultBranch: snapshot.project.defaultBranch },
     instructions: agent.prompt,
-    input: taskInput(type, facts),
+    input: taskInput(type, { ...facts, acceptance }),
     engine: agent.settings.engine,
+    isolation: context.isolation,
     models,
     tools: agent.settings.tools,
     report: REPORT_OF[type],
@@ -79,6 +83,5 @@ export function makeTask(
     tags: context.tags,
   };
   const capMicrousd = Math.min(context.taskCapMicrousd, Math.floor(maxCostUsd * 1_000_000));
-  const { priority = USUAL_PRIORITY, parentId = null, dependsOn = [], acceptance = [] } = place;
   return { type, agent: agent.role, capMicrousd, priority, parentId, dependsOn, acceptance, spec };
 }

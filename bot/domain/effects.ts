@@ -62,6 +62,8 @@ export type Effect =
    * that was decided on: a gate that opens again at the same head is another wish than before.
    */
   | { kind: 'merge_change'; run: number; change: ChangeRole; sha: string; asked: number }
+  /** Start the repository's own deploy job: a manual one, or one that has run, once more. */
+  | { kind: 'play_job'; run: number; how: 'play' | 'retry'; jobId: number; name: string }
   /** Find or make the forge's own item for an epic, where its tier has one. */
   | { kind: 'create_epic'; run: number; asked: number }
   /** Find or make the issue of one child of the plan, linked to its parent and what it comes after. */
@@ -120,6 +122,8 @@ export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
       return `${effect.kind}/${effect.run}/${effect.round}`;
     case 'reset_approvals':
       return `reset_approvals/${effect.run}/${effect.change}/${effect.sha}`;
+    case 'play_job':
+      return `play_job/${effect.run}/${effect.jobId}`;
     case 'create_epic':
       return `create_epic/${effect.run}/${effect.asked}`;
     case 'create_issue':
@@ -152,6 +156,10 @@ function resolve(ref: RowRef, id: number | null, kind: EffectKind): number {
   return value;
 }
 
+/** Where changes are already: on the default branch, or in what another run publishes. */
+export type SameChanges =
+  { branch: string; sha: string } | { iid: number | null; issueIid: number };
+
 /** What applying an effect left behind, per kind. */
 export type Receipt =
   | { kind: 'status_comment'; noteId: number; bodyHash: string }
@@ -167,6 +175,7 @@ export type Receipt =
     }
   | { kind: 'cancel_pipeline' }
   | { kind: 'commit_changes'; outcome: 'committed'; branch: string; sha: string }
+  | { kind: 'commit_changes'; outcome: 'same'; as: SameChanges }
   | {
       kind: 'commit_changes';
       outcome: 'refused';
@@ -186,4 +195,7 @@ export type Receipt =
   | { kind: 'create_epic'; id: string | null; url: string }
   | { kind: 'create_issue'; iid: number; url: string }
   /** The head moved or the forge will not merge it now; the gate looks again. */
-  | { kind: 'merge_change'; outcome: 'not_merged'; why: string };
+  | { kind: 'merge_change'; outcome: 'not_merged'; why: string }
+  /** The job that runs now: the one that was named, or the new one in its place. */
+  | { kind: 'play_job'; outcome: 'started'; jobId: number; url: string; adopted: boolean }
+  | { kind: 'play_job'; outcome: 'refused'; cause: string; next: string };

@@ -7,7 +7,9 @@ import type { AttemptLoss } from '../domain/events.ts';
 import { openAttempts } from '../store/attempts.ts';
 import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
 import { putEffect } from '../store/effects.ts';
-import { quietRuns, staleStatusRuns } from '../store/run-queries.ts';
+import { dueRuns, quietRuns, staleStatusRuns } from '../store/run-queries.ts';
+import { renewFiles } from '../store/file-locks.ts';
+import { releaseStranded } from '../store/held-deliveries.ts';
 import { effectKey } from '../domain/effects.ts';
 import type { WorkerDeps } from './deps.ts';
 
@@ -16,17 +18,22 @@ const ROWS = 100;
 const LOOK_SECONDS = { checks: 10, person: 30 } as const;
 /** A running agent's figures are not followed more often than this. */
 const MIN_LIVE_SECONDS = 10;
+/** A resume that was given up is asked for again after so long. */
+const AGAIN_SECONDS = 600;
 /** A run is left alone this long after it was touched. */
 const QUIET_SECONDS = 2;
 
 /** One sweep; returns how many events and effects it made. */
 export async function sweep(deps: WorkerDeps): Promise<number> {
-  const [lost, woken, refreshed] = [
+  await renewFiles(deps.db, deps.settings.limits.lockHours);
+  const [lost, woken, due, released, refreshed] = [
     await reportLostAttempts(deps),
     await wakeWaiting(deps),
+    await resumeDue(deps),
+    await releaseLeftBehind(deps),
     await refreshStatus(deps),
   ];
-  return lost + woken + refreshed;
+  return lost + woken + due + released + refreshed;
 }
 
 async function reportLostAttempts(deps: WorkerDeps): Promise<number> {
@@ -52,13 +59,32 @@ async function wakeWaiting(deps: WorkerDeps): Promise<number> {
   let woken = 0;
   for (const waitsFor of ['checks', 'person'] as const) {
     const quiet = await quietRuns(deps.db, waitsFor, QUIET_SECONDS, ROWS);
-    const bucket = Math.floor(deps.now().getTime() / 1000 / LOOK_SECONDS[waitsFor]);
+    const seconds = Math.min(LOOK_SECONDS[waitsFor], deps.settings.limits.reconcileSeconds || 30);
+    const bucket = Math.floor(deps.now().getTime() / 1000 / seconds);
     for (const runId of quiet) {
       await announce({ kind: 'wake', runId }, `wake:${runId}:${waitsFor}:${bucket}`, deps);
     }
     woken += quiet.length;
   }
   return woken;
+}
+
+/** Runs that were deferred until now. The date is in the key: deferring again makes another event. */
+async function resumeDue(deps: WorkerDeps): Promise<number> {
+  const due = await dueRuns(deps.db, ROWS);
+  const bucket = Math.floor(deps.now().getTime() / 1000 / AGAIN_SECONDS);
+  for (const { id: runId, until } of due) {
+    const event: OwnEvent = { kind: 'resume_due', runId, until: until.toISOString() };
+    await announce(event, `resume:${runId}:${event.until}:${bucket}`, deps);
+  }
+  return due.length;
+}
+
+/** Events kept for runs that are not paused: there should be none. */
+async function releaseLeftBehind(deps: WorkerDeps): Promise<number> {
+  const ids = await releaseStranded(deps.db, ROWS);
+  for (const id of ids) await deps.queue.add({ name: 'delivery', id });
+  return ids.length;
 }
 
 async function refreshStatus(deps: WorkerDeps): Promise<number> {

@@ -28,6 +28,7 @@ import { standingAllowances } from '../publish/allowances.ts';
 import { blockedFiles } from '../publish/blocked-files.ts';
 import { pageOf } from '../publish/page.ts';
 import { checkResult } from '../publish/check-result.ts';
+import { findSame } from './same-changes.ts';
 
 /** On every change the bot opens, beside the one that says where it stands. */
 const LABEL = 'autodev';
@@ -91,6 +92,11 @@ export async function commitChanges(context: EffectContext<'commit_changes'>): P
         : `Somebody pushed to \`${branch}\` meanwhile. Nothing was overwritten.`,
       'Go on by hand on that branch, or delete it and `/autodev retry`.',
     );
+  }
+  if (effect.change === 'code' && known === null) {
+    const from = { db: deps.db, read, projectId: repo.projectId };
+    const as = await findSame(run, attempt, changes, from);
+    if (as !== null) return { kind: 'commit_changes', outcome: 'same', as };
   }
   await context.begin();
   const { sha } = await deps.forge.write.commit(repo.projectId, {

@@ -1,11 +1,15 @@
 /** What a receipt means for our own rows; written in the transaction that settles the effect. */
 import type { Effect, Receipt } from '../../domain/effects.ts';
 import type { ChangeRole } from '../../domain/runs.ts';
+import { attemptById } from '../../store/attempts.ts';
+import { claimFiles } from '../../store/file-locks.ts';
+import { notePublished } from '../../store/published.ts';
 import { setPipeline } from '../../store/launches.ts';
 import type { Db } from '../../store/db.ts';
 import type { EffectRow } from '../../store/effects.ts';
 import { patchRun } from '../../store/runs.ts';
 import type { WorkerDeps } from '../deps.ts';
+import { digestOf } from './same-changes.ts';
 
 /** Writes ids and links from a receipt to the run or attempt it is about. */
 export async function applyReceipt(
@@ -32,8 +36,9 @@ export async function applyReceipt(
       return;
     }
     case 'commit_changes': {
-      if (receipt.outcome === 'refused') return;
+      if (receipt.outcome !== 'committed') return;
       const { branch, sha } = receipt;
+      if (roleOf(row) === 'code') await notePublication(db, row, sha, deps);
       return patchRun(
         db,
         runId,
@@ -63,6 +68,21 @@ export async function applyReceipt(
     case 'create_issue':
       return;
   }
+}
+
+/** What is published is claimed as far as it is free, and remembered to tell twins by it. */
+async function notePublication(
+  db: Db,
+  row: EffectRow,
+  sha: string,
+  deps: WorkerDeps,
+): Promise<void> {
+  const { repoId, runId, attemptId } = row;
+  if (runId === null || attemptId === null) return;
+  const changes = (await attemptById(db, attemptId))?.result?.changes ?? [];
+  const paths = changes.map((change) => change.path);
+  await notePublished(db, runId, { digest: digestOf(changes), sha });
+  await claimFiles(db, { repoId, runId, paths, hours: deps.settings.limits.lockHours });
 }
 
 function roleOf(row: EffectRow): ChangeRole {
