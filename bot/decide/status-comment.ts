@@ -14,6 +14,9 @@ import { tallyTable, type Tally } from './tally.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
 import { code } from './text.ts';
 
+/** Longest acceptance criterion in the details. */
+const ACCEPTANCE_CHARS = 300;
+
 /** Marks the comment, so that it is found again after a lost answer. Only the bot's own notes count. */
 export const STATUS_MARKER = '<!-- autodev:status -->';
 
@@ -164,6 +167,9 @@ function details(facts: StatusFacts): string[] {
       `- ${use.provider}/${use.model}: ${use.inputTokens} tokens in (${share.toFixed(0)} % from cache), ` +
         `${use.outputTokens} out, ${money(use.costMicrousd)}`,
     );
+  }
+  for (const item of run.tasks.findLast(({ acceptance }) => acceptance.length > 0)?.acceptance ?? []) {
+    lines.push(`- done when: ${code(item, ACCEPTANCE_CHARS)}`);
   }
   for (const task of run.tasks) {
     for (const attempt of task.attempts) {

@@ -40,6 +40,8 @@ export interface TaskInputFacts {
   request: string;
   /** The approved specification. */
   spec?: string;
+  /** What counts as done, one statement each. */
+  acceptance?: readonly string[];
   /** Paths the change touches. */
   changed?: readonly string[];
   findings?: readonly RaisedFinding[];
@@ -57,6 +59,10 @@ export function taskInput(type: TaskType, facts: TaskInputFacts): string {
   lines.push('', 'Text of the issue:', fenced('issue', cut(facts.text) || '(no text)'));
   if (facts.spec !== undefined) {
     lines.push('', 'Approved specification:', fenced('specification', cut(facts.spec)));
+  }
+  if (facts.acceptance !== undefined && facts.acceptance.length > 0) {
+    const list = facts.acceptance.map((item) => `- ${item}`).join('\n');
+    lines.push('', 'It is done when all of this holds:', fenced('acceptance', cut(list)));
   }
   if (facts.changed !== undefined && facts.changed.length > 0) {
     lines.push('', 'Files of the change:', fenced('files', facts.changed.join('\n')));
