@@ -13,7 +13,7 @@ import { priceOf } from './pricing.ts';
 import type { Provider } from './pricing.ts';
 import { KEY_VARIABLES } from './provider-error.ts';
 import { readBody } from './read-body.ts';
-import { sendRefusal } from './refuse.ts';
+import { ATTEMPT_OVER, sendRefusal } from './refuse.ts';
 import type { Api, GatewayDeps, Grant, ProviderAccess, Refusal } from './types.ts';
 import type { ModelPrice } from '../../schema/wire/prices.ts';
 
@@ -34,12 +34,6 @@ const NO_ROUTE: Refusal = {
   code: 'no_such_route',
   message: 'The gateway has no such route.',
   fix: `Use one of: ${Object.keys(ROUTES).join(', ')}, below the gateway's address.`,
-};
-const ATTEMPT_OVER: Refusal = {
-  status: 401,
-  code: 'attempt_over',
-  message: 'This token stands for no running attempt: it is unknown, or the attempt is over.',
-  fix: 'Stop; a new attempt gets a token of its own.',
 };
 const UNAVAILABLE: Refusal = {
   status: 503,

@@ -1,5 +1,7 @@
 /** One paid call: hold the money, call the provider, pass the answer on, settle. */
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { BudgetLevel } from '../domain/budgets.ts';
+import type { Reservation } from '../store/budgets.ts';
 import { callProvider } from './call-provider.ts';
 import { BYTES_PER_TOKEN } from './limits.ts';
 import type { GatewayLimits } from './limits.ts';
@@ -10,7 +12,7 @@ import { costAt, worstCaseMicrousd } from './pricing.ts';
 import type { Provider } from './pricing.ts';
 import type { ModelPrice } from '../../schema/wire/prices.ts';
 import { sendProviderError } from './provider-error.ts';
-import { sendRefusal } from './refuse.ts';
+import { ATTEMPT_OVER, sendRefusal } from './refuse.ts';
 import { relayAnswer } from './relay.ts';
 import type { Api, GatewayDeps, Grant, ProviderAccess, Refusal } from './types.ts';
 
@@ -27,6 +29,8 @@ export interface PaidCall {
 
 export type CallDeps = Omit<GatewayDeps, 'limits'> & { limits: GatewayLimits };
 
+type Full = Extract<Reservation, { spentMicrousd: number }>;
+
 const dollars = (microusd: number): string => `$${(microusd / 1e6).toFixed(2)}`;
 
 const REFUSED: Reading = {
@@ -40,14 +44,26 @@ const REFUSED: Reading = {
   outcome: 'refused',
 };
 
-function overBudget(capMicrousd: number, spentMicrousd: number, needMicrousd: number): Refusal {
+const LEVELS: Readonly<Record<BudgetLevel, string>> = {
+  task: 'this task',
+  run: 'this run',
+  repo_day: 'this repository for today',
+  installation_day: 'this installation for today',
+};
+
+/** 403 also where another day helps: after a 429 the client would only ask again and again. */
+function overBudget(held: Full, needMicrousd: number): Refusal {
+  const { level, capMicrousd, spentMicrousd, opensAt } = held;
   return {
     status: 403,
     code: 'budget_exceeded',
     message:
-      `The budget of this task is ${dollars(capMicrousd)}; ${dollars(spentMicrousd)} are spent, ` +
-      `and this call may cost up to ${dollars(needMicrousd)}.`,
-    fix: 'End the task with what is done; a maintainer can raise the budget and continue it.',
+      `The budget of ${LEVELS[level]} is ${dollars(capMicrousd)}; ${dollars(spentMicrousd)} are ` +
+      `spent, and this call may cost up to ${dollars(needMicrousd)}.`,
+    fix:
+      opensAt === null
+        ? 'End the task with what is done; a maintainer can raise the budget and continue it.'
+        : `End the task with what is done; the budget opens again at ${opensAt}.`,
   };
 }
 
@@ -126,7 +142,7 @@ async function exchange(call: PaidCall, deps: CallDeps, res: ServerResponse): Pr
 async function settleCall(
   call: PaidCall,
   deps: CallDeps,
-  reserved: number,
+  hold: number,
   end: Pick<CallEnd, 'reading' | 'status'>,
 ): Promise<void> {
   const { grant, provider, request, price } = call;
@@ -143,10 +159,10 @@ async function settleCall(
   };
   deps.log.info({ ...fields, costMicrousd: spent }, 'model call');
   try {
-    await deps.ledger.settle(taskId, { reserved, spent });
+    await deps.ledger.settle(grant, { hold, spent });
   } catch (error) {
     const message = (error as Error).message;
-    deps.log.error({ attemptId, taskId, reserved, spent, message }, 'a call was not settled');
+    deps.log.error({ attemptId, taskId, hold, spent, message }, 'a call was not settled');
   }
   try {
     await deps.ledger.record({
@@ -172,9 +188,10 @@ export async function meteredCall(
   const { grant, provider, request, price } = call;
   const inputTokens = Math.ceil(Buffer.byteLength(request.body) / BYTES_PER_TOKEN);
   const reserved = worstCaseMicrousd(price, inputTokens, request.maxOutputTokens);
-  const held = await deps.ledger.reserve(grant.taskId, reserved);
+  const held = await deps.ledger.reserve(grant, reserved);
   if (!held.ok) {
-    sendRefusal(res, provider, overBudget(held.capMicrousd, held.spentMicrousd, reserved));
+    const refusal = held.level === 'over' ? ATTEMPT_OVER : overBudget(held, reserved);
+    sendRefusal(res, provider, refusal);
     return;
   }
   let end: CallEnd = { reading: REFUSED, status: 0, finish: () => void res.destroy() };
@@ -184,7 +201,7 @@ export async function meteredCall(
     const message = (error as Error).message;
     deps.log.error({ attemptId: grant.attemptId, provider, message }, 'a model call failed');
   } finally {
-    await settleCall(call, deps, reserved, end);
+    await settleCall(call, deps, held.hold, end);
     end.finish();
   }
 }

@@ -12,6 +12,14 @@ const ANTHROPIC_TYPES: Record<number, string> = {
   429: 'rate_limit_error',
 };
 
+/** For tokens nobody knows, and for calls of an attempt that has just ended. */
+export const ATTEMPT_OVER: Refusal = {
+  status: 401,
+  code: 'attempt_over',
+  message: 'This token stands for no running attempt: it is unknown, or the attempt is over.',
+  fix: 'Stop; a new attempt gets a token of its own.',
+};
+
 /** The body both SDKs understand; `code` and `fix` are the job API's (schema/wire/job-api.ts). */
 export function refusalBody(provider: Provider, refusal: Refusal): object {
   const { status, code, fix } = refusal;

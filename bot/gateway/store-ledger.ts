@@ -1,20 +1,35 @@
 /** The ledger over the store. */
 import { attemptByToken } from '../store/attempts.ts';
+import { reserve, settle } from '../store/budgets.ts';
 import type { Db } from '../store/db.ts';
-import { reserve, settle } from '../store/tasks.ts';
+import { runContext } from '../store/runs.ts';
 import { recordUsage } from '../store/usage.ts';
 import type { Ledger } from './types.ts';
 
-export function createStoreLedger(db: Db): Ledger {
+/** What the installation as a whole allows. */
+export interface LedgerCaps {
+  installationDayMicrousd: number;
+}
+
+export function createStoreLedger(db: Db, caps: LedgerCaps): Ledger {
   return {
     async authorize(tokenHash) {
       const attempt = await attemptByToken(db, tokenHash);
-      if (attempt === null) return null;
+      const context = attempt === null ? null : await runContext(db, attempt.runId);
+      if (attempt === null || context === null) return null;
       const { id, taskId, runId, repoId, spec } = attempt;
-      return { attemptId: id, taskId, runId, repoId, models: spec.models };
+      const { repoDayCapMicrousd } = context;
+      return { attemptId: id, taskId, runId, repoId, repoDayCapMicrousd, models: spec.models };
     },
-    reserve: (taskId, microusd) => reserve(db, taskId, microusd),
-    settle: (taskId, call) => settle(db, taskId, call),
+    reserve: ({ attemptId, repoDayCapMicrousd }, microusd) =>
+      reserve(db, {
+        attemptId,
+        microusd,
+        repoDayCapMicrousd,
+        installationDayCapMicrousd: caps.installationDayMicrousd,
+      }),
+    settle: ({ attemptId }, { hold, spent }) =>
+      settle(db, { hold, attemptId, spentMicrousd: spent }),
     async record(row) {
       await recordUsage(db, row);
     },

@@ -1,6 +1,7 @@
 /** What the gateway needs from the rest of the bot, and the words its files share. */
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import type { PriceTable } from '../../schema/wire/prices.ts';
+import type { Reservation } from '../store/budgets.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Provider } from './pricing.ts';
 
@@ -13,11 +14,11 @@ export interface Grant {
   taskId: number;
   runId: number;
   repoId: number;
+  /** What the repository may spend in a day, as it was when the run started. */
+  repoDayCapMicrousd: number;
   /** The models of the attempt's spec; no other can be called. */
   models: readonly ModelRoute[];
 }
-
-export type Reservation = { ok: true } | { ok: false; capMicrousd: number; spentMicrousd: number };
 
 /**
  * `cut`: the answer ended early, tokens are the best known; `refused`: the provider answered with an
@@ -45,10 +46,13 @@ export interface UsageRow {
 export interface Ledger {
   /** `tokenHash` is the SHA-256 of the whole token; null once the attempt is over. */
   authorize(tokenHash: Buffer): Promise<Grant | null>;
-  /** Holds money for one call; never lets spent and held money together exceed the task's cap. */
-  reserve(taskId: number, microusd: number): Promise<Reservation>;
+  /**
+   * Holds money for one call on all levels; never lets spent and held money together exceed the cap of
+   * the task, the run, or the day of the repository or the installation.
+   */
+  reserve(grant: Grant, microusd: number): Promise<Reservation>;
   /** Replaces what was held for a call by what it cost; called exactly once per reservation. */
-  settle(taskId: number, call: { reserved: number; spent: number }): Promise<void>;
+  settle(grant: Grant, call: { hold: number; spent: number }): Promise<void>;
   record(row: UsageRow): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** Tasks of a run, and the budget each of them spends from. Money is whole micro-dollars. */
+/** Tasks of a run. What they spend is booked in budgets.ts. Money is whole micro-dollars. */
 import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { Task } from '../domain/runs.ts';
 import type { Db } from './db.ts';
@@ -88,60 +88,4 @@ export async function tasksOfRun(db: Db, runId: number): Promise<TaskRow[]> {
 
 export async function setTaskState(db: Db, id: number, state: TaskState): Promise<void> {
   await db.query('update tasks set state = $2, updated_at = now() where id = $1', [id, state]);
-}
-
-export type Reservation =
-  | { ok: true }
-  /** The cap does not allow it; `spentMicrousd` leaves out what is only reserved. */
-  | { ok: false; capMicrousd: number; spentMicrousd: number };
-
-/**
- * Holds money for a call before it is made. One conditional update, so any number of callers
- * together never hold more than the cap. A task that does not exist has a cap of 0.
- */
-export async function reserve(db: Db, taskId: number, microusd: number): Promise<Reservation> {
-  const held = await db.query(
-    `update tasks set reserved_microusd = reserved_microusd + $2
-     where id = $1 and spent_microusd + reserved_microusd + $2 <= cap_microusd returning id`,
-    [taskId, amount(microusd)],
-    'tasks_reserve',
-  );
-  if (held.length > 0) return { ok: true };
-  const task = await taskById(db, taskId);
-  return {
-    ok: false,
-    capMicrousd: task?.capMicrousd ?? 0,
-    spentMicrousd: task?.spentMicrousd ?? 0,
-  };
-}
-
-/** Replaces a reservation by what the call really cost (0 when it cost nothing). */
-export async function settle(
-  db: Db,
-  taskId: number,
-  call: { reserved: number; spent: number },
-): Promise<void> {
-  // A reservation may be gone already: it is released with the attempt that made it.
-  await db.query(
-    `update tasks set reserved_microusd = greatest(0, reserved_microusd - $2),
-       spent_microusd = spent_microusd + $3 where id = $1`,
-    [taskId, amount(call.reserved), amount(call.spent)],
-    'tasks_settle',
-  );
-}
-
-/** Raises or lowers what a task may spend in all. */
-export async function setCap(db: Db, taskId: number, capMicrousd: number): Promise<void> {
-  await db.query('update tasks set cap_microusd = $2, updated_at = now() where id = $1', [
-    taskId,
-    amount(capMicrousd),
-  ]);
-}
-
-/** Fractions are rounded up: the budget errs on the safe side. */
-function amount(microusd: number): number {
-  if (!(microusd >= 0) || !Number.isFinite(microusd)) {
-    throw new RangeError(`An amount of ${microusd} micro-dollars is not possible.`);
-  }
-  return Math.ceil(microusd);
 }

@@ -1,4 +1,5 @@
 /** What model calls used and cost. */
+import type { Estimate } from '../domain/budgets.ts';
 import type { Db } from './db.ts';
 
 /**
@@ -69,4 +70,48 @@ export async function usageOfRun(db: Db, runId: number): Promise<ModelUsage[]> {
     [runId],
     'usage_of_run',
   );
+}
+
+/** Finished runs that an estimate looks at, and how many it needs. */
+const PAST_RUNS = 50;
+const FEWEST_RUNS = 3;
+
+/**
+ * The middle half of what the newest finished runs of a workflow cost: of this repository, else of the
+ * installation, else null.
+ */
+export async function pastCost(db: Db, repoId: number, workflow: string): Promise<Estimate | null> {
+  const [here] = await db.query<PastCost>(
+    `select count(*) as runs, percentile_cont(0.25) within group (order by spent_microusd) as low,
+       percentile_cont(0.75) within group (order by spent_microusd) as high
+     from (select spent_microusd from runs
+       where repo_id = $1 and context->'workflow'->>'name' = $2 and state = 'completed'
+       order by id desc limit $3) as past`,
+    [repoId, workflow, PAST_RUNS],
+    'usage_past_here',
+  );
+  const own = estimateOf(here, 'repository');
+  if (own !== null) return own;
+  const [everywhere] = await db.query<PastCost>(
+    `select count(*) as runs, percentile_cont(0.25) within group (order by spent_microusd) as low,
+       percentile_cont(0.75) within group (order by spent_microusd) as high
+     from (select spent_microusd from runs
+       where context->'workflow'->>'name' = $1 and state = 'completed'
+       order by id desc limit $2) as past`,
+    [workflow, PAST_RUNS],
+    'usage_past',
+  );
+  return estimateOf(everywhere, 'installation');
+}
+
+interface PastCost {
+  runs: number;
+  low: number | null;
+  high: number | null;
+}
+
+function estimateOf(past: PastCost | undefined, of: Estimate['of']): Estimate | null {
+  if (!past || past.runs < FEWEST_RUNS || past.low === null || past.high === null) return null;
+  const { runs, low, high } = past;
+  return { lowMicrousd: Math.round(low), highMicrousd: Math.round(high), runs, of };
 }

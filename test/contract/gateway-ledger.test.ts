@@ -43,7 +43,7 @@ beforeAll(async () => {
   app.use(
     '/gateway',
     createGateway({
-      ledger: createStoreLedger(store),
+      ledger: createStoreLedger(store, { installationDayMicrousd: 1_000_000_000 }),
       providers: {
         openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
         anthropic: null,

@@ -338,6 +338,24 @@ describe('refusals', () => {
   );
 
   test.each([
+    ['run', null, /budget of this run is .*a maintainer can raise the budget/],
+    [
+      'repo_day',
+      '2026-11-22T00:00:00.000Z',
+      /this repository for today .*opens again at 2026-11-22/,
+    ],
+    ['installation_day', '2026-11-22T00:00:00.000Z', /this installation for today .*opens again/],
+  ] as const)('a full %s is terminal too, and says what helps', async (level, opensAt, message) => {
+    world.ledger.capMicrousd = world.ledger.spentMicrousd + 10;
+    world.ledger.full = { level, opensAt };
+    const error = await viaSdk['openai']!('scripted').catch((caught: unknown) => caught);
+    world.ledger.full = { level: 'task', opensAt: null };
+    expect(error).toMatchObject({ status: 403 });
+    expect((error as Error).message).toMatch(message);
+    expect(world.model.requests).toHaveLength(0);
+  });
+
+  test.each([
     ['openai', 'other', 403, 'model_not_allowed'],
     ['anthropic', 'other', 403, 'model_not_allowed'],
     ['openai', 'unlisted', 403, 'model_not_allowed'],

@@ -1,6 +1,5 @@
-/** The part of the store contract about projects, deliveries, runs and money. */
+/** The part of the store contract about projects, deliveries and runs. */
 import { expect, jest, test } from '@jest/globals';
-import { finishAttempt } from '../../bot/store/attempts.ts';
 import {
   claimDelivery,
   deliveryById,
@@ -12,6 +11,7 @@ import {
   retryDelivery,
   settleDelivery,
 } from '../../bot/store/deliveries.ts';
+import { settle } from '../../bot/store/budgets.ts';
 import { freeLeasesOfTheDead, newLeaseOwner } from '../../bot/store/leases.ts';
 import { databaseNow } from '../../bot/store/locks.ts';
 import {
@@ -25,7 +25,6 @@ import { activeRun, latestRun, runByChange } from '../../bot/store/run-queries.t
 import { insertRun, runById, updateRun } from '../../bot/store/runs.ts';
 import { runView } from '../../bot/store/run-view.ts';
 import type { Store } from '../../bot/store/store.ts';
-import { reserve, setCap, setTaskState, settle, taskById } from '../../bot/store/tasks.ts';
 import { recordUsage } from '../../bot/store/usage.ts';
 import {
   A_DATE,
@@ -34,7 +33,6 @@ import {
   delivery,
   newRepo,
   newWork,
-  nextAttempt,
   runFor,
   times,
 } from '../support/store-rows.ts';
@@ -245,7 +243,7 @@ export function runs(db: () => Store): void {
     await recordUsage(db(), call);
     await recordUsage(db(), call);
     await recordUsage(db(), { ...call, model: 'small', costMicrousd: 1, outcome: 'cut' });
-    await settle(db(), work.task.id, { reserved: 0, spent: 2_469 });
+    await settle(db(), { hold: 0, attemptId: work.attempt.id, spentMicrousd: 2_469 });
     const view = await runView(db(), work.run.id);
     expect(view).toMatchObject({ spentMicrousd: 2_469, run: work.run });
     expect(view?.tasks.map((task) => task.id)).toEqual([work.task.id]);
@@ -258,67 +256,5 @@ export function runs(db: () => Store): void {
         outputTokens: 10, costMicrousd: 1 },
     ]); // prettier-ignore
     expect(await runView(db(), 999_999_999)).toBeNull();
-  });
-}
-
-export function money(db: () => Store): void {
-  test('50 callers together never hold more than the cap', async () => {
-    const { task } = await newWork(db(), 1_000);
-    const held = await times(50, () => reserve(db(), task.id, 90));
-    expect(held.filter((outcome) => outcome.ok)).toHaveLength(11);
-    expect(held.find((outcome) => !outcome.ok)).toEqual({
-      ok: false,
-      capMicrousd: 1_000,
-      spentMicrousd: 0,
-    });
-    expect(await taskById(db(), task.id)).toMatchObject({
-      reservedMicrousd: 990,
-      spentMicrousd: 0,
-    });
-  });
-
-  test('settling replaces what was held by what it cost', async () => {
-    const { task } = await newWork(db(), 1_000);
-    await reserve(db(), task.id, 600);
-    expect(await reserve(db(), task.id, 600)).toMatchObject({ ok: false });
-    await settle(db(), task.id, { reserved: 600, spent: 399.2 });
-    expect(await taskById(db(), task.id)).toMatchObject({
-      reservedMicrousd: 0,
-      spentMicrousd: 400,
-    });
-    expect(await reserve(db(), task.id, 600)).toEqual({ ok: true });
-    expect(await reserve(db(), task.id, 1)).toEqual({
-      ok: false,
-      capMicrousd: 1_000,
-      spentMicrousd: 400,
-    });
-    await setCap(db(), task.id, 1_001);
-    expect(await reserve(db(), task.id, 1)).toEqual({ ok: true });
-  });
-
-  test('nonsense is refused, a task that is not there has no money', async () => {
-    const { task } = await newWork(db());
-    await expect(reserve(db(), task.id, -1)).rejects.toThrow(RangeError);
-    await expect(reserve(db(), task.id, Number.NaN)).rejects.toThrow(RangeError);
-    expect(await reserve(db(), 999_999_999, 1)).toMatchObject({ ok: false, capMicrousd: 0 });
-  });
-
-  test('what a dead attempt held is released with it, not while another is open', async () => {
-    const work = await newWork(db(), 1_000);
-    await reserve(db(), work.task.id, 500);
-    const second = await nextAttempt(db(), work);
-    const lost = { state: 'lost', cause: 'no heartbeat' } as const;
-    await finishAttempt(db(), work.attempt.id, lost);
-    expect(await taskById(db(), work.task.id)).toMatchObject({ reservedMicrousd: 500 });
-    await finishAttempt(db(), second.id, lost);
-    expect(await taskById(db(), work.task.id)).toMatchObject({ reservedMicrousd: 0 });
-    // The late settle of the dead attempt's call still counts, and takes nothing below zero.
-    await settle(db(), work.task.id, { reserved: 500, spent: 20 });
-    await setTaskState(db(), work.task.id, 'failed');
-    expect(await taskById(db(), work.task.id)).toMatchObject({
-      reservedMicrousd: 0,
-      spentMicrousd: 20,
-      state: 'failed',
-    });
   });
 }

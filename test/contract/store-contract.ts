@@ -15,7 +15,8 @@ import { migrate } from '../../bot/store/migrate.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { delivery, newWork, sha256, times } from '../support/store-rows.ts';
 
-import { deliveries, money, repos, runs } from './store-contract-runs.ts';
+import { estimates, messages, money } from './store-contract-money.ts';
+import { deliveries, repos, runs } from './store-contract-runs.ts';
 import { attempts, effects } from './store-contract-work.ts';
 
 export interface OpenedStore {
@@ -43,7 +44,9 @@ export function defineStoreContract(label: string, open: () => Promise<OpenedSto
     describe('repos', () => repos(db));
     describe('deliveries', () => deliveries(db));
     describe('runs', () => runs(db));
-    describe('tasks and money', () => money(db));
+    describe('money', () => money(db));
+    describe('messages', () => messages(db));
+    describe('estimates', () => estimates(db));
     describe('attempts', () => attempts(db));
     describe('effects', () => effects(db));
     describe('audit', () => audit(db));

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { BudgetLevel } from '../../bot/domain/budgets.ts';
 import { createGateway } from '../../bot/gateway/gateway.ts';
 import type { GatewayDeps, Grant, Ledger, UsageRow } from '../../bot/gateway/types.ts';
 import { PriceTable } from '../../schema/wire/prices.ts';
@@ -26,6 +27,7 @@ export const GRANT: Grant = {
   taskId: 7,
   runId: 3,
   repoId: 2,
+  repoDayCapMicrousd: 100_000_000,
   models: [
     { provider: 'openai', model: 'scripted' },
     { provider: 'openai', model: 'unpriced' },
@@ -42,6 +44,9 @@ export class MemoryLedger implements Ledger {
   peakMicrousd = 0;
   readonly rows: UsageRow[] = [];
   readonly reservations: number[] = [];
+  /** Which level says no. */
+  full: { level: BudgetLevel; opensAt: string | null } = { level: 'task', opensAt: null };
+  private readonly held = new Map<number, number>();
   readonly settled: { reserved: number; spent: number }[] = [];
   lookups = 0;
 
@@ -58,21 +63,24 @@ export class MemoryLedger implements Ledger {
     return this.grants.get(tokenHash.toString('hex')) ?? null;
   }
 
-  async reserve(_taskId: number, microusd: number): ReturnType<Ledger['reserve']> {
-    const { capMicrousd, spentMicrousd } = this;
+  async reserve(_grant: Grant, microusd: number): ReturnType<Ledger['reserve']> {
+    const { capMicrousd, spentMicrousd, full } = this;
     if (spentMicrousd + this.reservedMicrousd + microusd > capMicrousd) {
-      return { ok: false, capMicrousd, spentMicrousd };
+      return { ok: false, ...full, capMicrousd, spentMicrousd };
     }
-    this.reservations.push(microusd);
+    const hold = this.reservations.push(microusd);
+    this.held.set(hold, microusd);
     this.reservedMicrousd += microusd;
     this.peakMicrousd = Math.max(this.peakMicrousd, spentMicrousd + this.reservedMicrousd);
-    return { ok: true };
+    return { ok: true, hold };
   }
 
-  async settle(_taskId: number, call: { reserved: number; spent: number }): Promise<void> {
-    this.reservedMicrousd -= call.reserved;
-    this.spentMicrousd += call.spent;
-    this.settled.push(call);
+  async settle(_grant: Grant, { hold, spent }: { hold: number; spent: number }): Promise<void> {
+    const reserved = this.held.get(hold) ?? 0;
+    this.held.delete(hold);
+    this.reservedMicrousd -= reserved;
+    this.spentMicrousd += spent;
+    this.settled.push({ reserved, spent });
   }
 
   async record(row: UsageRow): Promise<void> {

@@ -8,6 +8,7 @@ const grantOf = (attemptId: number): Grant => ({
   taskId: 1,
   runId: 1,
   repoId: 1,
+  repoDayCapMicrousd: 1,
   models: [],
 });
 
