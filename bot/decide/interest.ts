@@ -4,6 +4,8 @@
 import { commandOfLabel, parseCommands } from '../domain/commands.ts';
 import type { Event, Project } from '../domain/events.ts';
 import type { RunRole, Target } from '../domain/runs.ts';
+import { maySteer } from './steer.ts';
+import { wishOfLabels, wishOfNote, type Wish } from '../domain/wishes.ts';
 
 export type Interest =
   /** Nothing follows from this event whatever the state; the reason is stored. */
@@ -15,8 +17,14 @@ export type Interest =
       actorId: number;
       target: Target;
       role: RunRole;
-      noteId: number | null;
+      /** The command, which says what has to be read for it. */
+      command: string;
+      args: string;
+      /** What makes it the same wish by whatever way it comes. */
+      wish: Wish;
     }
+  /** A person said something; it matters only while an agent is at work there. */
+  | { kind: 'comment'; project: Project; actorId: number; target: Target; wish: Wish }
   /** Only matters when a run of this target, change or pipeline is under way. */
   | {
       kind: 'run';
@@ -35,7 +43,7 @@ export function interestOf(event: Event): Interest {
     case 'note': {
       if (event.note.system) return none('a system note');
       const [first] = parseCommands(event.note.body);
-      if (!first) return none('no command in the note');
+      if (!first && !maySteer(event)) return none('no command in the note');
       if (event.on.type !== 'issue' && event.on.type !== 'change') {
         return none(`a note on a ${event.on.type}`);
       }
@@ -43,14 +51,12 @@ export function interestOf(event: Event): Interest {
         event.on.type === 'issue'
           ? { type: 'issue', iid: event.on.issue.iid }
           : { type: 'change', iid: event.on.change.iid };
-      return {
-        kind: 'ask',
-        project: event.project,
-        actorId: event.actor.id,
-        target,
-        role: first.name === 'ask' ? 'ask' : 'main',
-        noteId: event.note.id,
-      };
+      const who = { project: event.project, actorId: event.actor.id, target };
+      const wish = wishOfNote(event);
+      if (!first) return { kind: 'comment', ...who, wish };
+      const role = first.name === 'ask' ? 'ask' : 'main';
+      const { name: command, args } = first;
+      return { kind: 'ask', ...who, role, command, args, wish };
     }
     case 'issue': {
       const target: Target = { type: 'issue', iid: event.issue.iid };
@@ -64,7 +70,9 @@ export function interestOf(event: Event): Interest {
         actorId: event.actor.id,
         target,
         role: 'main',
-        noteId: null,
+        command: event.labelsAdded.map(commandOfLabel).find((name) => name !== null) ?? '',
+        args: '',
+        wish: wishOfLabels(event),
       };
     }
     case 'change':
@@ -87,6 +95,7 @@ export function interestOf(event: Event): Interest {
     case 'attempt_lost':
     case 'wake':
     case 'epic_ended':
+    case 'resume_due':
       return { kind: 'own', runId: event.runId, effectId: null };
     case 'job':
     case 'emoji':

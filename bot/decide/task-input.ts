@@ -33,6 +33,8 @@ const ASK: Readonly<Record<TaskType, string>> = {
 };
 
 export interface TaskInputFacts {
+  /** `change`: there is no issue, the text is the change's own. */
+  on?: 'issue' | 'change';
   iid: number;
   title: string;
   text: string;
@@ -44,8 +46,12 @@ export interface TaskInputFacts {
   acceptance?: readonly string[];
   /** Paths the change touches. */
   changed?: readonly string[];
+  /** The change as a diff, for work on people's changes. */
+  diff?: string;
   findings?: readonly RaisedFinding[];
   failedJobs?: readonly string[];
+  /** Work on it stopped before it was done, and goes on now. */
+  resumed?: boolean;
   /** What was tried before without success: asks for another way. */
   tried?: number;
 }
@@ -55,8 +61,7 @@ export interface TaskInputFacts {
  * itself cannot contain, and is named as data; no guarantee rests on that (DESIGN §4.1).
  */
 export function taskInput(type: TaskType, facts: TaskInputFacts): string {
-  const lines = [ASK[type], '', `Issue #${facts.iid}: ${fenced('title', facts.title)}`];
-  lines.push('', 'Text of the issue:', fenced('issue', cut(facts.text) || '(no text)'));
+  const lines = [ASK[type], '', ...subjectLines(facts)];
   if (facts.spec !== undefined) {
     lines.push('', 'Approved specification:', fenced('specification', cut(facts.spec)));
   }
@@ -66,6 +71,9 @@ export function taskInput(type: TaskType, facts: TaskInputFacts): string {
   }
   if (facts.changed !== undefined && facts.changed.length > 0) {
     lines.push('', 'Files of the change:', fenced('files', facts.changed.join('\n')));
+  }
+  if (facts.diff !== undefined && facts.diff !== '') {
+    lines.push('', 'The change as a diff:', fenced('diff', cut(facts.diff)));
   }
   if (facts.findings !== undefined && facts.findings.length > 0) {
     lines.push(
@@ -79,6 +87,13 @@ export function taskInput(type: TaskType, facts: TaskInputFacts): string {
       '',
       `Failed jobs of the change's pipeline:`,
       fenced('jobs', facts.failedJobs.join('\n')),
+    );
+  }
+  if (facts.resumed === true) {
+    lines.push(
+      '',
+      'Work on this began before and stopped at its budget. What was done so far is on this branch: look',
+      'at it first, and go on from there.',
     );
   }
   if ((facts.tried ?? 0) > 0) {
@@ -99,6 +114,22 @@ export function taskInput(type: TaskType, facts: TaskInputFacts): string {
   return lines.join('\n');
 }
 
+function subjectLines(facts: TaskInputFacts): string[] {
+  const title = fenced('title', facts.title);
+  const text = cut(facts.text) || '(no text)';
+  if (facts.on !== 'change') {
+    return [`Issue #${facts.iid}: ${title}`, '', 'Text of the issue:', fenced('issue', text)];
+  }
+  return [
+    `Merge request !${facts.iid}: ${title}`,
+    '',
+    'There is no issue: hold the change against what its own text says it does.',
+    '',
+    'Text of the merge request:',
+    fenced('change', text),
+  ];
+}
+
 function findingText(finding: RaisedFinding): string {
   const { severity, path, line, title, body, suggestion } = finding;
   const fix = suggestion === undefined ? '' : `\n  suggested: ${suggestion}`;
@@ -110,7 +141,8 @@ function cut(text: string): string {
   return `${text.slice(0, TEXT_CHARS)}\n(cut: ${text.length - TEXT_CHARS} more characters)`;
 }
 
-function fenced(name: string, text: string): string {
+/** Text by people or programs between markers that it cannot contain. */
+export function fenced(name: string, text: string): string {
   const safe = text.replaceAll(/<(\/?)(data)/gi, '‹$1$2');
   return `<data name="${name}">\n${safe}\n</data>`;
 }

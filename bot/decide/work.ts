@@ -4,14 +4,24 @@
 import type { Effect } from '../domain/effects.ts';
 import { isActive } from '../domain/outcomes.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
+import { isLook } from '../domain/looks.ts';
 import { refuse, replyTo, type Ask } from './ask.ts';
+import { dayIsOver } from './budget.ts';
 import { acted } from './decision.ts';
-import { startRun } from './start.ts';
+import { lookRefusal } from './look.ts';
+import { deployRefusal, isDeploy, placeOf } from './deploy-ask.ts';
+import { startRun, type StartRequest } from './start.ts';
 import * as text from './text.ts';
 
 /** Starts the work a command stands for, or says why not. */
 export function startWork(ask: Ask, snapshot: Snapshot): Decision {
-  if (ask.target.type !== 'issue') {
+  if (isLook(ask.command)) {
+    const refusal = lookRefusal(ask, snapshot);
+    if (refusal !== null) return refuse(ask, refusal.say, refusal.reason);
+  } else if (isDeploy(ask.command)) {
+    const refusal = deployRefusal(ask, snapshot);
+    if (refusal !== null) return refuse(ask, refusal.say, refusal.reason);
+  } else if (ask.target.type !== 'issue') {
     return refuse(ask, text.onlyOnIssues(ask.command), 'work starts on issues');
   }
   if (ask.command === 'ask' && ask.args.trim() === '') {
@@ -20,7 +30,8 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
   if (ask.internal || snapshot.issue?.confidential) {
     return refuse(ask, text.confidentialIssue(), 'confidential input (threat B1)');
   }
-  if (snapshot.issue?.state === 'closed') {
+  // What is merged is deployed from closed issues, too.
+  if (snapshot.issue?.state === 'closed' && !isDeploy(ask.command)) {
     return refuse(ask, text.closedIssue(), 'the issue is closed');
   }
   if (snapshot.run && isActive(snapshot.run.state)) {
@@ -30,14 +41,29 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
   if (snapshot.runsLastHour >= limit) {
     return refuse(ask, text.tooManyRuns(limit), `${snapshot.runsLastHour} runs within the hour`);
   }
-  const started = startRun({ ...ask, requester: ask.actor }, snapshot);
+  const over = isDeploy(ask.command) ? null : dayIsOver(snapshot);
+  if (over !== null) return refuse(ask, over, 'the budget of the day is used up');
+  const started = startRun(requestOf(ask, snapshot), snapshot);
   if (!started.ok) {
     return refuse(ask, text.cannotStart(started.problem, started.next), started.problem);
   }
+  const elsewhere = isDeploy(ask.command) && ask.target.type === 'change';
+  const seen: Effect[] =
+    elsewhere && ask.noteId !== null
+      ? [{ kind: 'react', target: ask.target, noteId: ask.noteId, emoji: 'eyes' }]
+      : [];
   const problems = snapshot.repoConfig.problems;
   const notes: Effect[] =
     problems.length === 0
       ? []
       : [replyTo({ ...ask, discussionId: null, about: 'config' }, text.configProblems(problems))];
-  return acted(started.reasons, started.writes, [...started.effects, ...notes]);
+  return acted(started.reasons, started.writes, [...started.effects, ...seen, ...notes]);
+}
+
+/** A deployment asked for under a change is told on its issue. */
+function requestOf(ask: Ask, snapshot: Snapshot): StartRequest {
+  const request = { ...ask, requester: ask.actor };
+  if (!isDeploy(ask.command) || ask.target.type === 'issue') return request;
+  const target = placeOf(ask.target, snapshot) ?? ask.target;
+  return { ...request, target, noteId: null, discussionId: null };
 }

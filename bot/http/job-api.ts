@@ -10,8 +10,10 @@ import {
   Heartbeat,
   TaskSpec,
   type ClaimResponse,
+  type HeartbeatResponse,
 } from '../../schema/wire/job-api.ts';
 import { JobResult } from '../../schema/wire/result.ts';
+import { SAY_AT, SAY_TEXT } from '../domain/budgets.ts';
 import { childPipeline, harmlessPipeline } from '../domain/child-pipeline.ts';
 import type { InternalEvent } from '../domain/events.ts';
 import type { AttemptSpec } from '../domain/runs.ts';
@@ -24,6 +26,7 @@ import {
   requestedAttempts,
   type AttemptRow,
 } from '../store/attempts.ts';
+import { messagesFor, sayWhenSpent } from '../store/messages.ts';
 import { recordOwnEvent } from '../store/own-events.ts';
 import { ring } from '../queue/ring.ts';
 import { repoByProject } from '../store/repos.ts';
@@ -163,7 +166,7 @@ function claimAnswer(
       version: 1,
       attempt: attempt.id,
       task: { id: attempt.taskId, type: taskType, agent },
-      baseSha: attempt.sha,
+      baseSha: attempt.workSha ?? attempt.sha,
       ...rest,
     }),
   };
@@ -175,8 +178,16 @@ async function beat(request: Request, response: Response, deps: JobApiDeps): Pro
   await readSmall(request, response);
   const body = Heartbeat.safeParse(request.body);
   if (!body.success) return wrongBody(response, body.error.issues);
-  const state = await heartbeat(deps.db, attempt.id, { progress: body.data });
-  response.json({ cancel: state === 'gone', messages: [] });
+  const { seen, ...progress } = body.data;
+  const state = await heartbeat(deps.db, attempt.id, { progress, seen });
+  await sayWhenSpent(deps.db, attempt.id, SAY_AT, SAY_TEXT);
+  const given = state === 'gone' ? [] : await messagesFor(deps.db, attempt, seen);
+  const answer: HeartbeatResponse = {
+    cancel: state === 'gone',
+    messages: given.map((message) => message.body),
+    upTo: given.at(-1)?.id ?? seen,
+  };
+  response.json(answer);
 }
 
 async function result(request: Request, response: Response, deps: JobApiDeps): Promise<void> {
@@ -185,7 +196,8 @@ async function result(request: Request, response: Response, deps: JobApiDeps): P
   await readResult(request, response);
   const body = JobResult.safeParse(request.body);
   if (!body.success) return wrongBody(response, body.error.issues);
-  if (body.data.attempt !== attempt.id || body.data.baseSha !== attempt.sha) {
+  const baseSha = attempt.workSha ?? attempt.sha;
+  if (body.data.attempt !== attempt.id || body.data.baseSha !== baseSha) {
     sendError(response, 403, 'not_yours', 'The result names another attempt or another commit.');
     return;
   }

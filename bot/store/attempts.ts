@@ -1,7 +1,9 @@
 /** Attempts at tasks. Each has a fence; only the newest fence of a task may write. */
 import type { AttemptLoss } from '../domain/events.ts';
 import type { Attempt, AttemptSpec, AttemptState } from '../domain/runs.ts';
+import type { Refusal } from '../domain/budgets.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
+import { lockRunMoney, releaseHolds } from './budgets.ts';
 import type { Db } from './db.ts';
 
 export type AttemptEnd = Extract<AttemptState, 'finished' | 'lost' | 'cancelled'>;
@@ -18,7 +20,10 @@ export interface AttemptRow {
   /** The frozen TaskSpec and the child pipeline's settings. */
   spec: AttemptSpec;
   ref: string;
+  /** The commit of its pipeline. */
   sha: string;
+  /** The commit the agent is given, when that is another one. */
+  workSha: string | null;
   pipelineId: number | null;
   pipelineUrl: string | null;
   childPipelineId: number | null;
@@ -30,6 +35,8 @@ export interface AttemptRow {
   tokenExpiresAt: Date | null;
   result: JobResult | null;
   cause: string | null;
+  /** The budget that refused a call of it last. */
+  refusal: Refusal | null;
   createdAt: Date;
   claimedAt: Date | null;
   endedAt: Date | null;
@@ -46,15 +53,16 @@ export interface NewAttempt {
   spec: AttemptSpec;
   ref: string;
   sha: string;
+  workSha?: string | null;
   claimBy?: Date | null;
 }
 
 const SUMMARY = `id, task_id as "taskId", run_id as "runId", repo_id as "repoId", fence,
-  launch_id as "launchId", state, ref, sha, pipeline_id as "pipelineId", pipeline_url as "pipelineUrl",
+  launch_id as "launchId", state, ref, sha, work_sha as "workSha", pipeline_id as "pipelineId", pipeline_url as "pipelineUrl",
   child_pipeline_id as "childPipelineId", job_id as "jobId", heartbeat_at as "heartbeatAt",
   progress, claim_by as "claimBy", deadline_at as "deadlineAt", token_expires_at as "tokenExpiresAt",
   result,
-  cause, created_at as "createdAt", claimed_at as "claimedAt", ended_at as "endedAt"`;
+  cause, refusal, created_at as "createdAt", claimed_at as "claimedAt", ended_at as "endedAt"`;
 const OPEN = `state in ('requested', 'waiting', 'running')`;
 const NEWEST = `not exists (select 1 from attempts newer
   where newer.task_id = attempts.task_id and newer.fence > attempts.fence)`;
@@ -68,8 +76,9 @@ export async function insertAttempt(db: Db, attempt: NewAttempt): Promise<Attemp
     await tx.query('select 1 from tasks where id = $1 for update', [attempt.taskId]);
     const [row] = await tx.query<AttemptRow>(
       `insert into attempts
-         (task_id, run_id, repo_id, fence, state, spec, ref, sha, claim_by, launch_id)
-       select $1, $2, $3, coalesce(max(fence), 0) + 1, 'requested', $4, $5, $6, $7::timestamptz, $8
+         (task_id, run_id, repo_id, fence, state, spec, ref, sha, claim_by, launch_id, work_sha)
+       select $1, $2, $3, coalesce(max(fence), 0) + 1, 'requested', $4, $5, $6, $7::timestamptz,
+         $8, $9
        from attempts where task_id = $1
        returning ${SUMMARY}, spec`,
       [
@@ -81,6 +90,7 @@ export async function insertAttempt(db: Db, attempt: NewAttempt): Promise<Attemp
         attempt.sha,
         attempt.claimBy ?? null,
         attempt.launchId,
+        attempt.workSha ?? null,
       ],
     );
     return row as AttemptRow;
@@ -197,16 +207,17 @@ export async function attemptByToken(db: Db, tokenHash: Uint8Array): Promise<Att
   return rows[0] ?? null;
 }
 
-/** Notes that a job is alive and what it does. `gone`: it must stop. */
+/** Notes that a job is alive, what it does and which messages it has. `gone`: it must stop. */
 export async function heartbeat(
   db: Db,
   id: number,
-  beat: { progress: NonNullable<Attempt['progress']> },
+  beat: { progress: NonNullable<Attempt['progress']>; seen: number },
 ): Promise<'ok' | 'gone'> {
   const rows = await db.query(
-    `update attempts set heartbeat_at = now(), progress = $2
+    `update attempts set heartbeat_at = now(), progress = $2,
+       message_id = greatest(message_id, $3::bigint)
      where id = $1 and state = 'running' and ${NEWEST} returning id`,
-    [id, JSON.stringify(beat.progress)],
+    [id, JSON.stringify(beat.progress), beat.seen],
     'attempts_heartbeat',
   );
   return rows.length > 0 ? 'ok' : 'gone';
@@ -222,19 +233,20 @@ export async function finishAttempt(
   end: { state: AttemptEnd; cause: string | null; result?: JobResult },
 ): Promise<boolean> {
   return db.tx(async (tx) => {
-    const [ended] = await tx.query<{ taskId: number }>(
+    const [attempt] = await tx.query<{ runId: number }>(
+      'select run_id as "runId" from attempts where id = $1',
+      [id],
+    );
+    if (attempt === undefined) return false;
+    await lockRunMoney(tx, attempt.runId);
+    const ended = await tx.query(
       `update attempts set state = $2, cause = $3, result = $4, ended_at = now(),
          token_hash = null, token_expires_at = null
-       where id = $1 and ${OPEN} and ($2 <> 'finished' or ${NEWEST})
-       returning task_id as "taskId"`,
+       where id = $1 and ${OPEN} and ($2 <> 'finished' or ${NEWEST}) returning id`,
       [id, end.state, end.cause, end.result === undefined ? null : JSON.stringify(end.result)],
     );
-    if (ended === undefined) return false;
-    await tx.query(
-      `update tasks set reserved_microusd = 0 where id = $1 and reserved_microusd > 0
-       and not exists (select 1 from attempts where task_id = $1 and ${OPEN})`,
-      [ended.taskId],
-    );
+    if (ended.length === 0) return false;
+    await releaseHolds(tx, id);
     return true;
   });
 }

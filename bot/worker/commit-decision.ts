@@ -3,46 +3,32 @@
  * either all of it happened or none of it did (threats R3, R4).
  */
 import { effectKey, withIds, type Effect, type NewIds } from '../domain/effects.ts';
-import type { Event } from '../domain/events.ts';
-import type { Decision, Launch, NewRun, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
+import type { Decision, RunPatch, Write } from '../domain/snapshot.ts';
 import { ring, type Ring } from '../queue/ring.ts';
 import { reportOf } from '../decide/report.ts';
 import { weightsOf } from '../decide/tally.ts';
-import { noteApproval } from '../store/approvals.ts';
+import { noteApproval, voidApprovals } from '../store/approvals.ts';
 import { appendAudit } from '../store/audit.ts';
 import { finishAttempt, insertAttempt } from '../store/attempts.ts';
+import { lockRunMoney, raiseCaps } from '../store/budgets.ts';
 import type { Db } from '../store/db.ts';
-import { settleDelivery, type DeliveryRow } from '../store/deliveries.ts';
+import { settleDelivery } from '../store/deliveries.ts';
 import { dropEffects, putEffect } from '../store/effects.ts';
+import { releaseFiles } from '../store/file-locks.ts';
 import { insertLaunch } from '../store/launches.ts';
 import { withTargetLock } from '../store/locks.ts';
+import { addMessage } from '../store/messages.ts';
 import { activeChildren } from '../store/run-queries.ts';
-import { insertRun, updateRun, type RunPatch as RowPatch } from '../store/runs.ts';
+import { updateRun, type RunPatch as RowPatch } from '../store/runs.ts';
 import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
-import { insertTask, setTaskState } from '../store/tasks.ts';
-import { useWorkflow } from '../store/workflow-versions.ts';
+import { setTaskState } from '../store/tasks.ts';
+import { recordWish } from '../store/wishes.ts';
+import { auditEntry } from './audit-entry.ts';
+import { createRun, startLaunch } from './create-run.ts';
+import { applyKept } from './commit-kept.ts';
+import { DecisionConflict, type DecisionContext } from './decision-context.ts';
 import type { WorkerDeps } from './deps.ts';
-import type { Scope } from './take-snapshot.ts';
-
-/** The state moved on between snapshot and commit: decide again on a fresh snapshot. */
-export class DecisionConflict extends Error {
-  constructor(what: string) {
-    super(`the state moved on: ${what}`);
-    this.name = 'DecisionConflict';
-  }
-}
-
-/** A delivery with the name of the claim under which it is worked on. */
-export interface ClaimedDelivery extends DeliveryRow {
-  owner: string;
-}
-
-export interface DecisionContext {
-  delivery: ClaimedDelivery;
-  event: Event;
-  snapshot: Snapshot;
-  scope: Scope;
-}
+import type { Scope } from './snapshot-base.ts';
 
 /**
  * Applies a decision and rings the queue for its effects.
@@ -56,6 +42,11 @@ export async function commitDecision(
   const { delivery, scope } = context;
   const rung = await deps.db.tx(async (db) => {
     await withTargetLock(db, scope.repo.id, scope.target.type, scope.target.iid);
+    if (scope.wish && !(await recordWish(db, scope.repo.id, scope.wish, delivery.id))) {
+      throw new DecisionConflict('the wish was acted on meanwhile');
+    }
+    const { run } = context.snapshot;
+    if (run !== null) await lockRunMoney(db, run.id);
     const ids: NewIds = { runId: null, launchId: null };
     const jobs: Ring[] = [];
     for (const write of decision.writes) jobs.push(...(await apply(db, write, context, ids, deps)));
@@ -68,7 +59,7 @@ export async function commitDecision(
       deliveryId: delivery.id,
       targetType: scope.target.type,
       targetIid: scope.target.iid,
-      entry: auditEntry(decision, context),
+      entry: auditEntry(decision, context.event, context.snapshot),
     });
     const settled = await settleDelivery(db, delivery.id, delivery.owner, {
       state: 'done',
@@ -94,22 +85,26 @@ async function apply(
   const repoId = scope.repo.id;
   switch (write.op) {
     case 'create_run':
-      await createRun(db, write.run, scope, ids);
+      if (!(await createRun(db, write.run, scope, ids))) {
+        throw new DecisionConflict('another run was started meanwhile');
+      }
       return [];
     case 'update_run': {
       const patch = withReport(write.patch, context, deps);
       const updated = await updateRun(db, write.runId, write.version, rowPatch(patch));
       if (!updated) throw new DecisionConflict(`run ${write.runId}`);
+      // Whoever waits for the files of a run that is over need not wait for their expiry.
+      if (write.patch.verdict) await releaseFiles(db, write.runId);
       return [];
     }
     case 'launch':
       await startLaunch(db, write, scope, ids);
       return [];
     case 'new_attempt': {
-      const { taskId, runId, spec, ref, sha } = write;
-      const launchId = await insertLaunch(db, { runId, repoId });
-      await insertAttempt(db, { taskId, runId, repoId, launchId, spec, ref, sha });
-      ids.launchId = launchId;
+      const { taskId, runId, spec, ref, sha, workSha } = write;
+      // Those of one decision start together.
+      const launchId = (ids.launchId ??= await insertLaunch(db, { runId, repoId }));
+      await insertAttempt(db, { taskId, runId, repoId, launchId, spec, ref, sha, workSha });
       return [];
     }
     case 'wake': {
@@ -119,6 +114,10 @@ async function apply(
       const { id } = await recordOwnEvent(db, event, `wake:${runId}:${context.delivery.id}`);
       return [{ name: 'delivery', id }];
     }
+    case 'claim_files':
+    case 'release_files':
+    case 'release_held':
+      return applyKept(db, write, context, deps);
     case 'stop_children': {
       const jobs: Ring[] = [];
       for (const runId of await activeChildren(db, write.runId)) {
@@ -131,6 +130,9 @@ async function apply(
     case 'note_approval':
       await noteApproval(db, { repoId, ...write });
       return [];
+    case 'void_approvals':
+      await voidApprovals(db, { repoId, ...write });
+      return [];
     case 'end_attempt': {
       const { state, cause } = write;
       const ended = await finishAttempt(db, write.attemptId, { state, cause });
@@ -139,6 +141,12 @@ async function apply(
     }
     case 'end_task':
       await setTaskState(db, write.taskId, write.state);
+      return [];
+    case 'raise_caps':
+      await raiseCaps(db, write.taskIds, write.byMicrousd);
+      return [];
+    case 'add_message':
+      await addMessage(db, write);
       return [];
     case 'drop_effects':
       await dropEffects(db, write.runId, write.kinds);
@@ -167,62 +175,6 @@ function rowPatch(patch: RunPatch): RowPatch {
   };
 }
 
-async function createRun(db: Db, run: NewRun, scope: Scope, ids: NewIds): Promise<void> {
-  const row = await insertRun(db, {
-    repoId: scope.repo.id,
-    targetType: run.target.type,
-    targetIid: run.target.iid,
-    role: run.role,
-    command: run.command,
-    args: run.args,
-    requesterId: run.requester.id,
-    requesterName: run.requester.username,
-    triggerNoteId: run.triggerNoteId,
-    triggerDiscussionId: run.triggerDiscussionId,
-    state: 'queued',
-    stage: run.stage,
-    context: run.context,
-    capMicrousd: run.capMicrousd,
-    parentRunId: run.parentRunId,
-    statusNoteId: run.statusNoteId,
-    branch: run.change?.branch ?? null,
-    changeIid: run.change?.iid ?? null,
-    changeUrl: run.change?.url ?? null,
-    headSha: run.change?.headSha ?? null,
-  });
-  if (!row) throw new DecisionConflict('another run was started meanwhile');
-  ids.runId = row.id;
-  await useWorkflow(db, run.context.workflow);
-  if (run.launch === null) {
-    await updateRun(db, row.id, row.version, { waitsFor: 'checks' });
-    return;
-  }
-  await startLaunch(
-    db,
-    { runId: row.id, stage: run.stage, round: 0, launch: run.launch },
-    scope,
-    ids,
-  );
-}
-
-/** The tasks of a stage with their first attempts, all under one launch. */
-async function startLaunch(
-  db: Db,
-  start: { runId: number; stage: string; round: number; launch: Launch },
-  scope: Scope,
-  ids: NewIds,
-): Promise<void> {
-  const { runId, stage, round, launch } = start;
-  const repoId = scope.repo.id;
-  const launchId = await insertLaunch(db, { runId, repoId });
-  for (const { spec, ...task } of launch.tasks) {
-    const { id: taskId } = await insertTask(db, { runId, stage, round, ...task });
-    const { ref, sha } = launch;
-    await insertAttempt(db, { taskId, runId, repoId, launchId, spec, ref, sha });
-  }
-  ids.launchId = launchId;
-}
-
 async function put(
   db: Db,
   draft: Effect,
@@ -243,31 +195,4 @@ async function put(
       : {}),
   });
   return id;
-}
-
-/** What `autodev explain` shows: ids and facts, no texts by people. */
-function auditEntry(decision: Decision, context: DecisionContext): Record<string, unknown> {
-  const { event, snapshot } = context;
-  return {
-    event: event.kind,
-    actor: 'actor' in event ? event.actor : null,
-    known: {
-      access: snapshot.actorAccess,
-      run: snapshot.run && {
-        id: snapshot.run.id,
-        state: snapshot.run.state,
-        stage: snapshot.run.stage,
-      },
-      headSha: snapshot.headSha,
-      change: snapshot.change && {
-        state: snapshot.change.state,
-        headSha: snapshot.change.headSha,
-        pipeline: snapshot.change.pipeline?.status ?? null,
-        approvals: snapshot.change.gate?.facts.approvals.map(({ user }) => user.id) ?? null,
-      },
-    },
-    reasons: decision.reasons,
-    writes: decision.writes.map((write) => write.op),
-    effects: decision.effects.map((effect) => effect.kind),
-  };
 }

@@ -5,7 +5,6 @@
 import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Project } from '../domain/events.ts';
 import { isLook, type TargetChange } from '../domain/looks.ts';
-import { NO_ITEM } from '../domain/children.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { roleAt, type Run } from '../domain/runs.ts';
 import { changeFacts, openAttempts } from './change-facts.ts';
@@ -20,6 +19,7 @@ import type { WorkerDeps } from './deps.ts';
 import { takeForComment } from './comment-facts.ts';
 import { epicFacts } from './epic-facts.ts';
 import { runBy, runsOf } from './find-run.ts';
+import { spendingOn } from './spending-facts.ts';
 import { loadRun } from './load-run.ts';
 import { base, orNull, wishKeys, type Taken } from './snapshot-base.ts';
 
@@ -58,7 +58,7 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
   const looks = work.type === 'change' && (direct || interest.command === 'retry');
   const { read } = deps.forge;
   const branch = project.defaultBranch;
-  const [fresh, level, issue, change, config, head, handled, recent, claimed] = await Promise.all([
+  const facts = await Promise.all([
     read.project(project.id),
     read.accessLevel(project.id, interest.actorId),
     work.type === 'issue' ? orNull(read.issue(project.id, work.iid)) : Promise.resolve(null),
@@ -68,7 +68,9 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
     wishKnown(deps.db, repo.id, wish),
     countRunsBy(deps.db, repo.id, interest.actorId, 1),
     claimedByOthers(found.run, deps.db),
+    spendingOn(interest, found.lastRun, repo.id, deps),
   ]);
+  const [fresh, level, issue, change, config, head, handled, recent, claimed, spending] = facts;
   const snapshot: Snapshot = {
     ...base(repo, deps),
     bot,
@@ -82,6 +84,7 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
     headSha: head?.sha ?? null,
     handled,
     runsLastHour: recent,
+    spending,
     claimed,
   };
   return { snapshot, scope: { repo, target: work, wish } };

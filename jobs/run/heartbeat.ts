@@ -26,13 +26,14 @@ export interface HeartbeatOptions {
 export function startHeartbeat(options: HeartbeatOptions): () => void {
   const control = new AbortController();
   let failing = false;
+  let seen = 0;
   let timer: NodeJS.Timeout | undefined;
   const beat = async (): Promise<void> => {
     try {
       const { turn, doing } = options.status();
       const text = await post(`${options.server}/api/job/heartbeat`, {
         token: options.token,
-        body: { turn, doing: safeLine(options.redact(doing), DOING_CHARS) },
+        body: { turn, doing: safeLine(options.redact(doing), DOING_CHARS), seen },
         budgetMs: 0,
         signal: control.signal,
       });
@@ -41,6 +42,7 @@ export function startHeartbeat(options: HeartbeatOptions): () => void {
       failing = false;
       if (answer.cancel) return options.onStop('The bot cancelled this attempt');
       answer.messages.forEach(options.onMessage);
+      seen = Math.max(seen, answer.upTo);
     } catch (error) {
       if (control.signal.aborted) return;
       if (error instanceof ApiRefusal && [401, 403, 404, 409].includes(error.status)) {

@@ -12,6 +12,15 @@ export type ModelRoute = z.infer<typeof ModelRoute>;
 export const EngineName = z.enum(['builtin', 'codex', 'claude']);
 export type EngineName = z.infer<typeof EngineName>;
 
+/** How far the agent process is kept away from the rest of the runner. */
+export const IsolationWish = z.strictObject({
+  /** `required` fails where the runner allows none, `auto` takes what there is. */
+  sandbox: z.enum(['required', 'auto', 'off']),
+  /** `gateway`: an isolated agent reaches nothing but the model gateway. */
+  network: z.enum(['gateway', 'open']),
+});
+export type IsolationWish = z.infer<typeof IsolationWish>;
+
 export const ToolName = z.enum([
   'read_file',
   'list',
@@ -45,6 +54,7 @@ export const TaskSpec = z.strictObject({
   /** What is asked, with the issue's text fenced as data. */
   input: z.string(),
   engine: EngineName,
+  isolation: IsolationWish,
   models: z.array(ModelRoute).min(1),
   tools: z.array(ToolName).min(1),
   /** The typed report `finish` must carry. */
@@ -70,13 +80,17 @@ export const Heartbeat = z.strictObject({
   turn: z.int().nonnegative(),
   /** What happens now, at most one line, e.g. `run_command npm test`. */
   doing: z.string().max(200),
+  /** The `upTo` of the last answer that arrived; 0 before the first. */
+  seen: z.int().nonnegative().default(0),
 });
 export type Heartbeat = z.infer<typeof Heartbeat>;
 export const HeartbeatResponse = z.strictObject({
   /** True once the attempt was cancelled or superseded: kill the agent and stop. */
   cancel: z.boolean(),
-  /** New comments by people with rights, for the agent's next turn. */
+  /** What came after `seen`, for the agent's next turn: comments by people with rights, and the bot's own. */
   messages: z.array(z.string()),
+  /** Names the last of them. */
+  upTo: z.int().nonnegative().default(0),
 });
 export type HeartbeatResponse = z.infer<typeof HeartbeatResponse>;
 

@@ -49,7 +49,7 @@ describe('from claim to result', () => {
     expectError(await stage.claim(job, again), 409, 'taken');
 
     const beat = await stage.call('heartbeat', token, { turn: 3, doing: 'run_command npm test' });
-    expect(beat.json).toEqual({ cancel: false, messages: [] });
+    expect(beat.json).toEqual({ cancel: false, messages: [], upTo: 0 });
     expect((await attemptById(stage.store, id))?.progress).toEqual({
       turn: 3,
       doing: 'run_command npm test',

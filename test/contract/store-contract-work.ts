@@ -79,12 +79,12 @@ export function attempts(db: () => Store): void {
     expect(await claimAttempt(db(), work.attempt.id, claimOf({ token }))).toBe('claimed');
     expect((await attemptByToken(db(), sha256(token)))?.id).toBe(work.attempt.id);
     const progress = { turn: 3, doing: 'npm test' };
-    expect(await heartbeat(db(), work.attempt.id, { progress })).toBe('ok');
+    expect(await heartbeat(db(), work.attempt.id, { progress, seen: 3 })).toBe('ok');
     expect(await attemptById(db(), work.attempt.id)).toMatchObject({ progress, jobId: 5 });
 
     const second = await nextAttempt(db(), work);
     expect(await attemptByToken(db(), sha256(token))).toBeNull();
-    expect(await heartbeat(db(), work.attempt.id, { progress })).toBe('gone');
+    expect(await heartbeat(db(), work.attempt.id, { progress, seen: 0 })).toBe('gone');
     expect(await claimAttempt(db(), work.attempt.id, claimOf())).toBe('gone');
     const finished = { state: 'finished', cause: null } as const;
     expect(await finishAttempt(db(), work.attempt.id, finished)).toBe(false);
