@@ -14,6 +14,8 @@ export interface JobEnv {
   lang: string;
   /** Values that must never be printed or sent back: tokens, keys and passwords of the CI job. */
   secrets: string[];
+  /** Folders of the runner with other checkouts and file variables; an isolated agent does not see them. */
+  hidden: string[];
   /** `CI_JOB_TOKEN`, only so that it can be removed from the checkout. */
   jobToken: string | undefined;
   /** Proxies and certificates, for the one command of git that talks to the server. */
@@ -51,6 +53,7 @@ export function readJobEnv(env: NodeJS.ProcessEnv = process.env): JobEnv {
     path: text('PATH') ?? DEFAULT_PATH,
     lang: text('LANG') ?? 'C.UTF-8',
     secrets: [...new Set(secrets)],
+    hidden: [text('CI_BUILDS_DIR')].filter((folder) => folder !== undefined),
     jobToken: text('CI_JOB_TOKEN'),
     network: Object.fromEntries(
       NETWORK.flatMap((name) => {

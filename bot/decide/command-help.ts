@@ -53,6 +53,18 @@ export const COMMANDS: readonly CommandHelp[] = [
     on: ['change'],
   },
   {
+    name: 'deploy',
+    usage: 'deploy [environment]',
+    does: 'starts the deploy job of the newest pipeline of the default branch',
+    on: ['issue', 'change'],
+  },
+  {
+    name: 'rollback',
+    usage: 'rollback [environment]',
+    does: 'puts the deployment before the last one back, by running its job again',
+    on: ['issue', 'change'],
+  },
+  {
     name: 'ask',
     usage: 'ask <question>',
     does: 'answers a question from what the repository contains',

@@ -1,6 +1,8 @@
 /**
  * Purpose: start a run, or a further attempt of a task, with everything it needs frozen.
  */
+import type { IsolationWish } from '../../schema/wire/job-api.ts';
+import type { RepoConfig } from '../../schema/wire/repo-config.ts';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { Actor, Issue } from '../domain/events.ts';
 import type { Effect } from '../domain/effects.ts';
@@ -12,7 +14,10 @@ import {
   type Target,
   type Task,
 } from '../domain/runs.ts';
-import type { Launch, Snapshot, Write } from '../domain/snapshot.ts';
+import type { Launch, NewTask, Snapshot, Write } from '../domain/snapshot.ts';
+import { repoDayCap } from './budget.ts';
+import { environmentAsked } from './deploy-ask.ts';
+import { lookFacts, lookRef } from './look.ts';
 import { statusOf } from './status-effects.ts';
 import { makeTask, usableAgent } from './tasks.ts';
 
@@ -23,6 +28,11 @@ export const WORK: Readonly<Record<string, { workflow: string; role: RunRole }>>
   implement: { workflow: 'quick', role: 'main' },
   fix: { workflow: 'quick-fix', role: 'main' },
   ask: { workflow: 'ask', role: 'ask' },
+  review: { workflow: 'review-only', role: 'main' },
+  test: { workflow: 'test-only', role: 'main' },
+  security: { workflow: 'security-only', role: 'main' },
+  deploy: { workflow: 'release', role: 'main' },
+  rollback: { workflow: 'rollback', role: 'main' },
 };
 
 /** What `/autodev plan <workflow>` may name. */
@@ -73,10 +83,15 @@ export type Started =
 export function startRun(request: StartRequest, snapshot: Snapshot): Started {
   const work = workOf(request.command, request.args);
   if (!work) throw new Error(`no work is defined for command ${request.command}`);
-  const ready = prerequisites(work, snapshot);
+  const ready = prerequisites(work, request.target, snapshot);
   if ('problem' in ready) return { ok: false, ...ready };
-  const { issue, workflow, first } = ready;
-  const context = freezeContext(issue, workflow, snapshot);
+  const { subject, workflow, first } = ready;
+  const change = request.target.type === 'change' ? snapshot.targetChange : null;
+  const environment = environmentAsked(request.command, request.args);
+  const context = {
+    ...freezeContext(subject, workflow, snapshot),
+    ...(environment === null ? {} : { environment }),
+  };
   const launch = firstLaunch(request, work.hint, first, context, ready.headSha, snapshot);
   if (launch !== null && 'problem' in launch) return { ok: false, ...launch };
   return {
@@ -104,7 +119,7 @@ export function startRun(request: StartRequest, snapshot: Snapshot): Started {
           statusNoteId: snapshot.lastRun?.statusNoteId ?? null,
           // Work that is started again on a child's issue is still the epic's.
           parentRunId: request.parentRunId ?? snapshot.lastRun?.parentRunId ?? null,
-          change: null,
+          change: change === null ? null : lookRef(change),
           launch,
         },
       },
@@ -122,16 +137,12 @@ export function startAttempt(
 ): { writes: Write[]; effects: Effect[]; reasons: string[] } {
   const last = latestAttempt(task);
   if (!last) throw new Error(`task ${task.id} has no attempt to repeat`);
-  const sha = last.ref === run.context.defaultBranch ? (snapshot.headSha ?? last.sha) : last.sha;
+  const { ref, spec, workSha } = last;
+  const sha = ref === run.context.defaultBranch ? (snapshot.headSha ?? last.sha) : last.sha;
   return {
     reasons: [`attempt ${last.fence + 1} of ${run.context.attemptsPerTask}: ${reason}`],
-    writes: [
-      { op: 'new_attempt', runId: run.id, taskId: task.id, spec: last.spec, ref: last.ref, sha },
-    ],
-    effects: [
-      { kind: 'create_pipeline', run: run.id, launch: 'new', ref: last.ref },
-      ...statusOf(run),
-    ],
+    writes: [{ op: 'new_attempt', runId: run.id, taskId: task.id, spec, ref, sha, workSha }],
+    effects: [{ kind: 'create_pipeline', run: run.id, launch: 'new', ref }, ...statusOf(run)],
   };
 }
 
@@ -144,13 +155,20 @@ function firstLaunch(
   headSha: string,
   snapshot: Snapshot,
 ): Launch | { problem: string; next: string } | null {
-  if (first.kind !== 'task') return null;
-  const found = usableAgent(first.agent, snapshot);
-  if ('problem' in found) return found;
+  const wanted = first.kind === 'task' ? [first] : first.kind === 'verify' ? first.tasks : [];
+  if (wanted.length === 0) return null;
   const { title, text } = context;
-  const facts = { iid: request.target.iid, title, text, request: hint };
-  const task = makeTask(first.task, found, context, facts, snapshot);
-  return { ref: snapshot.project.defaultBranch, sha: headSha, tasks: [task] };
+  const change = request.target.type === 'change' ? snapshot.targetChange : null;
+  const more = change === null ? {} : lookFacts(change);
+  const facts = { iid: request.target.iid, title, text, request: hint, ...more };
+  const tasks: NewTask[] = [];
+  for (const { task, agent } of wanted) {
+    const found = usableAgent(agent, snapshot);
+    if ('problem' in found) return found;
+    tasks.push(makeTask(task, found, context, facts, snapshot));
+  }
+  const workSha = change?.headSha ?? null;
+  return { ref: snapshot.project.defaultBranch, sha: headSha, workSha, tasks };
 }
 
 function startEffects(request: StartRequest, role: RunRole, launch: Launch | null): Effect[] {
@@ -164,17 +182,26 @@ function startEffects(request: StartRequest, role: RunRole, launch: Launch | nul
   return effects;
 }
 
+/** The issue or change that the work is about. */
+type Subject = Pick<Issue, 'title' | 'description' | 'url'>;
+
+function subjectOf(target: Target, snapshot: Snapshot): Subject | null {
+  return target.type === 'issue' ? snapshot.issue : snapshot.targetChange;
+}
+
 /** What a run cannot start without. */
 function prerequisites(
   work: { workflow: string },
+  target: Target,
   snapshot: Snapshot,
 ):
-  | { issue: Issue; headSha: string; workflow: Workflow; first: StageDefinition }
+  | { subject: Subject; headSha: string; workflow: Workflow; first: StageDefinition }
   | { problem: string; next: string } {
-  const { issue, headSha } = snapshot;
-  if (!issue) {
+  const { headSha } = snapshot;
+  const subject = subjectOf(target, snapshot);
+  if (!subject) {
     return {
-      problem: 'The issue could not be read.',
+      problem: `The ${target.type === 'issue' ? 'issue' : 'merge request'} could not be read.`,
       next: 'Check that it still exists and that the bot may read it, then ask again.',
     };
   }
@@ -192,7 +219,7 @@ function prerequisites(
       next: `Add \`config/workflows/${work.workflow}.yaml\` to the bot and restart it.`,
     };
   }
-  return { issue, headSha, workflow, first };
+  return { subject, headSha, workflow, first };
 }
 
 /** What a run may spend in all, in micro-dollars: the lower of what installation and repository say. */
@@ -201,20 +228,31 @@ function runCap(snapshot: Snapshot): number {
   return Math.floor(Math.min(snapshot.settings.limits.runUsd, own) * 1_000_000);
 }
 
-function freezeContext(issue: Issue, workflow: Workflow, snapshot: Snapshot): RunContext {
+/** What the repository asks for beyond the installation; it cannot ask for less. */
+function stricter(runner: RepoConfig['runner']): Partial<IsolationWish> {
+  return {
+    ...(runner.sandbox === 'required' ? { sandbox: 'required' } : {}),
+    ...(runner.network === undefined ? {} : { network: runner.network }),
+  };
+}
+
+function freezeContext(subject: Subject, workflow: Workflow, snapshot: Snapshot): RunContext {
   const { settings, repoConfig } = snapshot;
   const own = repoConfig.config;
   const capUsd = Math.min(settings.limits.taskUsd, own.budget.task_usd ?? Number.POSITIVE_INFINITY);
   return {
-    title: issue.title,
-    text: issue.description,
-    issueUrl: issue.url,
+    title: subject.title,
+    text: subject.description,
+    issueUrl: subject.url,
     defaultBranch: snapshot.project.defaultBranch,
     taskCapMicrousd: Math.floor(capUsd * 1_000_000),
+    repoDayCapMicrousd: repoDayCap(snapshot),
+    estimate: snapshot.spending.estimate,
     protectedPaths: [...settings.protectedPaths, ...own.protected_paths],
     tags: own.runner.tags ?? settings.ci.tags,
     image: own.runner.image ?? settings.ci.image,
     attemptsPerTask: settings.limits.attemptsPerTask,
+    isolation: { ...settings.ci.isolation, ...stricter(own.runner) },
     autonomy: settings.autonomy === 'full' ? own.autonomy : 'guided',
     environment: own.deploy.environment ?? null,
     workflow,

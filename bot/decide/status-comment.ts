@@ -6,11 +6,16 @@
  */
 import type { Family } from '../domain/children.ts';
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
+import type { FileClaim } from '../domain/snapshot.ts';
+import { overrideLines } from './assign.ts';
 import { COMMANDS } from './command-help.ts';
 import { childLines, familyCost } from './epic-status.ts';
 import { duration, money, utc } from './format.ts';
+import { estimateText } from './estimate.ts';
+import { claimLines } from './locks.ts';
 import { pausedText } from './pause.ts';
 import { tallyTable, type Tally } from './tally.ts';
+import { receiptLines, type UsageLine } from './receipt.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
 import { code } from './text.ts';
 
@@ -19,15 +24,6 @@ const ACCEPTANCE_CHARS = 300;
 
 /** Marks the comment, so that it is found again after a lost answer. Only the bot's own notes count. */
 export const STATUS_MARKER = '<!-- autodev:status -->';
-
-export interface UsageLine {
-  provider: string;
-  model: string;
-  inputTokens: number;
-  cachedInputTokens: number;
-  outputTokens: number;
-  costMicrousd: number;
-}
 
 export interface StatusFacts {
   run: Run;
@@ -38,6 +34,8 @@ export interface StatusFacts {
   summary: string | null;
   /** Protected files that a maintainer may let through, already neutralised. */
   proposed: string | null;
+  /** Its claims on files, and those of others that it meets. */
+  files?: { held: readonly FileClaim[]; met: readonly FileClaim[] };
   /** The children of an epic, once it has a plan. */
   family?: Family | null;
 }
@@ -81,7 +79,9 @@ function headline(run: Run): string {
 
 function costLine(run: Run, family: Family | null): string {
   const own = `**Cost** ${money(spentOn(run))} of ${money(run.capMicrousd)}`;
-  const cost = `${own}${familyCost(run, family)}`;
+  const { estimate } = run.context;
+  const expected = estimate === null ? '' : ` · ${estimateText(estimate)}`;
+  const cost = `${own}${familyCost(run, family)}${expected}`;
   if (run.verdict) return cost;
   if (run.state === 'paused') {
     return `${cost} · ${pausedText(run)} · **Next** \`/autodev resume\` goes on with it`;
@@ -93,7 +93,9 @@ function costLine(run: Run, family: Family | null): string {
   const next =
     kind === 'verify'
       ? 'nothing to do; the change is being checked'
-      : 'nothing to do; the agent is at work';
+      : kind === 'deploy'
+        ? 'nothing to do; the deployment is under way'
+        : 'nothing to do; the agent is at work';
   return `${cost} · **Next** ${next}`;
 }
 
@@ -128,7 +130,9 @@ function commandLine(run: Run): string {
   const names = run.verdict
     ? run.verdict.kind === 'done'
       ? ['help']
-      : ['retry', 'help']
+      : run.verdict.kind === 'budget'
+        ? ['budget', 'retry', 'help']
+        : ['retry', 'help']
     : run.state === 'paused'
       ? ['resume', 'cancel', 'help']
       : stageOf(run)?.kind === 'gate'
@@ -161,14 +165,10 @@ function details(facts: StatusFacts): string[] {
   const lines = [
     `- asked by @${run.requester.username}: ${code(`/autodev ${run.command}`)}, ${utc(run.createdAt)}`,
   ];
-  for (const use of facts.usage) {
-    const share = use.inputTokens === 0 ? 0 : (100 * use.cachedInputTokens) / use.inputTokens;
-    lines.push(
-      `- ${use.provider}/${use.model}: ${use.inputTokens} tokens in (${share.toFixed(0)} % from cache), ` +
-        `${use.outputTokens} out, ${money(use.costMicrousd)}`,
-    );
-  }
-  for (const item of run.tasks.findLast(({ acceptance }) => acceptance.length > 0)?.acceptance ?? []) {
+  lines.push(...receiptLines(run, facts.usage));
+  lines.push(...overrideLines(run), ...claimLines(facts.files ?? { held: [], met: [] }));
+  for (const item of run.tasks.findLast(({ acceptance }) => acceptance.length > 0)?.acceptance ??
+    []) {
     lines.push(`- done when: ${code(item, ACCEPTANCE_CHARS)}`);
   }
   for (const task of run.tasks) {

@@ -6,6 +6,7 @@ import type { AgentRole } from '../../schema/wire/agent.ts';
 import { lastDone, resultOf, type Run } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { consensusOf, securityScore, type Consensus, type Vote } from '../domain/votes.ts';
+import { testsText } from './check-text.ts';
 import { findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
 
 export interface Tally {
@@ -23,15 +24,15 @@ export function tallyOf(run: Run, weights: (role: AgentRole) => number): Tally {
   if (spec?.kind === 'spec') {
     add('architect', Math.round(spec.confidence * 10), `spec confidence ${spec.confidence}/10`);
   }
-  const built =
-    resultOf(lastDone(run, 'address_review_feedback'))?.report ??
-    resultOf(lastDone(run, 'implement_feature'))?.report ??
-    resultOf(lastDone(run, 'implement_fix'))?.report;
+  const built = run.tasks
+    .filter(({ state }) => state === 'done')
+    .map((task) => resultOf(task)?.report)
+    .findLast((report) => report?.kind === 'build');
   if (built?.kind === 'build') add('builder', built.selfScore, 'self');
   const review = resultOf(lastDone(run, 'review_mr'))?.report;
   if (review?.kind === 'review') add('reviewer', review.score, reviewBasis(run));
   const test = resultOf(lastDone(run, 'run_tests'))?.report;
-  if (test?.kind === 'test') add('tester', test.score, 'ran the tests');
+  if (test?.kind === 'test') add('tester', test.score, testerBasis(run));
   const security = resultOf(lastDone(run, 'security_scan'))?.report;
   if (security?.kind === 'security') {
     const { score, basis } = securityScore(security.rubric);
@@ -43,6 +44,32 @@ export function tallyOf(run: Run, weights: (role: AgentRole) => number): Tally {
 /** The weights that the agents' settings give to votes. */
 export function weightsOf(snapshot: Pick<Snapshot, 'agents'>): (role: AgentRole) => number {
   return (role) => snapshot.agents[role]?.settings.voteWeight ?? 1;
+}
+
+/** The tester's score stands beside what CI counted, never beside what the tester says it counted. */
+function testerBasis(run: Run): string {
+  const figures = testsText(run.checks?.tests ?? null);
+  return figures === '' ? 'no figures from CI' : figures;
+}
+
+const BOUNDS: Readonly<Record<Consensus['kind'], string>> = {
+  approve: 'approve (≥ 80)',
+  conditional: 'conditional (60–79)',
+  reject: 'reject (< 60)',
+};
+
+/** The votes as a table, for the page of a change and the comment of a review. */
+export function tallyTable(tally: Tally): string[] {
+  const rows = tally.votes.map(
+    (vote) => `| ${vote.role} | ${vote.score} | ${vote.weight} | ${vote.basis} |`,
+  );
+  const { kind, score } = tally.consensus;
+  return [
+    '| vote | score | weight | by |',
+    '|---|---|---|---|',
+    ...rows,
+    `| **consensus** | **${score}** | | ${BOUNDS[kind]} |`,
+  ];
 }
 
 function reviewBasis(run: Run): string {

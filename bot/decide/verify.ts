@@ -2,14 +2,17 @@
  * Purpose: the verify stage: wait for the agents and for the change's own pipeline, then vote, and go
  * on, go back to the fix stage, or hand over to a person.
  */
+import type { CheckFacts, CheckOutcome } from '../domain/checks.ts';
 import type { Effect } from '../domain/effects.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { currentTasks, stageOf, type Run } from '../domain/runs.ts';
-import type { Decision, Snapshot } from '../domain/snapshot.ts';
+import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { checksSentence } from './check-text.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
 import { blocking, findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
 import { mergedByPeople } from './gate.ts';
+import { lookGone, looked } from './review.ts';
 import { fixTasks } from './rounds.ts';
 import { enterStage, nextStage, type Moved } from './stages.ts';
 import { tallyOf, weightsOf } from './tally.ts';
@@ -27,6 +30,7 @@ export function decideVerify(snapshot: Snapshot, now: Run | null = snapshot.run)
   const { change } = snapshot;
   const code = run.changes.code;
   if (!change || !code) return ignored('the change is not known yet');
+  if (run.target.type === 'change' && change.state !== 'opened') return lookGone(run, change);
   if (change.state === 'merged') {
     const merged = mergedByPeople(run, change.mergedSha ?? change.headSha, snapshot);
     return acted(merged.reasons, merged.writes, merged.effects);
@@ -42,26 +46,44 @@ export function decideVerify(snapshot: Snapshot, now: Run | null = snapshot.run)
   if (waiting.length > 0) {
     return ignored(`waits for ${waiting.map((task) => task.agent).join(', ')}`);
   }
-  const checks = checksOf(run, snapshot);
-  if (checks === 'waiting') return ignored('the change’s own pipeline has not ended');
-  const moved =
-    stage.tasks.length === 0 ? checked(run, checks, snapshot) : voted(run, stage, checks, snapshot);
-  return acted(moved.reasons, moved.writes, moved.effects);
+  const outcome = checksOf(run, snapshot);
+  if (outcome === 'waiting') return ignored('the change’s own pipeline has not ended');
+  if (outcome === 'settling') return ignored('its pipeline failed just now and may be retried');
+  const checks: CheckFacts = {
+    outcome,
+    sha: change.pipeline?.sha ?? code.headSha,
+    url: change.pipeline?.url ?? '',
+    tests: change.tests,
+  };
+  const moved = decided({ ...run, checks }, stage, checks, snapshot);
+  return acted(moved.reasons, withChecks(moved.writes, checks), moved.effects);
 }
 
-type Checks = 'waiting' | 'passed' | 'failed' | 'cancelled' | 'none' | 'late' | 'not run';
+function decided(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snapshot): Moved {
+  if (run.target.type === 'change') return looked(run, snapshot);
+  if (stage.tasks.length === 0) return checked(run, checks, snapshot);
+  return voted(run, stage, checks, snapshot);
+}
+
+/** What CI said is kept with the step it led to: the change's page and the next gate rest on it. */
+function withChecks(writes: readonly Write[], checks: CheckFacts): Write[] {
+  return writes.map((write) =>
+    write.op === 'update_run' ? { ...write, patch: { ...write.patch, checks } } : write,
+  );
+}
 
 /** What the change's own pipeline says; unknown states never count as passed. */
-function checksOf(run: Run, snapshot: Snapshot): Checks {
+function checksOf(run: Run, snapshot: Snapshot): CheckOutcome | 'waiting' | 'settling' {
   const waitedMs = snapshot.now.getTime() - run.updatedAt.getTime();
   const late = waitedMs >= snapshot.settings.limits.verifyMinutes * 60_000;
   const pipeline = snapshot.change?.pipeline ?? null;
-  if (!pipeline) return late ? 'none' : 'waiting';
+  // A change that people made had its pipeline started long before the agents were done, or has none.
+  if (!pipeline) return late || run.target.type === 'change' ? 'none' : 'waiting';
   switch (pipeline.status) {
     case 'success':
       return 'passed';
     case 'failed':
-      return 'failed';
+      return isSettled(snapshot) ? 'failed' : 'settling';
     case 'canceled':
       return 'cancelled';
     case 'skipped':
@@ -72,24 +94,38 @@ function checksOf(run: Run, snapshot: Snapshot): Checks {
   }
 }
 
+/** A red pipeline counts once nobody has retried it for a while; a retry starts the wait anew. */
+function isSettled(snapshot: Snapshot): boolean {
+  const endedAt = snapshot.change?.pipelineEndedAt ?? null;
+  const minutes = snapshot.settings.limits.settleMinutes;
+  if (minutes === 0 || endedAt === null) return true;
+  return snapshot.now.getTime() - endedAt.getTime() >= minutes * 60_000;
+}
+
+function isRed(checks: CheckFacts): boolean {
+  return checks.outcome === 'failed' || checks.outcome === 'cancelled';
+}
+
 /** Without agents in the stage the pipeline alone decides. */
-function checked(run: Run, checks: Checks, snapshot: Snapshot): Moved {
-  const red = checks === 'failed' || checks === 'cancelled';
-  if (red) return handOver(run, `its ${link(snapshot)} ${checksText(checks)}`);
-  const note = checksSentence(checks, snapshot);
+function checked(run: Run, checks: CheckFacts, snapshot: Snapshot): Moved {
+  if (isRed(checks)) {
+    const what = checks.outcome === 'failed' ? 'failed' : 'was cancelled';
+    return handOver(run, `its [pipeline](${checks.url}) ${what}`);
+  }
+  const note = checksSentence(checks);
   return enterStage(run, nextStage(run), snapshot, { note });
 }
 
-function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot): Moved {
+function voted(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snapshot): Moved {
   const tally = tallyOf(run, weightsOf(snapshot));
   const open = openFindings(run);
   const stop = blocking(open);
-  const red = checks === 'failed' || checks === 'cancelled';
+  const red = isRed(checks);
   const rejected = tally.consensus.kind === 'reject';
   const good = !red && stop.length === 0 && !rejected;
   const shown: Moved = {
     reasons: [
-      `consensus ${tally.consensus.score} (${tally.consensus.kind}), ${stop.length} blocking findings, checks ${checks}`,
+      `consensus ${tally.consensus.score} (${tally.consensus.kind}), ${stop.length} blocking findings, checks ${checks.outcome}`,
     ],
     writes: [],
     effects: [
@@ -102,7 +138,7 @@ function voted(run: Run, stage: VerifyStage, checks: Checks, snapshot: Snapshot)
     ],
   };
   const next = good
-    ? enterStage(run, nextStage(run), snapshot, { note: checksSentence(checks, snapshot) })
+    ? enterStage(run, nextStage(run), snapshot, { note: checksSentence(checks) })
     : fixOrHandOver(run, stage, { red, onlyRed: stop.length === 0 && !rejected }, snapshot);
   // The votes go onto the change when they are final, not in every round that is sent back.
   const final = !next.effects.some((effect) => effect.kind === 'create_pipeline');
@@ -173,29 +209,6 @@ function handOver(run: Run, why: string): Moved {
     next: 'Take over on the branch, or `/autodev retry <hint>`.',
   };
   return { reasons: [`verdict needs-human: ${why}`], ...endRun(run, verdict) };
-}
-
-function checksSentence(checks: Checks, snapshot: Snapshot): string {
-  switch (checks) {
-    case 'passed':
-      return `Its ${link(snapshot)} passed.`;
-    case 'none':
-      return 'The repository ran no pipeline for it.';
-    case 'late':
-      return 'Its pipeline had not ended when the wait was over.';
-    default:
-      return `Its pipeline ${checksText(checks)}.`;
-  }
-}
-
-function checksText(checks: Checks): string {
-  if (checks === 'failed') return 'failed';
-  return checks === 'cancelled' ? 'was cancelled' : 'did not run';
-}
-
-function link(snapshot: Snapshot): string {
-  const url = snapshot.change?.pipeline?.url;
-  return url === undefined ? 'pipeline' : `[pipeline](${url})`;
 }
 
 function end(run: Run, verdict: Verdict): Decision {

@@ -10,6 +10,8 @@ export const COMMANDS = [
   'review',
   'test',
   'security',
+  'deploy',
+  'rollback',
   'reject',
   'status',
   'cancel',

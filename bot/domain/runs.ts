@@ -1,7 +1,7 @@
 /** A run and what belongs to it, as decide sees them. */
 import type { TaskType, AgentRole } from '../../schema/wire/agent.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
-import type { ModelRoute, TaskSpec } from '../../schema/wire/job-api.ts';
+import type { IsolationWish, ModelRoute, TaskSpec } from '../../schema/wire/job-api.ts';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { CheckFacts } from './checks.ts';
 import type { Estimate, Refusal } from './budgets.ts';
@@ -34,6 +34,7 @@ export interface RunContext {
   attemptsPerTask: number;
   /** `full`: gates open by themselves under strict conditions (DESIGN §5). */
   autonomy: 'guided' | 'full';
+  isolation: IsolationWish;
   /** Where `deploy` stages deploy to; null: wherever the repository's only deploy job leads. */
   environment: string | null;
   /** The template the run started with. */
@@ -115,7 +116,10 @@ export interface Deployment {
   pipelineId: number;
   sha: string;
   url: string;
-  state: 'running' | 'success' | 'failed';
+  /** `asked`: the job is not started yet. */
+  state: 'asked' | 'running' | 'success' | 'failed';
+  /** When it was asked for, as ISO text: it is kept as JSON. */
+  since: string;
 }
 
 /** What people change for one run, from its next task on. */

@@ -7,6 +7,7 @@ import type { Effect, Receipt, RowRef } from './effects.ts';
 import type { Workflow } from '../../schema/wire/workflow.ts';
 import type { Spending } from './budgets.ts';
 import type { Actor, Issue, PipelineInfo, Project } from './events.ts';
+import type { DeployFacts } from './deploys.ts';
 import type { ChildFacts, EpicItem } from './children.ts';
 import type { GateFacts } from './gates.ts';
 import type { TargetChange } from './looks.ts';
@@ -70,7 +71,10 @@ export interface Snapshot {
   reach: 'ok' | 'denied' | 'gone';
   /** Access level now of whoever asked for the run; null where it was not looked up. */
   requesterAccess: number | null;
-  settings: Pick<Settings, 'permissions' | 'ci' | 'limits' | 'protectedPaths' | 'autonomy'>;
+  settings: Pick<
+    Settings,
+    'permissions' | 'ci' | 'limits' | 'protectedPaths' | 'autonomy' | 'prices'
+  >;
   agents: Readonly<Record<AgentRole, Agent | undefined>>;
   /** Workflow templates by name. */
   workflows: Readonly<Record<string, Workflow | undefined>>;
@@ -104,11 +108,10 @@ export interface Snapshot {
   epicItem: EpicItem;
   /** Files the run is about to change that other active runs have claimed. */
   claimed: FileClaim[];
-  /** The children of the run while it is in its children stage, by their place in the plan. */
-  children: ChildFacts[];
-  epicItem: EpicItem;
   /** The parent pipeline of the run's newest attempt, re-read; null when there is none. */
   attemptPipeline: PipelineInfo | null;
+  /** How the deployment stands; null unless the run is in a deploy stage. */
+  deploy: DeployFacts | null;
   /** The settled effect that an `effect_settled` event is about. */
   effect: {
     effect: Effect;
@@ -178,6 +181,8 @@ export interface RunPatch {
   pausedUntil?: Date | null;
   pausedBy?: string | null;
   overrides?: RunOverrides;
+  /** Only what a person's word changes: autonomy. */
+  context?: RunContext;
   waitedSeconds?: number;
   capMicrousd?: number;
   mergedSha?: string;
@@ -226,6 +231,8 @@ export type Write =
   | { op: 'raise_caps'; runId: number; taskIds: number[]; byMicrousd: number }
   /** A person's comment for the agents at work in the run. */
   | { op: 'add_message'; runId: number; noteId: number; author: string; body: string }
+  /** What was approved at other heads than this counts no more, also when such a head comes back. */
+  | { op: 'void_approvals'; changeIid: number; exceptAt: string }
   /** Pending effects of the run that must not happen any more. */
   | { op: 'drop_effects'; runId: number; kinds: Effect['kind'][] };
 

@@ -14,7 +14,10 @@ import type {
   PipelineInfo,
   Project,
 } from '../domain/events.ts';
+import type { ForgeChecks } from './checks.ts';
+import type { ForgeDeploy } from './deploy.ts';
 import type { FileChange } from '../../schema/wire/result.ts';
+import type { ForgePoll } from './poll.ts';
 import type { ForgeTracker } from './tracker.ts';
 
 /** Header names in lower case; repeated headers keep their first value. */
@@ -62,7 +65,7 @@ export interface ForgeRead {
   me(): Promise<User>;
   project(idOrPath: number | string): Promise<Project & { archived: boolean; visibility: string }>;
   issue(projectId: number, iid: number): Promise<Issue & { updatedAt: string }>;
-  change(projectId: number, iid: number): Promise<Change>;
+  change(projectId: number, iid: number): Promise<Change & { description: string }>;
   /**
    * Effective access level of a user, GitLab's numbers (Developer 30, Maintainer 40), inherited
    * membership included; 0 when the user is no active member. Any look-up error throws.
@@ -273,10 +276,13 @@ export interface Forge {
   readonly name: ForgeName;
   readonly webhooks: Webhooks;
   readonly read: ForgeRead;
+  readonly poll: ForgePoll;
   readonly write: ForgeWrite;
   readonly ci: ForgeCi;
+  readonly checks: ForgeChecks;
   readonly gate: ForgeGate;
   readonly review: ForgeReview;
   readonly tracker: ForgeTracker;
+  readonly deploy: ForgeDeploy;
   readonly setup: ForgeSetup;
 }

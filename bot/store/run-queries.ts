@@ -54,7 +54,10 @@ export async function countRunsBy(
   return rows[0]?.count ?? 0;
 }
 
-/** The newest run that one of a change's roles, specification or code, belongs to. */
+/**
+ * The run that one of a change's roles, specification or code, belongs to: an active one before those
+ * that are over, the run that made the change before looks at it, then the newest.
+ */
 export async function runByChange(
   db: Db,
   repoId: number,
@@ -62,7 +65,7 @@ export async function runByChange(
 ): Promise<RunRow | null> {
   const rows = await db.query<RunRow>(
     `select ${RUN_COLUMNS} from runs where repo_id = $1 and (change_iid = $2 or spec_iid = $2)
-     order by id desc limit 1`,
+     order by ${ACTIVE} desc, target_type = 'issue' desc, id desc limit 1`,
     [repoId, changeIid],
     'runs_by_change',
   );
@@ -77,12 +80,41 @@ export async function quietRuns(
   limit: number,
 ): Promise<number[]> {
   const rows = await db.query<{ id: number }>(
-    `select id from runs where ${ACTIVE} and waits_for = $1
+    `select id from runs where state in ('queued', 'running') and waits_for = $1
        and updated_at < now() - make_interval(secs => $2::float8) order by updated_at limit $3`,
     [waitsFor, seconds, limit],
     'runs_quiet',
   );
   return rows.map((row) => row.id);
+}
+
+/** Deferred runs whose date has come by the database's clock, longest due first. */
+export async function dueRuns(db: Db, limit: number): Promise<{ id: number; until: Date }[]> {
+  return db.query<{ id: number; until: Date }>(
+    `select id, paused_until as until from runs
+     where state = 'paused' and paused_until <= now() order by paused_until limit $1`,
+    [limit],
+    'runs_due',
+  );
+}
+
+/** Active runs with a running agent whose status comment is older than `seconds`. */
+export async function staleStatusRuns(
+  db: Db,
+  seconds: number,
+  limit: number,
+): Promise<{ id: number; repoId: number }[]> {
+  return db.query<{ id: number; repoId: number }>(
+    `select r.id, r.repo_id as "repoId" from attempts a
+       join runs r on r.id = a.run_id and r.role = 'main'
+       join effects e on e.run_id = r.id and e.kind = 'status_comment' and e.state = 'done'
+     where a.state = 'running' and r.${ACTIVE}
+       and e.settled_at < now() - make_interval(secs => $1::float8)
+       and a.heartbeat_at > e.settled_at
+     order by r.id limit $2`,
+    [seconds, limit],
+    'runs_stale_status',
+  );
 }
 
 /** Active runs that were started for an epic's run. */
@@ -123,24 +155,5 @@ export async function newestRunsOf(
      order by r.target_iid, r.id desc`,
     [repoId, iids],
     'runs_newest_of',
-  );
-}
-
-/** Active runs with a running agent whose status comment is older than `seconds`. */
-export async function staleStatusRuns(
-  db: Db,
-  seconds: number,
-  limit: number,
-): Promise<{ id: number; repoId: number }[]> {
-  return db.query<{ id: number; repoId: number }>(
-    `select r.id, r.repo_id as "repoId" from attempts a
-       join runs r on r.id = a.run_id and r.role = 'main'
-       join effects e on e.run_id = r.id and e.kind = 'status_comment' and e.state = 'done'
-     where a.state = 'running' and r.${ACTIVE}
-       and e.settled_at < now() - make_interval(secs => $1::float8)
-       and a.heartbeat_at > e.settled_at
-     order by r.id limit $2`,
-    [seconds, limit],
-    'runs_stale_status',
   );
 }

@@ -128,6 +128,9 @@ create table runs (
   change_iid integer,
   change_url text,
   head_sha text,
+  -- The first commit on that branch and a digest of its changes, while it is the only one.
+  published_sha text,
+  published_digest text,
   -- What the code change became on the default branch.
   merged_sha text,
   -- What CI said of the code change when the votes were counted: outcome, tests, coverage.
@@ -150,6 +153,7 @@ create index runs_by_requester on runs (repo_id, requester_id, created_at);
 create index runs_waiting on runs (waits_for, updated_at) where waits_for is not null;
 create index runs_by_spec on runs (repo_id, spec_iid) where spec_iid is not null;
 create index runs_by_change on runs (repo_id, change_iid) where change_iid is not null;
+create index runs_by_published on runs (repo_id, published_digest) where published_digest is not null;
 create index runs_by_parent on runs (parent_run_id) where parent_run_id is not null;
 -- What finished runs of a workflow cost: the ground of estimates.
 create index runs_finished_here on runs (repo_id, (context->'workflow'->>'name'), id desc)

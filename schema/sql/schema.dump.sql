@@ -244,6 +244,8 @@ table runs (
   change_iid integer,
   change_url text,
   head_sha text,
+  published_sha text,
+  published_digest text,
   merged_sha text,
   checks jsonb,
   deployment jsonb,
@@ -262,6 +264,7 @@ table runs (
 );
 CREATE INDEX runs_by_change ON public.runs USING btree (repo_id, change_iid) WHERE (change_iid IS NOT NULL);
 CREATE INDEX runs_by_parent ON public.runs USING btree (parent_run_id) WHERE (parent_run_id IS NOT NULL);
+CREATE INDEX runs_by_published ON public.runs USING btree (repo_id, published_digest) WHERE (published_digest IS NOT NULL);
 CREATE INDEX runs_by_requester ON public.runs USING btree (repo_id, requester_id, created_at);
 CREATE INDEX runs_by_spec ON public.runs USING btree (repo_id, spec_iid) WHERE (spec_iid IS NOT NULL);
 CREATE INDEX runs_by_target ON public.runs USING btree (repo_id, target_type, target_iid, id DESC);

@@ -4,8 +4,11 @@ import type { Clock } from '../clock.ts';
 import type { Forge, Webhooks } from '../forge.ts';
 import { createHostLimiter } from '../limiter.ts';
 import type { HostLimiter } from '../limiter.ts';
+import { createGitLabChecks } from './checks.ts';
 import { createGitLabCi } from './ci.ts';
+import { createGitLabDeploy } from './deploy.ts';
 import { createGitLabGate } from './gate.ts';
+import { createGitLabPoll } from './poll.ts';
 import { createGitLabRead } from './read.ts';
 import { createGitLabRequester } from './requester.ts';
 import type { ForgeCall, ForgeLog } from './requester.ts';
@@ -60,11 +63,14 @@ export function createGitLabForge(options: GitLabForgeOptions): Forge {
     name: 'gitlab',
     webhooks: options.webhooks,
     read: createGitLabRead(api),
+    poll: createGitLabPoll(api),
     write: createGitLabWrite(api),
     ci: createGitLabCi(api),
+    checks: createGitLabChecks(api),
     gate: createGitLabGate(api),
     review: createGitLabReview(api),
     tracker: createGitLabTracker(api),
+    deploy: createGitLabDeploy(api),
     setup: createGitLabSetup(api),
   };
 }

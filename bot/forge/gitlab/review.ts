@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ForgeError } from '../errors.ts';
 import type { ForgeReview } from '../forge.ts';
 import { newSideLine } from './diff-lines.ts';
+import { listDiffs } from './diffs.ts';
 import { listAll, parseAnswer, refuseCommandsOnly } from './resources.ts';
 import type { Resources } from './resources.ts';
 import { newestVersion } from './versions.ts';
@@ -10,8 +11,6 @@ import { newestVersion } from './versions.ts';
 export const REVIEW_LIMITS = {
   /** GitLab allows 5,000 comments per merge request; each system note is a discussion too. */
   threads: 10_000,
-  /** Changed files of one merge request; GitLab itself shows at most 3,000. */
-  files: 3_000,
 } as const;
 
 const DiscussionAnswer = z.object({
@@ -30,14 +29,6 @@ const DiscussionAnswer = z.object({
 });
 
 const DiscussionId = z.object({ id: z.string() });
-
-const DiffAnswer = z.object({
-  old_path: z.string(),
-  new_path: z.string(),
-  deleted_file: z.boolean().nullish(),
-  /** Empty for binary, collapsed and too large files. */
-  diff: z.string().nullish(),
-});
 
 /** GitLab's position of an inline thread, in its own field names. */
 interface Position {
@@ -64,11 +55,8 @@ async function placesFor(
   on: { path: string; line: number },
 ): Promise<Place[]> {
   const plain: Place = { on: 'change', position: null };
-  const change = `merge request ${projectId}!${iid}`;
   const newest = await newestVersion(api, projectId, iid);
-  const files = await listAll(DiffAnswer, `GET diffs of ${change}`, REVIEW_LIMITS.files, (page) =>
-    api.mergeRequests.allDiffs(projectId, iid, page),
-  );
+  const files = await listDiffs(api, projectId, iid);
   const file = files.find((one) => one.new_path === on.path && one.deleted_file !== true);
   if (!newest || !file) return [plain];
   const inFile = {

@@ -68,10 +68,11 @@ export const ChangeAnswer = z.object({
 });
 
 /** `headSha` is empty while GitLab has no commits for the change. */
-export function toChange(row: z.infer<typeof ChangeAnswer>): Change {
+export function toChange(row: z.infer<typeof ChangeAnswer>): Change & { description: string } {
   return {
     iid: row.iid,
     title: row.title,
+    description: row.description ?? '',
     state: row.state,
     draft: row.draft ?? false,
     sourceBranch: row.source_branch,

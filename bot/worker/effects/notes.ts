@@ -12,6 +12,7 @@ import { tallyOf, weightsOf } from '../../decide/tally.ts';
 import type { EffectContext } from './context.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { loadFamily } from '../epic-facts.ts';
+import { claimsAround } from '../claimed-files.ts';
 import { loadRun } from '../load-run.ts';
 import { neutralise } from '../publish/neutralise.ts';
 import { proposedText } from '../publish/proposed.ts';
@@ -80,8 +81,10 @@ export async function statusComment(context: EffectContext<'status_comment'>): P
   if (latest && latest.id > run.id && previous) return previous;
   const blocked = run.verdict?.blocked;
   const family = await loadFamily(deps.db, run);
+  const files = await claimsAround(run, deps.db);
   const body = render({
     run,
+    files,
     usage: loaded.usage,
     tally: lookedAt(run) !== null && run.verdict ? tallyOf(run, weightsOf(deps)) : null,
     summary: summaryOf(run, deps),

@@ -5,7 +5,9 @@ import {
   openFindings,
   type RaisedFinding,
 } from '../../decide/findings.ts';
+import { lookedAt } from '../../decide/review.ts';
 import type { Receipt } from '../../domain/effects.ts';
+import type { Run } from '../../domain/runs.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import type { ThreadInfo } from '../../forge/forge.ts';
 import { loadRun } from '../load-run.ts';
@@ -16,6 +18,10 @@ const BODY_CHARS = 4_000;
 /** Marks a thread with the identity of its finding; only the bot's own threads count. */
 const marker = (fingerprint: string): string =>
   `<!-- autodev:finding:${Buffer.from(fingerprint).toString('base64url')} -->`;
+
+/** Who raised it and at which head: hidden, on the thread's last line, which no model writes. */
+const seenMark = (role: string, sha: string): string => `<!-- autodev:seen:${role}:${sha} -->`;
+const SEEN = /<!-- autodev:seen:(\w+):([0-9a-f]*) -->$/;
 
 /** One thread per finding of the round that has none yet; found again by its marker. */
 export async function openThreads(context: EffectContext<'open_threads'>): Promise<Receipt> {
@@ -34,7 +40,7 @@ export async function openThreads(context: EffectContext<'open_threads'>): Promi
           repo.projectId,
           iid,
           { path, line },
-          findingText(finding, deps.forgeHost),
+          findingText(finding, run.changes.code?.headSha ?? '', deps.forgeHost),
         )
       ).id;
     threads.push({ fingerprint, discussionId: id });
@@ -47,14 +53,12 @@ export async function resolveThreads(context: EffectContext<'resolve_threads'>):
   const { effect, repo, deps } = context;
   const { run, iid } = await load(context, effect.run);
   const sha = run.changes.code?.headSha.slice(0, 8) ?? '';
-  const open = new Set(openFindings(run).map((finding) => finding.fingerprint));
-  const gone = goneFindings(run).filter(({ fingerprint }) => !open.has(fingerprint));
   const own = await ownThreads(context, iid);
+  const gone = lookedAt(run) === null ? goneInRun(run, own) : goneSince(run, own);
   await context.begin();
   const resolved: string[] = [];
-  for (const { fingerprint } of gone) {
-    const thread = own.find((candidate) => holds(candidate, fingerprint));
-    if (!thread || thread.resolved) continue;
+  for (const thread of gone) {
+    if (thread.resolved) continue;
     const said = thread.notes.some((note) => note.body.startsWith('Fixed in'));
     if (!said) {
       await deps.forge.review.replyInThread(repo.projectId, iid, thread.id, `Fixed in ${sha}.`);
@@ -65,8 +69,29 @@ export async function resolveThreads(context: EffectContext<'resolve_threads'>):
   return { kind: 'resolve_threads', resolved };
 }
 
+/** Threads of what an earlier round of the run found and the newest did not. */
+function goneInRun(run: Run, own: readonly ThreadInfo[]): ThreadInfo[] {
+  const open = new Set(openFindings(run).map((finding) => finding.fingerprint));
+  const gone = goneFindings(run).filter(({ fingerprint }) => !open.has(fingerprint));
+  return own.filter((thread) => gone.some(({ fingerprint }) => holds(thread, fingerprint)));
+}
+
+/**
+ * Threads of earlier looks at people's change that this one did not raise again. Only the roles that
+ * looked now can say so, and only of an older head: where nothing was pushed nothing was fixed.
+ */
+function goneSince(run: Run, own: readonly ThreadInfo[]): ThreadInfo[] {
+  const open = openFindings(run);
+  const roles = new Set(run.tasks.map((task) => String(task.agent)));
+  return own.filter((thread) => {
+    const [, role = '', sha = ''] = SEEN.exec(thread.notes[0]?.body.trimEnd() ?? '') ?? [];
+    if (!roles.has(role) || sha === '' || sha === lookedAt(run)) return false;
+    return !open.some(({ fingerprint }) => holds(thread, fingerprint));
+  });
+}
+
 /** Severity and category, what goes wrong, and a suggestion that applies (EXPERIENCE §6). */
-function findingText(finding: RaisedFinding, allowedHost: string): string {
+function findingText(finding: RaisedFinding, sha: string, allowedHost: string): string {
   const safe = (text: string): string => neutralise(text, { allowedHost, maxChars: BODY_CHARS });
   const { severity, category, title, body, suggestion, fingerprint, by } = finding;
   const parts = [
@@ -78,7 +103,7 @@ function findingText(finding: RaisedFinding, allowedHost: string): string {
     const fence = '`'.repeat(Math.max(3, longestRun(suggestion) + 1));
     parts.push('', `${fence}suggestion:-0+0`, suggestion.replace(/\n$/, ''), fence);
   }
-  parts.push('', `_${by}_ ${marker(fingerprint)}`);
+  parts.push('', `_${by}_ ${marker(fingerprint)} ${seenMark(by, sha)}`);
   return parts.join('\n');
 }
 

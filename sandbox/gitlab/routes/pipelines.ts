@@ -5,7 +5,7 @@ import { commitActions } from '../git/write.ts';
 import { canRunPipeline, levelOf } from '../services/access.ts';
 import { effectiveStatus, findPipeline, pipelinesOf, shownRef } from '../services/pipeline-list.ts';
 import { CI_FILE, createPipeline } from '../services/pipelines.ts';
-import { testReport } from '../services/test-report.ts';
+import { testReport, testSummary } from '../services/test-report.ts';
 import { needCode, needProject, needUser, page, type Call, type Route } from '../rest/call.ts';
 import { badRequest, created, forbidden, notFound, ok, type Reply } from '../rest/reply.ts';
 import { jobEntity, pipelineBasic, pipelineEntity } from '../present/ci.ts';
@@ -177,6 +177,14 @@ export const pipelineRoutes: Route[] = [
     handler: async (call) => {
       const { pipeline } = needPipeline(call);
       return ok(await testReport(pipeline));
+    },
+  },
+  {
+    method: 'GET',
+    path: '/projects/:id/pipelines/:pipeline_id/test_report_summary',
+    handler: async (call) => {
+      const { pipeline } = needPipeline(call);
+      return ok(await testSummary(pipeline));
     },
   },
 ];

@@ -36,6 +36,27 @@ export async function testReport(pipeline: PipelineRecord): Promise<Record<strin
   };
 }
 
+/** The same in short, as `…/test_report_summary` shows it. */
+export async function testSummary(pipeline: PipelineRecord): Promise<Record<string, unknown>> {
+  const report = await testReport(pipeline);
+  const { test_suites: suites, total_time: time, total_count: count } = report;
+  return {
+    total: {
+      time,
+      count,
+      success: report['success_count'],
+      failed: report['failed_count'],
+      skipped: report['skipped_count'],
+      error: report['error_count'],
+      suite_error: null,
+    },
+    test_suites: (suites as Record<string, unknown>[]).map(({ test_cases: _, ...rest }) => ({
+      ...rest,
+      build_ids: [],
+    })),
+  };
+}
+
 function suite(name: string, cases: readonly TestCase[]): Record<string, unknown> {
   const count = (status: TestCase['status']): number =>
     cases.filter((one) => one.status === status).length;

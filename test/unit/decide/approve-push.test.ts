@@ -185,7 +185,75 @@ test('a gate that closes again asks for no merge, and one that opens again asks 
   sim.deliver(sim.approve(iid, DANA));
   sim.settle();
   expect(sim.world.merges).toContainEqual({ iid, sha });
+  // The bot's own merge follows: nobody needs to be told that it may happen.
+  expect(sim.world.gates.get(sha)).toBe('pending');
+});
+
+test('where pipelines must succeed, the open gate says so and the merge follows', () => {
+  const sim = atMergeGate();
+  const iid = sim.run.changes.code?.iid ?? 0;
+  const { sha } = sim.head(sim.change(iid).branch);
+  sim.change(iid).mergeStatus = 'ci_must_pass';
+  sim.deliver(sim.approve(iid, DANA));
+  sim.settle();
   expect(sim.world.gates.get(sha)).toBe('success');
+  expect(sim.run.stage).toBe('merge');
+  sim.change(iid).mergeStatus = 'mergeable';
+  sim.settle();
+  expect(sim.world.merges).toContainEqual({ iid, sha });
+});
+
+test('the specification’s gate sets a status only where the forge waits for one', () => {
+  const open = (mergeStatus: string): string[] => {
+    const sim = atSpecGate();
+    const iid = sim.run.changes.spec?.iid ?? 0;
+    sim.change(iid).mergeStatus = mergeStatus;
+    sim.settle();
+    sim.deliver(sim.approve(iid, DANA));
+    return [...sim.world.effects].flatMap(({ effect }) =>
+      effect.kind === 'set_gate' ? [effect.state] : [],
+    );
+  };
+  expect(open('mergeable')).toEqual([]);
+  expect(open('ci_must_pass')).toContain('success');
+});
+
+test('a force-push back to an approved head does not bring the approval back', () => {
+  for (const { tellsTimes, resets } of WORLDS) {
+    const sim = atMergeGate({ tellsTimes, resets: resets && tellsTimes });
+    const iid = sim.run.changes.code?.iid ?? 0;
+    const { branch } = sim.change(iid);
+    const approved = sim.head(branch).sha;
+    sim.change(iid).mergeStatus = 'discussions_not_resolved';
+    sim.deliver(sim.approve(iid, DANA));
+    sim.settle();
+    expect(sim.run.gateNote).toContain('approved by');
+    sim.deliver(sim.push(iid, MAX));
+    sim.settle();
+    // Back to the very commit that was approved, after the bot saw another head.
+    sim.pass(60);
+    sim.deliver(sim.pushBack(iid, MAX, approved));
+    sim.change(iid).mergeStatus = 'mergeable';
+    sim.settle({ wakes: 3 });
+    expect(sim.head(branch).sha).toBe(approved);
+    expect(sim.world.merges.filter((merge) => merge.iid === iid)).toEqual([]);
+    expect(sim.run.gateNote).toMatch(/needs 1 approval/);
+    // Seen again, it counts.
+    sim.deliver(sim.unapprove(iid, DANA));
+    sim.deliver(sim.approve(iid, DANA));
+    sim.settle();
+    expect(sim.world.merges).toContainEqual({ iid, sha: approved });
+  }
+});
+
+test('an approval of the new head that came before the push was noticed stays', () => {
+  const sim = atMergeGate({ resets: false });
+  const iid = sim.run.changes.code?.iid ?? 0;
+  const pushed = sim.push(iid, MAX);
+  sim.deliver(sim.approve(iid, DANA));
+  sim.deliver(pushed);
+  sim.settle({ wakes: 2 });
+  expect(sim.run.verdict?.kind).toBe('done');
 });
 
 test('what the forge refused to merge is merged when nothing stands in the way any more', () => {

@@ -2,12 +2,11 @@
 import type { Agent, AgentRole } from '../../../schema/wire/agent.ts';
 import type { Finding, Report } from '../../../schema/wire/report.ts';
 import type { Workflow } from '../../../schema/wire/workflow.ts';
-import { loadWorkflows } from '../../../bot/config/settings.ts';
+import { loadSettings, loadWorkflows } from '../../../bot/config/settings.ts';
 import { RepoConfig } from '../../../schema/wire/repo-config.ts';
 import type { JobResult } from '../../../schema/wire/result.ts';
 import { NO_ITEM } from '../../../bot/domain/children.ts';
 import { NO_SPENDING } from '../../../bot/domain/budgets.ts';
-import { NO_ITEM } from '../../../bot/domain/children.ts';
 import type { Event, Issue, Project } from '../../../bot/domain/events.ts';
 import type { Attempt, AttemptSpec, ChangeRef, Run, Task } from '../../../bot/domain/runs.ts';
 import type { ChangeFacts, Snapshot } from '../../../bot/domain/snapshot.ts';
@@ -67,6 +66,7 @@ function agent(role: AgentRole, tasks: Agent['settings']['tasks']): Agent {
 }
 
 export const workflows = loadWorkflows('config/workflows');
+const { prices } = loadSettings('config/settings.yaml');
 
 function workflowNamed(name: string): Workflow {
   const workflow = workflows[name];
@@ -87,8 +87,15 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         help: 'guest',
         status: 'reporter',
         allow: 'maintainer',
+        unlock: 'maintainer',
+        'assign-agent': 'maintainer',
       },
-      ci: { image: 'autodev-job:1', tags: ['autodev'], strategy: 'depend' },
+      ci: {
+        image: 'autodev-job:1',
+        tags: ['autodev'],
+        strategy: 'depend',
+        isolation: { sandbox: 'auto', network: 'gateway' },
+      },
       limits: {
         taskUsd: 10,
         runUsd: 25,
@@ -103,12 +110,13 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         heartbeatLostSeconds: 60,
         verifyMinutes: 60,
         statusSeconds: 45,
-      reconcileSeconds: 30,
+        reconcileSeconds: 30,
         runsPerUserHour: 20,
         epicParallel: 2,
       },
       protectedPaths: ['.*'],
       autonomy: 'guided',
+      prices,
     },
     agents: {
       builder: agent('builder', [
@@ -144,8 +152,6 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     children: [],
     epicItem: NO_ITEM,
     claimed: [],
-    children: [],
-    epicItem: NO_ITEM,
     attemptPipeline: null,
     effect: null,
     ...patch,
@@ -208,6 +214,7 @@ export const spec: AttemptSpec = {
   instructions: 'You are the builder.',
   input: 'Implement it.',
   engine: 'builtin',
+  isolation: { sandbox: 'auto', network: 'gateway' },
   models: [{ provider: 'anthropic', model: 'claude-sonnet-5-5' }],
   tools: ['read_file', 'finish'],
   report: 'build',
@@ -314,6 +321,7 @@ export function run(patch: Partial<Run> = {}, workflow = 'quick'): Run {
       tags: ['autodev'],
       image: 'autodev-job:1',
       attemptsPerTask: 2,
+      isolation: { sandbox: 'auto', network: 'gateway' },
       autonomy: 'guided',
       environment: null,
       workflow: workflowNamed(workflow),

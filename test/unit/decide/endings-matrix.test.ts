@@ -74,7 +74,7 @@ const HAPPENINGS = {
   'the change is closed': (sim, role) => sim.close(iidOf(sim, role), DANA),
   'the change is merged by people': (sim, role) => sim.mergeByHand(iidOf(sim, role), DANA),
   'the branch is deleted': (sim, role) => {
-    sim.world.branches.delete(sim.run.changes[role]?.branch ?? '');
+    sim.deleteBranch(sim.run.changes[role]?.branch ?? '');
     return null;
   },
   'the project is archived': (sim) => {

@@ -4,6 +4,7 @@
  */
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import type { Report } from '../../../schema/wire/report.ts';
 import type { AttemptLoss, Event } from '../../../bot/domain/events.ts';
 import { isActive } from '../../../bot/domain/outcomes.ts';
 import {
@@ -13,10 +14,11 @@ import {
   stageOf,
   type Run,
 } from '../../../bot/domain/runs.ts';
-import type { JobResult } from '../../../schema/wire/result.ts';
+import type { FileChange, JobResult } from '../../../schema/wire/result.ts';
+import { blobId } from '../../../bot/worker/publish/blob-id.ts';
 import { DANA, goodWork, levelOf, MAX, SAM } from '../../support/actors.ts';
 import { Simulation } from '../../support/simulation.ts';
-import type { SimRun } from '../../support/simulated-store.ts';
+import type { SimRun, World } from '../../support/simulated-store.ts';
 import { finding } from './builders.ts';
 
 const OUTCOMES: readonly JobResult['outcome'][] = [
@@ -40,6 +42,13 @@ const LOSSES: readonly AttemptLoss[] = [
   'pipeline_refused',
   'deadline',
 ];
+/** What a maintainer may let through. */
+const PROTECTED: FileChange = {
+  path: '.npmrc',
+  action: 'create',
+  mode: '100644',
+  content: Buffer.from('x=1\n').toString('base64'),
+};
 const NOTES = [
   '/autodev plan',
   '/autodev implement',
@@ -47,6 +56,21 @@ const NOTES = [
   '/autodev retry',
   '/autodev cancel',
   '/autodev status',
+  '/autodev pause',
+  '/autodev resume',
+  '/autodev resume',
+  '/autodev defer 2 hours',
+  '/autodev budget +5',
+  `/autodev allow .npmrc at ${blobId(PROTECTED)}`,
+];
+/** Commands that begin a journey; the shorter ones come to the late stages more often. */
+const STARTS = [
+  '/autodev plan',
+  '/autodev plan',
+  '/autodev plan bugfix',
+  '/autodev plan security-fix',
+  '/autodev plan docs',
+  '/autodev implement',
 ];
 const CHECKS = ['success', 'failed', 'canceled', 'manual', 'running'];
 
@@ -54,7 +78,16 @@ type Action =
   | { do: 'event'; pick: number }
   | { do: 'again'; pick: number }
   | { do: 'effect'; pick: number; fails: boolean }
-  | { do: 'agent'; pick: number; outcome: JobResult['outcome']; finds: boolean; changes: boolean }
+  | {
+      do: 'agent';
+      pick: number;
+      outcome: JobResult['outcome'];
+      finds: boolean;
+      changes: 'none' | 'protected' | 'usual';
+    }
+  | { do: 'project'; is: World['project'] }
+  | { do: 'rights' }
+  | { do: 'delete branch' }
   | { do: 'lose'; pick: number; loss: AttemptLoss }
   | { do: 'launch ends'; pick: number; status: string }
   | { do: 'checks'; status: string }
@@ -69,7 +102,7 @@ type Action =
 const pick = fc.nat({ max: 50 });
 /** Steps that lead on are drawn more often, so that sequences reach the later stages. */
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ do: fc.constant('on' as const), steps: fc.nat(12) }) },
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('on' as const), steps: fc.nat(30) }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constant('event' as const), pick }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('again' as const), pick }) },
   {
@@ -87,7 +120,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
       pick,
       outcome: fc.constantFrom(...OUTCOMES),
       finds: fc.boolean(),
-      changes: fc.integer({ min: 0, max: 5 }).map((dice) => dice > 0),
+      changes: fc.constantFrom('none', 'protected', ...Array<'usual'>(8).fill('usual')),
     }),
   },
   {
@@ -134,13 +167,30 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
   {
     weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant('project' as const),
+      is: fc.constantFrom('ok', 'ok', 'ok', 'ok', 'archived', 'denied', 'gone'),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .integer({ min: 0, max: 5 })
+      .map((dice) => ({ do: (['rights', 'delete branch'] as const)[dice] ?? ('wake' as const) })),
+  },
+  {
+    weight: 1,
     arbitrary: fc.record({ do: fc.constant('wait' as const), minutes: fc.nat(90) }),
   },
 );
 
 /** A world with everything that was ever delivered, to deliver it again. */
 class Story {
-  readonly sim = new Simulation({ agent: (task) => goodWork(task), level: levelOf });
+  private requesterLevel = 40;
+  readonly sim = new Simulation({
+    agent: (task) => goodWork(task),
+    level: (id) => (id === SAM.id ? this.requesterLevel : levelOf(id)),
+  });
   readonly past: Event[] = [];
   readonly held: ReturnType<Simulation['look']>[] = [];
 
@@ -176,10 +226,14 @@ class Story {
         const one = open[action.pick % Math.max(1, open.length)];
         if (!one) return;
         const found = action.finds ? [finding({ title: `Mistake ${action.pick}` })] : [];
+        const work = goodWork(one.task, found);
+        const unclear = action.finds && work.report?.kind === 'triage';
         sim.finish(one.attempt.id, {
-          ...goodWork(one.task, found),
+          ...work,
+          ...(unclear ? { report: { ...work.report, missing: ['Which one?'] } as Report } : {}),
           outcome: action.outcome,
-          ...(action.changes ? {} : { changes: [] }),
+          ...(action.changes === 'none' ? { changes: [] } : {}),
+          ...(action.changes === 'protected' ? { changes: [PROTECTED] } : {}),
         });
         return;
       }
@@ -211,6 +265,15 @@ class Story {
         return this.goOn(action.steps);
       case 'note':
         return this.deliver(sim.command(action.body, MAX));
+      case 'project':
+        sim.world.project = action.is;
+        return;
+      case 'rights':
+        this.requesterLevel = 20;
+        return;
+      case 'delete branch':
+        if (iid !== null) sim.deleteBranch(sim.change(iid).branch);
+        return;
       case 'wait':
         return sim.pass(action.minutes * 60);
       case 'wake':
@@ -253,6 +316,7 @@ class Story {
   end(): void {
     const { sim } = this;
     for (const late of this.held) sim.commit(late);
+    this.deliver(sim.command('/autodev resume', MAX));
     for (let round = 0; round < 3; round += 1) {
       for (let event = sim.world.inbox.shift(); event; event = sim.world.inbox.shift()) {
         sim.deliver(event);
@@ -271,6 +335,7 @@ function take<T>(items: T[], index: number): T | undefined {
 function moverOf(run: SimRun, sim: Simulation): string | null {
   if (!isActive(run.state)) return run.verdict === null ? null : 'it is over';
   const stage = stageOf(run);
+  if (run.state === 'paused') return null;
   if (stage?.kind === 'gate') return run.waitsFor === 'person' ? 'a person' : null;
   const forward = sim
     .pending()
@@ -326,7 +391,7 @@ function describe(run: SimRun): string {
 test('no sequence of events leaves a run without a verdict, a gate or something under way', () => {
   fc.assert(
     fc.property(
-      fc.constantFrom('/autodev plan', '/autodev plan', '/autodev implement'),
+      fc.constantFrom(...STARTS),
       fc.array(action, { minLength: 1, maxLength: 60, size: 'max' }),
       play,
     ),
