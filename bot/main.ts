@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
+import { hookUrl } from './cli/connect/hook-events.ts';
 import type { Config } from './config/env.ts';
 import { createFailpoints, type Failpoint } from './config/failpoints.ts';
 import { findInstallation, type Installation } from './config/installation.ts';
@@ -91,6 +92,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
           repoConfigPath: REPO_CONFIG_PATH,
           bot,
           forgeHost: new URL(config.gitlab.url).host,
+          hookUrl: hookUrl(config.publicUrl),
           ownSecrets: secretsOf(config),
           log,
           now: () => new Date(),
@@ -136,7 +138,9 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       heartbeatSeconds: settings.limits.heartbeatSeconds,
     },
     gateway: createGateway({
-      ledger: createStoreLedger(store),
+      ledger: createStoreLedger(store, {
+        installationDayMicrousd: settings.limits.installationDayUsd * 1_000_000,
+      }),
       providers: config.providers,
       prices: settings.prices,
       log,

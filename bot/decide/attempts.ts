@@ -14,18 +14,24 @@ export interface Step {
   effects: Effect[];
 }
 
-/** Another attempt while some are left, else the verdict. */
+/** Another attempt of each task while all have some left, in one launch; else the verdict. */
 export function retryOrStop(
   run: Run,
-  task: Task,
+  tasks: readonly Task[],
   snapshot: Snapshot,
   reason: string,
   otherwise: Verdict,
 ): Step {
-  if (task.attempts.length < run.context.attemptsPerTask) {
-    return startAttempt(run, task, snapshot, reason);
+  if (tasks.some((task) => task.attempts.length >= run.context.attemptsPerTask)) {
+    return { reasons: [`verdict ${otherwise.kind}`], ...endRun(run, otherwise) };
   }
-  return { reasons: [`verdict ${otherwise.kind}`], ...endRun(run, otherwise) };
+  const steps = tasks.map((task) => startAttempt(run, task, snapshot, reason));
+  return {
+    reasons: steps.flatMap((step) => step.reasons),
+    writes: steps.flatMap((step) => step.writes),
+    // One pipeline and one status comment for all of them.
+    effects: steps[0]?.effects ?? [],
+  };
 }
 
 /** The attempt an event is about, when it still counts. */

@@ -15,51 +15,71 @@ export function decideLost(
   event: Extract<Event, { kind: 'attempt_lost' }>,
   snapshot: Snapshot,
 ): Decision {
-  const found = currentAttempt(event.attemptId, snapshot);
-  if ('ignore' in found) return ignored(found.ignore);
-  const { run, task, attempt } = found;
-  if (!isOpen(attempt)) return ignored('the attempt had ended already');
-  const lost: Write = {
+  return loseAttempts([event.attemptId], event.loss, event.detail, snapshot);
+}
+
+/**
+ * Attempts that were lost by one cause, such as the pipeline they share: each ends once, and they start
+ * again together, in one new launch, or the run ends. Those that do not count any more are left out.
+ */
+export function loseAttempts(
+  ids: readonly number[],
+  loss: AttemptLoss,
+  detail: string,
+  snapshot: Snapshot,
+): Decision {
+  const found = ids.map((id) => currentAttempt(id, snapshot));
+  const open = found.flatMap((one) => ('ignore' in one || !isOpen(one.attempt) ? [] : [one]));
+  const [first] = open;
+  if (!first) {
+    const why = found.flatMap((one) => ('ignore' in one ? [one.ignore] : []));
+    return ignored(why[0] ?? 'the attempt had ended already');
+  }
+  const { run } = first;
+  const tasks = open.map(({ task }) => task);
+  const lost = open.map(({ attempt }): Write => ({
     op: 'end_attempt',
     attemptId: attempt.id,
-    state: event.loss === 'pipeline_cancelled' ? 'cancelled' : 'lost',
-    cause: `${event.loss}: ${event.detail}`,
-  };
-  const ended: Run = {
-    ...run,
-    tasks: run.tasks.map((other) =>
-      other.id === task.id
-        ? { ...task, attempts: [...task.attempts.slice(0, -1), { ...attempt, state: 'lost' }] }
-        : other,
-    ),
-  };
-  const alone = run.tasks
-    .flatMap((other) => other.attempts)
-    .filter((other) => isOpen(other) && other.pipelineId === attempt.pipelineId);
-  const cancel: Effect[] =
-    attempt.pipelineId === null || event.loss === 'pipeline_cancelled' || alone.length > 1
-      ? []
-      : [
-          {
-            kind: 'cancel_pipeline',
-            run: run.id,
-            attempt: attempt.id,
-            pipelineId: attempt.pipelineId,
-          },
-        ];
-  const next = afterLoss(event.loss, event.detail, ended, task, attempt, snapshot);
+    state: loss === 'pipeline_cancelled' ? 'cancelled' : 'lost',
+    cause: `${loss}: ${detail}`,
+  }));
+  const ended = without(run, tasks);
+  const next = afterLoss(loss, detail, ended, tasks, first.attempt, snapshot);
+  const cancel = loss === 'pipeline_cancelled' ? [] : leftToCancel(ended, first.attempt);
   return acted(
-    [`attempt ${attempt.fence} of ${task.agent} lost: ${event.loss}`, ...next.reasons],
-    [lost, ...next.writes],
+    [
+      ...open.map(({ task, attempt }) => `attempt ${attempt.fence} of ${task.agent} lost: ${loss}`),
+      ...next.reasons,
+    ],
+    [...lost, ...next.writes],
     [...cancel, ...next.effects],
   );
+}
+
+/** The run with the newest attempts of these tasks lost. */
+function without(run: Run, lost: readonly Task[]): Run {
+  const tasks = run.tasks.map((task): Task => {
+    const last = task.attempts.at(-1);
+    if (!last || !lost.some(({ id }) => id === task.id)) return task;
+    return { ...task, attempts: [...task.attempts.slice(0, -1), { ...last, state: 'lost' }] };
+  });
+  return { ...run, tasks };
+}
+
+/** The pipeline of a lost attempt, when no other attempt works in it. */
+function leftToCancel(ended: Run, { id: attempt, pipelineId }: Attempt): Effect[] {
+  const shared = ended.tasks
+    .flatMap((task) => task.attempts)
+    .some((other) => isOpen(other) && other.pipelineId === pipelineId);
+  if (pipelineId === null || shared) return [];
+  return [{ kind: 'cancel_pipeline', run: ended.id, attempt, pipelineId }];
 }
 
 function afterLoss(
   loss: AttemptLoss,
   detail: string,
   run: Run,
-  task: Task,
+  tasks: readonly Task[],
   attempt: Attempt,
   snapshot: Snapshot,
 ): Step {
@@ -92,12 +112,16 @@ function afterLoss(
     case 'no_heartbeat':
     case 'pipeline_failed':
     case 'deadline':
-      return retryOrStop(run, task, snapshot, lossText(loss, detail), {
+      return retryOrStop(run, tasks, snapshot, lossText(loss, detail), {
         kind: 'needs-human',
-        cause: `The agent job was lost ${task.attempts.length} times, last: ${lossText(loss, detail)}.`,
+        cause: `The agent job was lost ${triesOf(tasks)} times, last: ${lossText(loss, detail)}.`,
         next: 'See the job log of the pipeline and the runner, then `/autodev retry`.',
       });
   }
+}
+
+function triesOf(tasks: readonly Task[]): number {
+  return Math.max(...tasks.map((task) => task.attempts.length));
 }
 
 function lossText(loss: AttemptLoss, detail: string): string {

@@ -8,11 +8,11 @@ import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { stageOf, writesPage, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
 import { currentAttempt, oneLine, retryOrStop } from './attempts.ts';
+import { budgetVerdict } from './budget.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
 import { planProblem } from './epic.ts';
 import { planRefused } from './epic-control.ts';
-import { money } from './format.ts';
 import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
 import { decideVerify } from './verify.ts';
@@ -43,7 +43,7 @@ export function decideResult(
     case 'budget':
     case 'limit':
       if (publishes(task) && result.changes.length > 0) return publish(run, task, attempt, true);
-      return end(run, limitVerdict(result, task, null));
+      return end(run, limitVerdict(result, task, whereIsIt(run), snapshot));
     case 'needs_human':
       return end(run, {
         kind: 'needs-human',
@@ -64,7 +64,7 @@ export function decideResult(
       });
     case 'crashed': {
       const why = oneLine(result.cause);
-      const next = retryOrStop(run, task, snapshot, `the agent crashed (${why})`, {
+      const next = retryOrStop(run, [task], snapshot, `the agent crashed (${why})`, {
         kind: 'needs-human',
         cause: `The agent crashed ${task.attempts.length} times: ${why}`,
         next: 'See the job log of the pipeline, then `/autodev retry`.',
@@ -74,20 +74,20 @@ export function decideResult(
   }
 }
 
-/** The verdict of a result that stopped at a limit, with its draft when there is one. */
+/** Where the work done so far is, as one more sentence; '' when there is none. */
+export function whereIsIt(run: Run): string {
+  const iid = run.changes.code?.iid;
+  return iid == null ? '' : ` What was done so far is in !${iid}.`;
+}
+
+/** The verdict of a result that stopped at a limit; `partial` says where what was done is. */
 export function limitVerdict(
   result: JobResult,
   task: Task,
-  draft: { iid: number } | null,
+  partial: string,
+  snapshot: Snapshot,
 ): Verdict {
-  const partial = draft ? ` What was done so far is in draft !${draft.iid}.` : '';
-  if (result.outcome === 'budget') {
-    return {
-      kind: 'budget',
-      cause: `Stopped at the cap of ${money(task.capMicrousd)} per task.${partial}`,
-      next: 'Raise `limits.taskUsd` in config/settings.yaml or split the issue, then `/autodev retry`.',
-    };
-  }
+  if (result.outcome === 'budget') return budgetVerdict(task, partial, snapshot);
   return {
     kind: 'needs-human',
     cause: `Stopped at a limit: ${oneLine(result.cause)}.${partial}`,
@@ -128,7 +128,8 @@ function finished(
     });
   }
   if (task.type === 'break_down_epic') {
-    const problem = report?.kind === 'epic' ? planProblem(report) : 'There is no plan in the result';
+    const problem =
+      report?.kind === 'epic' ? planProblem(report) : 'There is no plan in the result';
     if (problem !== null) return end(run, planRefused(problem));
   }
   if (task.type === 'triage_issue') return triaged(run, task, result, snapshot);

@@ -98,6 +98,8 @@ export type ForgeEvent =
       project: Project;
       actor: Actor;
       issue: Issue;
+      /** When it happened, by the forge's clock (ISO); null where the forge does not say. */
+      at: string | null;
       labelsAdded: string[];
       labelsRemoved: string[];
       textChanged: boolean;

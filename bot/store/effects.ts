@@ -208,12 +208,6 @@ export async function effectById(db: Db, id: number): Promise<EffectRow | null> 
   return rows[0] ?? null;
 }
 
-/** True when any of these keys was ever asked for. */
-export async function anyEffect(db: Db, keys: readonly string[]): Promise<boolean> {
-  const rows = await db.query('select 1 from effects where key = any($1) limit 1', [keys]);
-  return rows.length > 0;
-}
-
 /** Effects of a run, oldest first. */
 export async function effectsOfRun(db: Db, runId: number): Promise<EffectRow[]> {
   return db.query<EffectRow>(

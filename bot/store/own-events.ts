@@ -1,12 +1,14 @@
 /** Events of the bot's own: they go through the same inbox as webhooks do. */
-import type { InternalEvent } from '../domain/events.ts';
+import type { ForgeEvent, InternalEvent } from '../domain/events.ts';
 import type { Db } from './db.ts';
 import { insertDelivery } from './deliveries.ts';
 
 /** An event as stored: a result stays with its attempt and is loaded when the event is handled. */
 export type OwnEvent =
   | Exclude<InternalEvent, { kind: 'job_result' }>
-  | { kind: 'job_result'; runId: number; attemptId: number };
+  | { kind: 'job_result'; runId: number; attemptId: number }
+  /** What the forge was asked for because no webhook told it (worker/reconcile-repo.ts). */
+  | { kind: 'polled'; event: ForgeEvent };
 
 /** Stores an event once per `dedupeKey`; the queue has to be rung for its id after the commit. */
 export async function recordOwnEvent(

@@ -21,6 +21,8 @@ export interface WorkerDeps {
   repoConfigPath: string;
   /** The bot's own account; read once, then remembered. */
   bot: () => Promise<Actor>;
+  /** Where the forge's webhooks lead: the bot's own hook is found by it. */
+  hookUrl: string;
   /** Host (and port) of the forge: links to it stay links in what the bot posts. */
   forgeHost: string;
   /** Values that must never be published. */

@@ -4,6 +4,7 @@ import { startSweeper, type Sweeper } from '../queue/sweeper.ts';
 import { applyEffect } from './apply-effects.ts';
 import type { WorkerDeps } from './deps.ts';
 import { handleDelivery } from './handle-event.ts';
+import { startReconciler } from './reconcile.ts';
 import { sweep } from './sweep.ts';
 
 /** Jobs one process works on at once; most of their time they wait for the forge. */
@@ -29,9 +30,10 @@ export function startWorker(deps: WorkerDeps): Worker {
     queue: deps.queue,
     log: (message, error) => deps.log.warn({ error: String(error) }, message),
   });
+  const reconciler = startReconciler(deps);
   return {
     close: async () => {
-      await sweeper.close();
+      await Promise.all([sweeper.close(), reconciler.close()]);
       await queueWorker.close();
     },
   };

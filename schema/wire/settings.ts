@@ -1,5 +1,6 @@
 /** config/settings.yaml: the installation's settings, read once at start. */
 import { z } from 'zod';
+import { IsolationWish } from './job-api.ts';
 import { PriceTable } from './prices.ts';
 import { AccessLevelName } from './repo-config.ts';
 
@@ -13,6 +14,8 @@ export const Settings = z.strictObject({
     tags: z.array(z.string().min(1)),
     /** How the parent waits for the child: `mirror` needs GitLab 18.2. */
     strategy: z.enum(['depend', 'mirror']),
+    /** How far agents are kept away from the rest of the runner; repositories can only ask for more. */
+    isolation: IsolationWish,
   }),
   limits: z.strictObject({
     /** Dollars one task may spend on models; repositories and agents can only go lower. */
@@ -23,6 +26,8 @@ export const Settings = z.strictObject({
     repoDayUsd: z.number().positive(),
     /** Dollars all repositories together may spend in a day (UTC). */
     installationDayUsd: z.number().positive(),
+    /** Most dollars that one `/autodev budget` may add. */
+    budgetStepUsd: z.number().positive(),
     /** Tries at a task before a person is asked, counting lost and crashed attempts. */
     attemptsPerTask: z.int().min(1).max(10),
     /** Minutes a started pipeline may wait for a runner. */
@@ -39,6 +44,8 @@ export const Settings = z.strictObject({
     lockHours: z.number().positive(),
     /** Seconds for which edits of the status comment that nobody waits for are gathered. */
     statusSeconds: z.number().nonnegative(),
+    /** Seconds between looks at a repository for what its webhooks missed; 0: never. */
+    reconcileSeconds: z.number().nonnegative(),
     /** Runs one person may start per hour in one repository. */
     runsPerUserHour: z.int().positive(),
     /** Children of one epic that are worked on at once. */

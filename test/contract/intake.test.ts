@@ -527,12 +527,15 @@ async function work(): Promise<string[]> {
     });
   const sides = {
     read: side('read'),
+    poll: side('poll'),
     write: side('write'),
     ci: side('ci'),
+    checks: side('checks'),
     gate: side('gate'),
     review: side('review'),
     setup: side('setup'),
     tracker: side('tracker'),
+    deploy: side('deploy'),
   };
   const root = new URL('../../config/', import.meta.url).pathname;
   const deps: WorkerDeps = {
@@ -547,6 +550,7 @@ async function work(): Promise<string[]> {
     repoConfigPath: REPO_CONFIG_PATH,
     bot: () => Promise.resolve({ id: 1, username: 'autodev' }),
     forgeHost: 'gitlab.test',
+    hookUrl: 'http://bot.test/webhooks/gitlab',
     ownSecrets: [],
     log: pino({ level: 'silent' }),
     now: () => new Date(),

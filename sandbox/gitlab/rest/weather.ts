@@ -58,8 +58,8 @@ export interface Weather extends HookWeather {
   /** Troubles the next `times` (1) matching calls after `skip` (0) others. */
   calls(match: CallMatch, trouble: CallTrouble, options?: { times?: number; skip?: number }): void;
   hooks(match: HookMatch, trouble: HookTrouble, options?: { times?: number; skip?: number }): void;
-  /** Lets held hooks go. */
-  release(): void;
+  /** Lets held hooks go, the oldest first unless told otherwise. */
+  release(order?: 'newest first'): void;
   /** Good weather again; held hooks go. */
   clear(): void;
   forCall(method: string, path: string): CallTrouble[];
@@ -85,8 +85,8 @@ export function createWeather(): Weather {
   let hookRules: Rule<HookMatch, HookTrouble>[] = [];
   let held: (() => void)[] = [];
 
-  const release = (): void => {
-    const going = held;
+  const release = (order?: 'newest first'): void => {
+    const going = order === 'newest first' ? held.toReversed() : held;
     held = [];
     for (const go of going) go();
   };

@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto';
 import type { Instance } from '../instance.ts';
 import type { Note, Noteable, Position, User } from '../state/types.ts';
 
+/** GitLab's `ThrottledTouch`: comments move the time of their item at most so often. */
+const TOUCH_MS = 60_000;
+
 export interface NewNote {
   body: string;
   internal?: boolean;
@@ -32,7 +35,7 @@ export function addNote(gl: Instance, item: Noteable, author: User, note: NewNot
     updatedById: null,
   };
   item.notes.push(record);
-  item.updatedAt = now;
+  if (Date.parse(now) - Date.parse(item.updatedAt) > TOUCH_MS) item.updatedAt = now;
   return record;
 }
 

@@ -1,6 +1,6 @@
 /** `issues`, `issue_comment`, `pull_request`, `pull_request_review` and its comments. */
 import type { ForgeEvent, NoteSubject } from '../../../domain/events.ts';
-import { at, id, isObject, pick, sha, text } from '../../payload.ts';
+import { at, id, isObject, pick, sha, text, textOrNull } from '../../payload.ts';
 import {
   changeOf,
   ignored,
@@ -65,6 +65,7 @@ export function readIssue(payload: Payload): ForgeEvent {
     project: payload.project,
     actor: payload.actor,
     issue,
+    at: textOrNull(at(payload.body, 'issue', 'updated_at')),
     ...labelChanges(payload),
     textChanged:
       payload.action === 'edited' &&

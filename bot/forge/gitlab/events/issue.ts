@@ -1,6 +1,6 @@
 /** Issue Hook: issues and all other work item types (gitlab-facts §2.1). */
 import type { ForgeEvent } from '../../../domain/events.ts';
-import { at, isObject, pick } from '../../payload.ts';
+import { at, isObject, pick, text } from '../../payload.ts';
 import {
   actorOf,
   issueOf,
@@ -19,6 +19,12 @@ const ACTIONS: Readonly<Record<string, IssueAction>> = {
   reopen: 'reopened',
 };
 
+/** ISO or `2026-11-21 12:00:00 UTC`, as GitLab's versions write it; null for anything else. */
+function timeOf(value: unknown): string | null {
+  const time = Date.parse(text(value));
+  return Number.isNaN(time) ? null : new Date(time).toISOString();
+}
+
 export function readIssue(payload: Payload): ForgeEvent {
   const issue = issueOf(payload.attrs, payload);
   if (issue === null) return malformed(payload, 'iid');
@@ -31,6 +37,7 @@ export function readIssue(payload: Payload): ForgeEvent {
     project: payload.project,
     actor: actorOf(payload.body),
     issue,
+    at: timeOf(at(payload.attrs, 'updated_at')),
     ...labelChanges(payload, issue.labels),
     textChanged:
       action === 'updated' &&

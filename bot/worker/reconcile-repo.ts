@@ -1,0 +1,182 @@
+/**
+ * One look at one project for what its webhooks missed (threats R24, R25).
+ *
+ * First two cheap questions: which issues and changes moved since the last look. A quiet project costs
+ * no more than these. Only what moved is looked at closely, and only what may matter: notes where
+ * somebody commented, label events where a label of the bot is on the issue, pipelines of agents that
+ * nobody claimed. What is found goes into the inbox as the event that the webhook would have been.
+ */
+import type { Change, Issue, NoteSubject, Project } from '../domain/events.ts';
+import { labelKey, SAME_LABEL_SECONDS } from '../domain/wishes.ts';
+import { ForgeError } from '../forge/errors.ts';
+import type { NoteTarget } from '../forge/forge.ts';
+import type { LabelEvent, Moved, MovedList } from '../forge/poll.ts';
+import { ring } from '../queue/ring.ts';
+import { recordOwnEvent } from '../store/own-events.ts';
+import {
+  activeTargets,
+  unclaimedPipelines,
+  type ActiveTarget,
+  type DuePoll,
+} from '../store/reconcile.ts';
+import type { RepoRow } from '../store/repos.ts';
+import { wishKnown } from '../store/wishes.ts';
+import type { WorkerDeps } from './deps.ts';
+import {
+  botLabels,
+  changeFound,
+  closedFound,
+  labelFound,
+  noteFound,
+  sinceOf,
+  wantedLabels,
+  wantedNotes,
+  windowOf,
+  type Found,
+  type Window,
+} from './reconcile-find.ts';
+
+/** A pipeline is left to its webhook for so long. */
+const UNCLAIMED_SECONDS = 30;
+/** Agents' pipelines looked at in one poll; the rest has its turn in the next one. */
+const PIPELINES = 20;
+const BROKEN = new Set(['failed', 'canceled']);
+
+interface Poll {
+  repo: RepoRow;
+  project: Project;
+  window: Window;
+  active: readonly ActiveTarget[];
+  botId: number;
+  deps: WorkerDeps;
+}
+
+/**
+ * Looks once; returns up to when everything was looked at, by the forge's clock.
+ * @throws ForgeError when the forge does not answer: what was found by then stays in the inbox
+ */
+export async function pollRepo(repo: RepoRow, due: DuePoll, deps: WorkerDeps): Promise<Date> {
+  const now = deps.now();
+  const since = sinceOf(due, now);
+  const { poll: forge } = deps.forge;
+  const [bot, issues, changes, active] = await Promise.all([
+    deps.bot(),
+    forge.issues(repo.projectId, since),
+    forge.changes(repo.projectId, since),
+    activeTargets(deps.db, repo.id),
+  ]);
+  const at = new Date(Math.min(...[issues.at, changes.at].map((time) => (time ?? now).getTime())));
+  const poll: Poll = {
+    ...{ repo, active, deps, botId: bot.id, project: projectOf(repo) },
+    window: windowOf(since, at, deps.settings.limits.reconcileSeconds),
+  };
+  await pollPipelines(poll);
+  for (const moved of issues.items) await stillThere(() => pollIssue(moved, poll));
+  for (const moved of changes.items) await stillThere(() => pollChange(moved, poll));
+  return completeUntil([issues, changes], at);
+}
+
+/** Everything is complete until the earlier of what the lists say. */
+function completeUntil(lists: readonly MovedList<unknown>[], at: Date): Date {
+  return new Date(Math.min(...lists.map((list) => (list.completeUntil ?? at).getTime())));
+}
+
+/** What is deleted or hidden while it is looked at holds nothing to find. */
+async function stillThere(look: () => Promise<void>): Promise<void> {
+  try {
+    await look();
+  } catch (error) {
+    if (!(error instanceof ForgeError) || error.kind !== 'not_found') throw error;
+  }
+}
+
+async function pollIssue(moved: Moved<Issue>, poll: Poll): Promise<void> {
+  const { item: issue } = moved;
+  for (const found of closedFound(poll.project, moved, poll.active)) await record(found, poll);
+  const working = poll.active.some((one) => one.working && one.issueIid === issue.iid);
+  await pollNotes({ type: 'issue', issue }, issue.iid, moved.hasNotes, working, poll);
+  if (botLabels(issue).length > 0) await pollLabels(issue, poll);
+}
+
+async function pollChange(moved: Moved<Change>, poll: Poll): Promise<void> {
+  const { item: change } = moved;
+  for (const found of changeFound(poll.project, moved, poll.active)) await record(found, poll);
+  const working = poll.active.some(
+    (one) => one.working && one.changes.some(({ iid }) => iid === change.iid),
+  );
+  await pollNotes({ type: 'change', change }, change.iid, moved.hasNotes, working, poll);
+}
+
+async function pollNotes(
+  subject: Extract<NoteSubject, { type: 'issue' | 'change' }>,
+  iid: number,
+  hasNotes: boolean,
+  agentWorks: boolean,
+  poll: Poll,
+): Promise<void> {
+  if (!hasNotes) return;
+  const { deps, repo, window, project, botId } = poll;
+  const on: NoteTarget = { type: subject.type, iid };
+  const notes = await deps.forge.poll.notes(repo.projectId, on, window.since);
+  for (const note of wantedNotes(notes, window, botId, agentWorks)) {
+    const known = [`note/${note.id}`];
+    if (await wishKnown(deps.db, repo.id, { known, at: null, withinSeconds: 0 })) continue;
+    const thread = await deps.forge.poll.discussionOf(repo.projectId, on, note.id);
+    await record(noteFound(project, subject, note, thread), poll);
+  }
+}
+
+async function pollLabels(issue: Issue, poll: Poll): Promise<void> {
+  const { deps, repo, window, project } = poll;
+  const events = await deps.forge.poll.labelEvents(repo.projectId, issue.iid);
+  for (const added of wantedLabels(events, issue, window)) {
+    if (!(await labelKnown(issue, added, poll))) {
+      await record(labelFound(project, issue, added), poll);
+    }
+  }
+}
+
+function labelKnown(issue: Issue, added: LabelEvent, { deps, repo }: Poll): Promise<boolean> {
+  return wishKnown(deps.db, repo.id, {
+    known: [labelKey(issue.iid, added.label, added.by.id)],
+    at: added.at,
+    withinSeconds: SAME_LABEL_SECONDS,
+  });
+}
+
+/** Agents' pipelines that broke before a job claimed its attempt: nobody else would tell for minutes. */
+async function pollPipelines({ repo, project, deps, ...poll }: Poll): Promise<void> {
+  const seconds = Math.min(UNCLAIMED_SECONDS, deps.settings.limits.reconcileSeconds);
+  const ids = await unclaimedPipelines(deps.db, repo.id, seconds, PIPELINES);
+  for (const id of ids) {
+    await stillThere(async () => {
+      const pipeline = await deps.forge.ci.pipeline(repo.projectId, id);
+      if (!BROKEN.has(pipeline.status)) return;
+      await record(
+        {
+          key: `poll:${project.id}:pipeline:${id}:${pipeline.status}`,
+          event: { kind: 'pipeline', project, actor: null, pipeline },
+        },
+        { repo, project, deps, ...poll },
+      );
+    });
+  }
+}
+
+/** Puts what was found into the inbox, once. */
+async function record({ event, key }: Found, { deps, repo }: Poll): Promise<void> {
+  const { id, inserted } = await recordOwnEvent(deps.db, { kind: 'polled', event }, key);
+  if (!inserted) return;
+  deps.log.info({ repo: repo.path, event: event.kind, key }, 'found what no webhook told');
+  ring(deps, { name: 'delivery', id });
+}
+
+function projectOf(repo: RepoRow): Project {
+  return {
+    forge: repo.forge,
+    id: repo.projectId,
+    path: repo.path,
+    defaultBranch: repo.defaultBranch,
+    webUrl: repo.webUrl,
+  };
+}
