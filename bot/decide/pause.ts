@@ -13,7 +13,7 @@ import { DATE_FORMS, parseDate } from './dates.ts';
 import { acted, ignored } from './decision.ts';
 import { utc } from './format.ts';
 import { statusOf } from './status-effects.ts';
-import { code } from './text.ts';
+import { code, pausedText } from './text.ts';
 
 /** What people may say to a paused run; everything else would start something. */
 const WHILE_PAUSED: ReadonlySet<string> = new Set([
@@ -34,9 +34,10 @@ export function keepWhilePaused(event: Event, snapshot: Snapshot): Decision | nu
   const { run } = snapshot;
   if (run?.state !== 'paused') return null;
   switch (event.kind) {
-    // People command, and an issue that is closed ends its run, whatever else waits.
+    // People command; an issue that is closed and an epic that is over end the run, whatever waits.
     case 'note':
     case 'issue':
+    case 'epic_ended':
     case 'resume_due':
       return null;
     // A hint only: the run is looked at when it goes on.
@@ -119,12 +120,6 @@ export function decideResumeDue(
   if (run.pausedUntil?.toISOString() !== event.until)
     return ignored('it sleeps until another date');
   return acted([`run ${run.id} was deferred until now`], goOn(run), statusOf(run, true));
-}
-
-/** `paused by @dana`, or `deferred until 2026-12-01 00:00 UTC by @dana`. */
-export function pausedText(run: Run): string {
-  const by = run.pausedBy === null ? '' : ` by @${run.pausedBy}`;
-  return run.pausedUntil === null ? `paused${by}` : `deferred until ${utc(run.pausedUntil)}${by}`;
 }
 
 /** A merge that was asked for and not begun is taken back; the gate is looked at anew afterwards. */

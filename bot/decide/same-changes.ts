@@ -16,11 +16,13 @@ export function verdictOfSame(run: Run, same: SameChanges): Verdict {
       next: 'Close the issue, or say what is missing: `/autodev implement <hint>`.',
     };
   }
-  const where = same.iid === null ? `The work on #${same.issueIid}` : `!${same.iid}`;
-  const which = same.iid === null ? where.toLowerCase() : where;
+  const [where, which] =
+    same.iid === null
+      ? [`What is about to be opened for #${same.issueIid}`, 'it']
+      : [`!${same.iid}, opened for #${same.issueIid},`, `!${same.iid}`];
   return {
     kind: 'needs-human',
-    cause: `${where} (for #${same.issueIid}) has exactly these changes already. Nothing was pushed.`,
-    next: `Decide on ${which}; where it is not what this issue wants, \`/autodev retry <hint>\`.`,
+    cause: `${where} has exactly these changes already. Nothing was pushed.`,
+    next: `Decide on ${which}; if that does not solve this issue, \`/autodev retry <hint>\`.`,
   };
 }
