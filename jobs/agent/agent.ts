@@ -10,6 +10,7 @@ import { commandLineTool } from '../engines/cli/find.ts';
 import { runCli } from '../engines/cli/run.ts';
 import { commandEnv } from '../env.ts';
 import { trimSlashes } from '../slashes.ts';
+import { startSocketForwarder } from '../socket-forwarder.ts';
 import { selectTools } from '../tools/all.ts';
 import { lineReader, Order, REPORT_FD, type Report } from './protocol.ts';
 
@@ -46,8 +47,10 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
   let firstRequestMs: number | null = null;
   // performance.now() counts from the start of this process.
   const onRequest = (): void => void (firstRequestMs ??= performance.now());
+  const gateway =
+    order.socket === null ? trimSlashes(order.gateway) : await startSocketForwarder(order.socket);
   const { models, preload } = buildRoute(spec.models, {
-    gateway: trimSlashes(order.gateway),
+    gateway,
     token: order.token,
     onRequest,
   });
@@ -90,12 +93,12 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
       : await runCli(tool.engine, {
           ...common,
           program: tool.program,
-          gateway: trimSlashes(order.gateway),
+          gateway,
           token: order.token,
           workspace: root,
           env,
           tmp: env['TMPDIR'] ?? root,
-          isolated: false,
+          isolated: order.isolated,
           signal,
           onRequest,
           onCommand,

@@ -19,9 +19,14 @@ export const Order = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('start'),
     spec: TaskSpec,
-    gateway: z.url(),
+    /** '' when the gateway is reached through `socket`. */
+    gateway: z.string(),
+    /** A socket file that leads to the gateway, for an agent without a network. */
+    socket: z.string().nullable(),
     token: z.string(),
     workspace: z.string(),
+    /** The process stands in namespaces of its own. */
+    isolated: z.boolean(),
   }),
   /** A comment by a person, for the next turn. */
   z.strictObject({ type: z.literal('message'), text: z.string() }),

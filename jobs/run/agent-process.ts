@@ -1,5 +1,6 @@
 /** Starts the agent process, reads what it reports, and makes sure that it is gone afterwards. */
 import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import type { CommandCheck } from '../../schema/wire/result.ts';
 import { type EndReport, lineReader, type Order, Report, REPORT_LINES } from '../agent/protocol.ts';
@@ -61,7 +62,8 @@ export function startAgent(options: AgentOptions): AgentProcess {
   const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(`could not be started: ${error.message}`));
     child.once('exit', (code, signal) => {
-      const how = signal ? `was ended by ${signal}` : `ended with exit code ${code}`;
+      const by = signal ?? signalOf(code);
+      const how = by === null ? `ended with exit code ${code}` : `was ended by ${by}`;
       if (reports.readableEnded) resolve(how);
       reports.once('end', () => resolve(how));
       setTimeout(() => resolve(how), 500).unref();
@@ -77,6 +79,13 @@ export function startAgent(options: AgentOptions): AgentProcess {
     }),
     kill,
   };
+}
+
+/** The signal behind an exit code of a program that ran another one for us. */
+function signalOf(code: number | null): string | null {
+  const number = (code ?? 0) - 128;
+  const found = Object.entries(constants.signals).find(([, value]) => value === number);
+  return found?.[0] ?? null;
 }
 
 /** Follows the reports; after the verdict nothing more is taken. */

@@ -3,13 +3,14 @@ import { ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { CommandCheck, JobResult, JobStats } from '../../schema/wire/result.ts';
 import type { EndReport } from '../agent/protocol.ts';
 import { ApiRefusal, post } from '../api.ts';
-import { agentEnv, type JobEnv } from '../env.ts';
+import type { JobEnv } from '../env.ts';
 import { describeError, JobError } from '../errors.ts';
 import { requireIdToken, serverUrl } from '../id-token.ts';
 import { buildResult, carriesChanges, type ResultParts, writeResult } from '../result.ts';
 import type { RunLog } from '../run-log.ts';
-import { type AgentProcess, startAgent } from './agent-process.ts';
+import type { AgentProcess } from './agent-process.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { startIsolated } from './start-isolated.ts';
 import { type PreparedWorkspace, prepareWorkspace } from './workspace.ts';
 
 /** Time the agent gets beyond its own limit before it is killed, in milliseconds. */
@@ -127,14 +128,8 @@ async function supervise(
   workspace: PreparedWorkspace,
 ): Promise<Ending> {
   const { env, log } = input;
-  const { token, gateway, spec } = claim;
-  const agent = startAgent({
-    self: input.self,
-    env: agentEnv(env, workspace.home, workspace.tmp),
-    cwd: workspace.dir,
-    start: { type: 'start', spec, gateway, token, workspace: workspace.dir },
-    log: log.line,
-  });
+  const { token, spec } = claim;
+  const agent = await startIsolated({ env, self: input.self, claim, workspace, log: log.line });
   progress.agent = agent;
   let timer: NodeJS.Timeout | undefined;
   let stopHeartbeat: () => void = () => undefined;

@@ -19,6 +19,10 @@ export const RepoConfig = z.strictObject({
         .max(500)
         .regex(/^[\w][\w./:@-]*$/, 'must be an image reference')
         .optional(),
+      /** `required` refuses to work where the runner gives no isolation. */
+      sandbox: z.enum(['required', 'auto']).optional(),
+      /** `gateway` closes the network to agents where the installation leaves it open. */
+      network: z.enum(['gateway']).optional(),
     })
     .prefault({}),
   /** Files the agent must not touch, besides the built-in list; glob patterns. */

@@ -8,7 +8,7 @@ import { killTree } from '../../process-group.ts';
 import type { LoopInput, LoopResult, Verdict } from '../builtin/loop-input.ts';
 import { answerAdvice, answerSchema, readAnswer } from './answer.ts';
 import type { CliCommand, CliEngine, CliEvent } from './contract.ts';
-import { startGatewayProxy, type GatewayProxy, type Terminal } from './proxy.ts';
+import { startGatewayProxy, type GatewayProxy, type Terminal } from '../../gateway-proxy.ts';
 
 /** Answers that may not fit in one task; the tool is started again on its own work with what was wrong. */
 export const BAD_ANSWERS = 2;

@@ -140,7 +140,12 @@ describe('inputs of the template', () => {
     '---',
     'a: 1',
   ].join('\n');
-  const ci = { image: 'autodev-job:1', tags: ['autodev'], strategy: 'depend' as const };
+  const ci = {
+    image: 'autodev-job:1',
+    tags: ['autodev'],
+    strategy: 'depend' as const,
+    isolation: { sandbox: 'auto' as const, network: 'gateway' as const },
+  };
   const facts = { publicUrl: 'http://b', botId: 7, ci, template, ciFile: null };
   const required = { server: 'http://b', bot_user_id: '7' };
 

@@ -11,6 +11,9 @@ test('the job environment is read once, empty counts as absent', () => {
       CI_JOB_TOKEN: 'job-token-123',
       PATH: '/bin',
       HOME: '/h',
+      http_proxy: 'http://proxy:3128',
+      NO_PROXY: '.internal',
+      https_proxy: '',
     }),
   ).toEqual({
     idToken: 'eyJ.a.b',
@@ -21,6 +24,7 @@ test('the job environment is read once, empty counts as absent', () => {
     lang: 'C.UTF-8',
     secrets: [' eyJ.a.b ', 'job-token-123'],
     jobToken: 'job-token-123',
+    network: { http_proxy: 'http://proxy:3128', NO_PROXY: '.internal' },
   });
 });
 

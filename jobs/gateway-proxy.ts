@@ -1,11 +1,10 @@
 /**
- * A loopback address that stands for the gateway. The tool, and every command it runs, can see the key it
- * was given; so that key opens this address and nothing else, and the attempt's token, with which a
- * result could be forged, stays in this process.
+ * An address on this machine that stands for the gateway. Whoever works for the agent can see the key it was
+ * given; so that key opens this address and nothing else, and the attempt's token, with which a
+ * result could be forged, stays in the process that made the address.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 
@@ -21,29 +20,35 @@ const PATHS = /^\/(?:openai\/v1|anthropic\/v1)\/[a-z_/]{1,80}(?:\?[\w=&-]{0,200}
 export type Terminal = 'budget' | 'revoked';
 
 export interface GatewayProxy {
+  /** Where it listens; '' when it listens on a socket file. */
   url: string;
   key: string;
   close(): Promise<void>;
 }
 
-/** Starts the proxy on a free loopback port. */
-export async function startGatewayProxy(options: {
+export interface ProxyOptions {
   gateway: string;
   token: string;
-  onRequest: () => void;
-  onTerminal: (why: Terminal, message: string) => void;
-}): Promise<GatewayProxy> {
+  /** A socket file to listen on; without it a free loopback port. */
+  socket?: string;
+  onRequest?: () => void;
+  onTerminal?: (why: Terminal, message: string) => void;
+}
+
+/** Starts the proxy. */
+export async function startGatewayProxy(options: ProxyOptions): Promise<GatewayProxy> {
   const key = `adl_${randomBytes(24).toString('base64url')}`;
   const server = createServer((request, response) => {
     forward(request, response, key, options).catch(() => response.destroy());
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    if (options.socket === undefined) server.listen(0, '127.0.0.1', resolve);
+    else server.listen(options.socket, resolve);
   });
-  const { port } = server.address() as AddressInfo;
+  const address = server.address();
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: typeof address === 'object' && address ? `http://127.0.0.1:${address.port}` : '',
     key,
     close: async () => {
       server.closeAllConnections();
@@ -56,7 +61,7 @@ async function forward(
   request: IncomingMessage,
   response: ServerResponse,
   key: string,
-  options: Parameters<typeof startGatewayProxy>[0],
+  options: ProxyOptions,
 ): Promise<void> {
   const given =
     request.headers.authorization?.replace(/^Bearer /i, '') ?? request.headers['x-api-key'];
@@ -65,7 +70,7 @@ async function forward(
   if (request.method !== 'POST' || !PATHS.test(path)) return refuse(response, 404, 'not here');
   const body = await readBody(request);
   if (body === null) return refuse(response, 413, 'the request is too large');
-  options.onRequest();
+  options.onRequest?.();
   const stop = new AbortController();
   response.once('close', () => stop.abort());
   const answer = await fetch(`${options.gateway}${path}`, {
@@ -81,8 +86,8 @@ async function forward(
   }
   if (answer.status === 401 || answer.status === 403) {
     const text = await answer.text();
-    if (answer.status === 401) options.onTerminal('revoked', 'the gateway ended this attempt');
-    else if (text.includes('budget_exceeded')) options.onTerminal('budget', messageOf(text));
+    if (answer.status === 401) options.onTerminal?.('revoked', 'the gateway ended this attempt');
+    else if (text.includes('budget_exceeded')) options.onTerminal?.('budget', messageOf(text));
     response.writeHead(answer.status, headers).end(text);
     return;
   }
