@@ -2,6 +2,7 @@
 import { type AttemptSummary, attemptsOfRun } from './attempts.ts';
 import type { Db } from './db.ts';
 import { type RunRow, runById } from './runs.ts';
+import { type TaskComment, taskCommentsOfRun } from './task-comments.ts';
 import { type TaskRow, tasksOfRun } from './tasks.ts';
 import { type ModelUsage, usageOfRun } from './usage.ts';
 
@@ -12,6 +13,8 @@ export interface RunView {
   attempts: AttemptSummary[];
   spentMicrousd: number;
   usage: ModelUsage[];
+  /** The audit trail of its tasks, oldest first. */
+  comments: TaskComment[];
 }
 
 /** A run with its tasks, attempts and money; null when there is no such run. */
@@ -22,5 +25,6 @@ export async function runView(db: Db, runId: number): Promise<RunView | null> {
   const attempts = await attemptsOfRun(db, runId);
   const usage = await usageOfRun(db, runId);
   const spentMicrousd = tasks.reduce((sum, task) => sum + task.spentMicrousd, 0);
-  return { run, tasks, attempts, spentMicrousd, usage };
+  const comments = await taskCommentsOfRun(db, runId);
+  return { run, tasks, attempts, spentMicrousd, usage, comments };
 }

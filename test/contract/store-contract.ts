@@ -17,6 +17,7 @@ import { delivery, newWork, sha256, times } from '../support/store-rows.ts';
 
 import { estimates, messages, money } from './store-contract-money.ts';
 import { deliveries, repos, runs } from './store-contract-runs.ts';
+import { families, taskTrees } from './store-contract-tasks.ts';
 import { attempts, effects } from './store-contract-work.ts';
 
 export interface OpenedStore {
@@ -49,6 +50,8 @@ export function defineStoreContract(label: string, open: () => Promise<OpenedSto
     describe('estimates', () => estimates(db));
     describe('attempts', () => attempts(db));
     describe('effects', () => effects(db));
+    describe('task trees', () => taskTrees(db));
+    describe('families of runs', () => families(db));
     describe('audit', () => audit(db));
     describe('plans', () => plans(db));
   });

@@ -2,10 +2,9 @@
 import { accessName } from '../../domain/access.ts';
 import type { RunView } from '../../store/run-view.ts';
 import { referenceText } from '../target-reference.ts';
+import { cut, dollars } from './format.ts';
+import { taskTree } from './task-tree.ts';
 import type { DecisionStep, IgnoredStep, Story } from './story.ts';
-
-/** Longest reason or argument of a person that is repeated here. */
-const MAX_QUOTE = 300;
 
 /** Lines for a terminal. */
 export function tell(story: Story): string[] {
@@ -26,7 +25,8 @@ export function tell(story: Story): string[] {
   return lines;
 }
 
-function tellRun({ run, tasks, attempts, usage, spentMicrousd }: RunView): string[] {
+function tellRun(view: RunView): string[] {
+  const { run, attempts, usage, spentMicrousd } = view;
   const args = run.args === '' ? '' : ` ${cut(run.args)}`;
   const asked = `/autodev ${run.command}${args}`;
   const lines = [
@@ -41,10 +41,7 @@ function tellRun({ run, tasks, attempts, usage, spentMicrousd }: RunView): strin
     facts.push(`merge request !${run.changeIid} ${run.changeUrl ?? ''}`.trim());
   if (run.headSha !== null) facts.push(`head ${run.headSha.slice(0, 8)}`);
   lines.push(`  ${facts.join(', ')}`);
-  for (const task of tasks) {
-    const money = `${dollars(task.spentMicrousd)} of ${dollars(task.capMicrousd)}`;
-    lines.push(`  task ${task.id}: ${task.type} by ${task.agent}, ${task.state}, ${money}`);
-  }
+  lines.push(...taskTree(view));
   for (const attempt of attempts) {
     const pipeline = attempt.pipelineId === null ? '' : `, pipeline ${attempt.pipelineId}`;
     const cause = attempt.cause === null ? '' : `: ${cut(attempt.cause)}`;
@@ -121,13 +118,4 @@ function tellIgnored(step: IgnoredStep): string[] {
 
 function when(date: Date): string {
   return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-}
-
-function dollars(microusd: number): string {
-  return `$${(microusd / 1_000_000).toFixed(2)}`;
-}
-
-function cut(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > MAX_QUOTE ? `${line.slice(0, MAX_QUOTE)}…` : line;
 }
