@@ -31,7 +31,7 @@ CMD ["serve"]
 # No entry point: a runner starts the job's script with a shell of its own.
 FROM base AS job
 COPY deploy/docker/packages.sh /tmp/packages.sh
-RUN /tmp/packages.sh bash ca-certificates git ripgrep && rm /tmp/packages.sh
+RUN /tmp/packages.sh bash bubblewrap ca-certificates git ripgrep && rm /tmp/packages.sh
 COPY --from=build /out/job /opt/autodev-job
 RUN ln -s /opt/autodev-job/autodev-job.mjs /usr/local/bin/autodev-job
 WORKDIR /builds
