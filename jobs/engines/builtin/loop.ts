@@ -64,7 +64,7 @@ async function step(state: State): Promise<Verdict | null> {
     return stopped(state, 'limit', `All ${spec.limits.turns} turns are used up`);
   }
   for (const text of takeMessages()) {
-    say(state, `Message from a person with rights on this task:\n${text}`);
+    say(state, `Message from the bot or from a person with rights on this task:\n${text}`);
   }
   steer(state);
   state.turns += 1;

@@ -6,6 +6,7 @@ import type {
   ResponseOutputItem,
   ResponseStreamEvent,
 } from 'openai/resources/responses/responses';
+import { strictSchema } from '../strict-schema.ts';
 import { REQUEST_TIMEOUT_MS, SDK_RETRIES, toFailure, watchedFetch, withIdle } from '../failures.ts';
 import {
   ModelFailure,
@@ -67,32 +68,6 @@ function requestBody(
     store: false,
     stream: true,
   };
-}
-
-type Schema = Record<string, unknown>;
-
-/** Strict mode wants every property required, at every depth: an optional one may be null instead. */
-function strictSchema(schema: Schema): Schema {
-  const strict = { ...schema };
-  if (strict['anyOf']) strict['anyOf'] = (strict['anyOf'] as Schema[]).map(strictSchema);
-  if (strict['items']) strict['items'] = strictSchema(strict['items'] as Schema);
-  if (strict['properties']) {
-    const properties = strict['properties'] as Record<string, Schema>;
-    const required = (strict['required'] ?? []) as string[];
-    const entries = Object.entries(properties).map(([name, inner]): [string, Schema] => [
-      name,
-      required.includes(name) ? strictSchema(inner) : nullable(strictSchema(inner)),
-    ]);
-    strict['properties'] = Object.fromEntries(entries);
-    strict['required'] = Object.keys(properties);
-  }
-  return strict;
-}
-
-function nullable(schema: Schema): Schema {
-  const choices = (schema['anyOf'] ?? []) as Schema[];
-  if (choices.some(({ type }) => type === 'null')) return schema;
-  return { anyOf: [schema, { type: 'null' }] };
 }
 
 function inputItems(step: Step, name: string): ResponseInputItem[] {
