@@ -18,7 +18,14 @@ import { createGateway } from './gateway/gateway.ts';
 import { createStoreLedger } from './gateway/store-ledger.ts';
 import { createApp, createHttpServer } from './http/app.ts';
 import { createIdTokenVerifier } from './http/id-tokens.ts';
-import { openForge, openMigratedStore, secretsOf, VERSION, watchSigning } from './parts.ts';
+import {
+  openForge,
+  openMigratedStore,
+  refuseChangedWorkflows,
+  secretsOf,
+  VERSION,
+  watchSigning,
+} from './parts.ts';
 import { openQueue, type Queue } from './queue/queue.ts';
 import { freeLeasesOfTheDead } from './store/leases.ts';
 import type { Db } from './store/db.ts';
@@ -66,6 +73,12 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
   const workflows = loadWorkflows(files.workflowsDir, agents);
   const failpoint = createFailpoints(config.failpoints);
   const store = await openMigratedStore(config, log);
+  try {
+    await refuseChangedWorkflows(store, workflows, files.workflowsDir);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
   await freeLeasesOfTheDead(store);
   const queue = await openQueue({
     store,

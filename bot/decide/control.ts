@@ -10,6 +10,7 @@ import { acted } from './decision.ts';
 import { endRun } from './end.ts';
 import { canResumeEpic, resumeEpic } from './epic-control.ts';
 import { sendBack } from './gate.ts';
+import { permissionFor } from './permissions.ts';
 import * as text from './text.ts';
 import { argsAgain } from './start.ts';
 import { startWork } from './work.ts';
@@ -53,6 +54,12 @@ export function retryRun(ask: Ask, snapshot: Snapshot): Decision {
   const last = snapshot.lastRun;
   if (!last || last.verdict?.kind === 'done') {
     return refuse(ask, text.nothingToRetry(last), 'nothing to retry');
+  }
+  const permission = permissionFor(last.command, ask.actor, false, snapshot);
+  if (!permission.allowed && !permission.silent) {
+    // Whoever starts work again needs the right to start it.
+    const { has, needs, reason } = permission;
+    return refuse(ask, text.forbidden(last.command, ask.actor.username, has, needs), reason);
   }
   if (canResumeEpic(last)) return resumeEpic(ask, last, snapshot);
   const args = ask.args.trim() === '' ? last.args : argsAgain(last, ask.args.trim());

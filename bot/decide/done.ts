@@ -1,6 +1,6 @@
 /** Purpose: the good end of a run, told from what the run has: a merge, a deployment, an open change. */
 import type { Verdict } from '../domain/outcomes.ts';
-import { spentOn, type Run } from '../domain/runs.ts';
+import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import { duration, money } from './format.ts';
 import { agentSeconds } from './report.ts';
 
@@ -18,8 +18,10 @@ export function doneVerdict(run: Run, note = ''): Verdict {
 
 function outcome(run: Run): string {
   const { spec, code } = run.changes;
+  const back = stageOf(run)?.kind === 'deploy' && run.command === 'rollback';
+  const how = back ? 'put back on' : 'deployed to';
   const deployed =
-    run.deployment?.state === 'success' ? `deployed to ${run.deployment.environment}` : null;
+    run.deployment?.state === 'success' ? `${how} ${run.deployment.environment}` : null;
   if (run.mergedSha !== null) {
     const as = run.mergedSha === '' ? '' : ` as \`${run.mergedSha.slice(0, 8)}\``;
     return `!${code?.iid ?? 0} was merged${as}${deployed === null ? '' : ` and ${deployed}`}.`;

@@ -5,6 +5,7 @@ import type { Effect } from '../domain/effects.ts';
 import { RUN_STATE_OF_VERDICT, type Verdict } from '../domain/outcomes.ts';
 import { isOpen, stageOf, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { RunPatch, Write } from '../domain/snapshot.ts';
+import { goesOn } from './deploy-text.ts';
 import { statusOf } from './status-effects.ts';
 
 /** Effects that must not happen any more once a run is over. */
@@ -13,6 +14,7 @@ const FORWARD_EFFECTS: Effect['kind'][] = [
   'commit_changes',
   'open_change',
   'merge_change',
+  'play_job',
   'create_epic',
   'create_issue',
 ];
@@ -32,9 +34,12 @@ const SAID_ON_CHANGES: Effect['kind'][] = [
  */
 export function endRun(
   run: Run,
-  verdict: Verdict,
+  given: Verdict,
   also: RunPatch = {},
 ): { writes: Write[]; effects: Effect[] } {
+  // An end that says nothing of a deployment under way leaves it under way.
+  const open = also.deployment === undefined ? goesOn(run) : '';
+  const verdict = { ...given, cause: `${given.cause}${open}` };
   const among = stageOf(run)?.kind === 'children';
   const good = verdict.kind === 'done';
   const left = verdict.kind === 'cancelled' ? 'cancelled' : 'failed';

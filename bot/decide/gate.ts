@@ -7,9 +7,11 @@ import { judgeGate, type GateVerdict } from '../domain/gates.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
-import { stageAfter, stageOf, type ChangeRef, type ChangeRole, type Run } from '../domain/runs.ts';
+import { stageAfter, stageOf } from '../domain/runs.ts';
+import type { ChangeRef, ChangeRole, Run, RunContext } from '../domain/runs.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import type { ChangeFacts, Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { autonomyAt, type Autonomy } from './autonomy.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun, stopWork } from './end.ts';
 import { enterStage, nextStage, type Moved } from './stages.ts';
@@ -86,8 +88,10 @@ function judge(
   }
   if (change.headSha !== ref.headSha) return headMoved(run, role, ref, change);
   if (!change.gate) return null;
-  const verdict = judgeGate(change.gate.facts);
-  const text = gateText(verdict, change, run);
+  const people = judgeGate(change.gate.facts);
+  const auto = people.open ? null : autonomyAt(run, role, change, snapshot);
+  const verdict = { ...people, open: people.open || auto?.kind === 'opens' };
+  const text = gateText(people, auto, change, run);
   if (text === run.gateNote) return null;
   const gate: Effect = {
     kind: 'set_gate',
@@ -99,20 +103,32 @@ function judge(
     asked: run.version,
   };
   // Once it is open the merge follows at once, and its end is told.
-  const effects: Effect[] = [gate, ...statusOf(run, !verdict.open)];
+  const shown = statusWanted(role, verdict.open, change.gate.mergeStatus);
+  const effects: Effect[] = [...(shown ? [gate] : []), ...statusOf(run, !verdict.open)];
   if (verdict.open && MERGEABLE.has(change.gate.mergeStatus)) {
     const asked = run.version;
     effects.push({ kind: 'merge_change', run: run.id, change: role, sha: ref.headSha, asked });
   }
   const names = verdict.counted.map((user) => user.username).join(', ');
   return {
-    reasons: [verdict.open ? `approved by ${names} at ${ref.headSha}` : text],
+    reasons: [people.open ? `approved by ${names} at ${ref.headSha}` : text],
     writes: [
       { op: 'update_run', runId: run.id, version: run.version, patch: { gateNote: text } },
       ...(verdict.open || run.gateNote === null ? [] : [noMerge(run)]),
     ],
     effects,
   };
+}
+
+/** Merge states by which the forge says that it waits for pipelines, and for our status in them. */
+const AWAITS_CHECKS = new Set(['ci_must_pass', 'ci_still_running']);
+
+/**
+ * Whether the gate's commit status is worth a write. Pending on the code keeps people from merging by
+ * mistake; success is needed only where the forge itself waits for it, because the bot's merge follows.
+ */
+function statusWanted(role: ChangeRole, open: boolean, mergeStatus: string): boolean {
+  return (role === 'code' && !open) || AWAITS_CHECKS.has(mergeStatus);
 }
 
 /** A merge that was asked for and not begun must not happen once the gate is closed again. */
@@ -125,20 +141,25 @@ function headMoved(run: Run, role: ChangeRole, ref: ChangeRef, change: ChangeFac
   const head = role === 'code' ? { codeHeadSha: change.headSha } : { specHeadSha: change.headSha };
   const patch = { ...head, gateNote: null };
   const short = (sha: string): string => sha.slice(0, 8);
+  const gate: Effect = {
+    kind: 'set_gate',
+    run: run.id,
+    change: role,
+    sha: change.headSha,
+    state: 'pending',
+    text: `Approvals were for ${short(ref.headSha)}; the head is now ${short(change.headSha)}`,
+    asked: run.version,
+  };
   return {
     reasons: [`the head moved from ${short(ref.headSha)} to ${short(change.headSha)}`],
-    writes: [{ op: 'update_run', runId: run.id, version: run.version, patch }, noMerge(run)],
+    writes: [
+      { op: 'update_run', runId: run.id, version: run.version, patch },
+      { op: 'void_approvals', changeIid: ref.iid ?? 0, exceptAt: change.headSha },
+      noMerge(run),
+    ],
     effects: [
       { kind: 'reset_approvals', run: run.id, change: role, sha: change.headSha },
-      {
-        kind: 'set_gate',
-        run: run.id,
-        change: role,
-        sha: change.headSha,
-        state: 'pending',
-        text: `Approvals were for ${short(ref.headSha)}; the head is now ${short(change.headSha)}`,
-        asked: run.version,
-      },
+      ...(statusWanted(role, false, change.gate?.mergeStatus ?? '') ? [gate] : []),
       ...statusOf(run, true),
     ],
   };
@@ -162,19 +183,29 @@ export function sendBack(
     return { reasons: [why], ...endRun(run, verdict) };
   }
   const moved = enterStage(run, back, snapshot, { person: reason });
-  return {
-    ...moved,
-    reasons: [why, ...moved.reasons],
-    writes: [...moved.writes, noMerge(run)],
-  };
+  // Who said no once wants to see what comes of it: no gate of this run opens by itself from now on.
+  const context: RunContext = { ...run.context, autonomy: 'guided' };
+  const writes = moved.writes.map((write) =>
+    write.op === 'update_run' && run.context.autonomy === 'full'
+      ? { ...write, patch: { ...write.patch, context } }
+      : write,
+  );
+  return { ...moved, reasons: [why, ...moved.reasons], writes: [...writes, noMerge(run)] };
 }
 
 /** One line for the commit status and the status comment: what is missing, and why what is there does not count. */
-function gateText(verdict: GateVerdict, change: ChangeFacts, run: Run): string {
-  if (verdict.open) {
+function gateText(
+  verdict: GateVerdict,
+  auto: Autonomy | null,
+  change: ChangeFacts,
+  run: Run,
+): string {
+  if (verdict.open || auto?.kind === 'opens') {
     const names = verdict.counted.map((user) => `@${user.username}`).join(', ');
+    const opened =
+      auto?.kind === 'opens' ? `opened by full autonomy: ${auto.because}` : `approved by ${names}`;
     const status = change.gate?.mergeStatus ?? '';
-    return MERGEABLE.has(status) ? `approved by ${names}` : `approved by ${names}, but ${status}`;
+    return MERGEABLE.has(status) ? opened : `${opened}, but ${status}`;
   }
   const head = change.headSha.slice(0, 8);
   const left = change.gate?.facts.approvalsLeft ?? 0;
@@ -183,7 +214,9 @@ function gateText(verdict: GateVerdict, change: ChangeFacts, run: Run): string {
       ? `needs ${left} more by the project's rules`
       : `needs 1 approval of ${head} by someone other than @${run.requester.username}`;
   const notes = verdict.notCounted.map(({ user, why }) => `@${user.username}: ${why}`);
-  return [missing, ...notes].join('; ').slice(0, 250);
+  const alone =
+    auto?.kind === 'waits' ? [`full autonomy does not apply: ${auto.missing.join(', ')}`] : [];
+  return [missing, ...alone, ...notes].join('; ').slice(0, 250);
 }
 
 /** On from a gate whose change is merged. */

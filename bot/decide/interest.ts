@@ -29,7 +29,7 @@ export type Interest =
   | {
       kind: 'run';
       project: Project;
-      by: { target: Target } | { change: number } | { pipeline: number };
+      by: { target: Target } | { change: number } | { pipeline: number; sha: string };
     }
   /** An event of the bot's own about one run. */
   | { kind: 'own'; runId: number; effectId: number | null };
@@ -85,7 +85,8 @@ export function interestOf(event: Event): Interest {
         return none(`a pipeline is ${event.pipeline.status}`);
       }
       const iid = event.pipeline.changeIid;
-      const by = iid === null ? { pipeline: event.pipeline.id } : { change: iid };
+      const { id: pipeline, sha } = event.pipeline;
+      const by = iid === null ? { pipeline, sha } : { change: iid };
       return { kind: 'run', project: event.project, by };
     }
     case 'effect_settled':

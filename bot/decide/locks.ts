@@ -135,6 +135,12 @@ export function claimLines(files: {
   ];
 }
 
+/** A paragraph for the description of a change; '' where nobody else is at work on its files. */
+export function meetingNote(met: readonly FileClaim[]): string {
+  if (met.length === 0) return '';
+  return `Other work meets this one: ${claimText(met)}. Whoever merges second may have to solve conflicts.`;
+}
+
 function holder({ target }: FileClaim): string {
   return `${target.type === 'issue' ? '#' : '!'}${target.iid}`;
 }

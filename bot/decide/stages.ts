@@ -6,7 +6,14 @@ import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import type { Effect } from '../domain/effects.ts';
 import type { Verdict } from '../domain/outcomes.ts';
-import { resultOf, lastDone, stageAfter, stageOf, type Deployment, type Run } from '../domain/runs.ts';
+import {
+  resultOf,
+  lastDone,
+  stageAfter,
+  stageOf,
+  type Deployment,
+  type Run,
+} from '../domain/runs.ts';
 import type { Launch, NewTask, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
 import { ANSWERING, parentOf, pathsOf } from './builds.ts';
 import { doneVerdict } from './done.ts';

@@ -254,6 +254,7 @@ function freezeContext(subject: Subject, workflow: Workflow, snapshot: Snapshot)
     attemptsPerTask: settings.limits.attemptsPerTask,
     isolation: { ...settings.ci.isolation, ...stricter(own.runner) },
     autonomy: settings.autonomy === 'full' ? own.autonomy : 'guided',
+    reports: own.verify.reports,
     environment: own.deploy.environment ?? null,
     workflow,
   };

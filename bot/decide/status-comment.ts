@@ -13,11 +13,10 @@ import { childLines, familyCost } from './epic-status.ts';
 import { duration, money, utc } from './format.ts';
 import { estimateText } from './estimate.ts';
 import { claimLines } from './locks.ts';
-import { pausedText } from './pause.ts';
 import { tallyTable, type Tally } from './tally.ts';
 import { receiptLines, type UsageLine } from './receipt.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
-import { code } from './text.ts';
+import { code, pausedText } from './text.ts';
 
 /** Longest acceptance criterion in the details. */
 const ACCEPTANCE_CHARS = 300;

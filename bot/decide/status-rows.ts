@@ -124,9 +124,17 @@ function gateRow(run: Run, stage: Extract<StageDefinition, { kind: 'gate' }>): R
 function deployRow(run: Run, stage: Extract<StageDefinition, { kind: 'deploy' }>): Row {
   const row = (state: string, facts = ''): Row => ({ stage: stage.id, state, by: 'CI', facts });
   const { deployment } = run;
-  if (deployment === null) return row(run.stage === stage.id ? 'starting' : '–');
+  if (deployment === null) {
+    if (run.stage === stage.id) return row('starting', 'waits for its pipeline');
+    if (isBefore(run, stage.id)) return row('–');
+    const stopped = run.stoppedAt === stage.id ? run.verdict?.kind : 'done';
+    return stopped === 'done' || stopped === undefined
+      ? row('–', 'no deploy job found')
+      : row(stopped);
+  }
   const where = `[${deployment.environment}](${deployment.url}) at \`${deployment.sha.slice(0, 8)}\``;
-  return row(deployment.state === 'success' ? 'done' : deployment.state, where);
+  const state = deployment.state === 'asked' ? 'starting' : deployment.state;
+  return row(state === 'success' ? 'done' : state, where);
 }
 
 function childrenRow(run: Run, stage: Extract<StageDefinition, { kind: 'children' }>): Row {

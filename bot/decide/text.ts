@@ -4,7 +4,7 @@
  */
 import { COMMANDS, type CommandHelp } from './command-help.ts';
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
-import { money } from './format.ts';
+import { money, utc } from './format.ts';
 
 /** `text` as an inline code span that cannot be left: no backticks, no line breaks, bounded. */
 export function code(text: string, maxChars = 100): string {
@@ -113,14 +113,21 @@ export function cannotStart(problem: string, next: string): string {
   return `${problem} Nothing was started. ${next}`;
 }
 
+/** `paused by @dana`, or `deferred until 2026-12-01 00:00 UTC by @dana`. */
+export function pausedText(run: Run): string {
+  const by = run.pausedBy === null ? '' : ` by @${run.pausedBy}`;
+  return run.pausedUntil === null ? `paused${by}` : `deferred until ${utc(run.pausedUntil)}${by}`;
+}
+
 export function statusReply(run: Run | null): string {
   if (run === null) return 'Nothing ran here yet. `/autodev implement` starts work on this issue.';
   const verdict = run.verdict;
   if (verdict) {
     return `The last run ended: **${verdict.kind}**. ${verdict.cause} ${verdict.next}`.trim();
   }
+  const state = run.state === 'paused' ? pausedText(run) : 'running';
   return (
-    `\`/autodev ${run.command}\` is running, stage ${run.stage}, ` +
+    `\`/autodev ${run.command}\` is ${state}, stage ${run.stage}, ` +
     `${money(spentOn(run))} spent so far. The status comment is kept up to date.`
   );
 }
@@ -158,6 +165,8 @@ function whereIs(run: Run): string {
       return 'its change is being checked';
     case 'gate':
       return 'it waits for an approval';
+    case 'deploy':
+      return 'a deployment is under way';
     default:
       return 'an agent is at work';
   }

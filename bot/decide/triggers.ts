@@ -12,6 +12,7 @@ import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
 import { allowPaths } from './allow.ts';
 import { answer, refuse, replyTo, type Ask } from './ask.ts';
+import { assignAgent } from './assign.ts';
 import { COMMANDS } from './command-help.ts';
 import { cancelRun, rejectGate, retryRun } from './control.ts';
 import { acted, ignored } from './decision.ts';
@@ -127,6 +128,8 @@ export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
       return resumeRun(ask, snapshot);
     case 'defer':
       return deferRun(ask, snapshot);
+    case 'assign-agent':
+      return assignAgent(ask, snapshot);
     case 'unlock':
       return unlockFiles(ask, snapshot);
     case 'reject':

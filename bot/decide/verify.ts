@@ -143,11 +143,19 @@ function voted(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snaps
   // The votes go onto the change when they are final, not in every round that is sent back.
   const final = !next.effects.some((effect) => effect.kind === 'create_pipeline');
   const tallied: Effect[] = final ? [{ kind: 'update_change', run: run.id, round: run.round }] : [];
+  if (final) tallied.push(...reportsOf(run, snapshot));
   return {
     reasons: [...shown.reasons, ...next.reasons],
     writes: next.writes,
     effects: [...tallied, ...shown.effects, ...next.effects],
   };
+}
+
+/** Only at a head of the bot's own: the pipeline runs the change's jobs with the bot's rights. */
+function reportsOf(run: Run, snapshot: Snapshot): Effect[] {
+  const sha = run.changes.code?.headSha ?? '';
+  if (!run.context.reports || snapshot.change?.headSha !== sha) return [];
+  return [{ kind: 'publish_reports', run: run.id, round: run.round, sha }];
 }
 
 /** Back to the fix stage while rounds are left and something changes from round to round. */

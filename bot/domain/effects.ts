@@ -1,5 +1,6 @@
 /** Things to do to the outside world, as data. Asking twice is the same as asking once: see effectKey. */
 import type { BlockedFile } from './outcomes.ts';
+import type { RenderedReports } from './reports.ts';
 import type { ChangeRole, Target } from './runs.ts';
 
 /** `new` stands for the row that the same decision creates. */
@@ -45,6 +46,8 @@ export type Effect =
   | { kind: 'open_threads'; run: number; round: number }
   /** Say what was fixed in the threads of findings that are gone, and resolve them. */
   | { kind: 'resolve_threads'; run: number; round: number }
+  /** Start the merge request pipeline whose one job of the bot's shows the reports of a round. */
+  | { kind: 'publish_reports'; run: number; round: number; sha: string }
   /** Take back approvals that were given for an older head. */
   | { kind: 'reset_approvals'; run: number; change: ChangeRole; sha: string }
   /** The gate's commit status on a head. */
@@ -119,6 +122,7 @@ export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
     }
     case 'open_threads':
     case 'resolve_threads':
+    case 'publish_reports':
       return `${effect.kind}/${effect.run}/${effect.round}`;
     case 'reset_approvals':
       return `reset_approvals/${effect.run}/${effect.change}/${effect.sha}`;
@@ -188,6 +192,7 @@ export type Receipt =
   | { kind: 'update_change' }
   | { kind: 'open_threads'; threads: { fingerprint: string; discussionId: string }[] }
   | { kind: 'resolve_threads'; resolved: string[] }
+  | { kind: 'publish_reports'; pipelineId: number; url: string; reports: RenderedReports }
   | { kind: 'reset_approvals' }
   | { kind: 'set_gate' }
   | { kind: 'merge_change'; outcome: 'merged'; sha: string }

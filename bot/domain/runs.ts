@@ -35,6 +35,8 @@ export interface RunContext {
   /** `full`: gates open by themselves under strict conditions (DESIGN §5). */
   autonomy: 'guided' | 'full';
   isolation: IsolationWish;
+  /** Reports are shown in a merge request pipeline of their own. */
+  reports: boolean;
   /** Where `deploy` stages deploy to; null: wherever the repository's only deploy job leads. */
   environment: string | null;
   /** The template the run started with. */

@@ -287,7 +287,7 @@ describe.each(PROVIDERS)('%s', (provider) => {
   test('people are heard before the next turn', async () => {
     await play(provider, (n) => (n === 0 ? edit : done), { messages: [[], ['Use tabs.']] });
     expect(JSON.stringify(bodies()[0])).not.toContain('Use tabs.');
-    expect(lastSeen()).toContain('Message from a person with rights on this task:\\nUse tabs.');
+    expect(lastSeen()).toContain('a person with rights on this task:\\nUse tabs.');
   });
 });
 

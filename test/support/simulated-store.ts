@@ -10,6 +10,7 @@ import { isOpen, latestAttempt, resultOf, taskOfAttempt } from '../../bot/domain
 import type { Attempt, ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
 import type { Decision, FileClaim, Launch, Snapshot, Write } from '../../bot/domain/snapshot.ts';
 import type { Wish } from '../../bot/domain/wishes.ts';
+import type { SimDeployJob } from './simulated-deploys.ts';
 import type { WaitsFor } from '../../bot/domain/snapshot.ts';
 
 /** As limits.lockHours of the settings in builders.ts. */
@@ -38,6 +39,7 @@ export interface SimChange {
   approvals: Map<number, Date>;
   contributors: Set<number>;
   mergeStatus: string;
+  draft: boolean;
 }
 
 export interface SimBranch {
@@ -65,6 +67,8 @@ export interface World {
   /** The bot's own events that nobody delivered yet. */
   inbox: Event[];
   branches: Map<string, SimBranch>;
+  /** Heads of branches that are gone, as their changes still show them. */
+  deleted: Map<string, SimBranch>;
   changes: Map<number, SimChange>;
   /** Pipelines of the changes, by head. */
   checks: Map<string, string>;
@@ -73,6 +77,8 @@ export interface World {
   /** The gate's newest status, by head. */
   gates: Map<string, string>;
   merges: Merge[];
+  /** Oldest first. */
+  deployJobs: SimDeployJob[];
   issueClosed: boolean;
   /** Numbers of children's issues that people closed. */
   closedIssues: Set<number>;
@@ -82,6 +88,8 @@ export interface World {
   landed: { runId: number | null; kind: Effect['kind'] }[];
   /** What was acted on. */
   wishes: Set<string>;
+  /** What people wrote to the agents of a run. */
+  messages: { runId: number; noteId: number; body: string }[];
 }
 
 /** A stopped run goes on: its verdict is taken back. */
@@ -152,7 +160,8 @@ export class SimulatedStore {
         throw new Conflict(`attempt ${write.attemptId}`);
       }
       if (write.op !== 'update_run') continue;
-      if (reopens(write) && this.active(this.runOf(write.runId).target.iid)) throw new Conflict('a run is active');
+      if (reopens(write) && this.active(this.runOf(write.runId).target.iid))
+        throw new Conflict('a run is active');
       updates += 1;
       if (updates > 1 || this.runOf(write.runId).version !== write.version) {
         throw new Conflict(`run ${write.runId}`);
@@ -264,6 +273,25 @@ export class SimulatedStore {
       case 'note_approval': {
         const { changeIid, userId, sha, given } = write;
         this.world.seen.set(`${changeIid}/${userId}`, { sha, given });
+        return;
+      }
+      case 'void_approvals':
+        for (const [key, seen] of this.world.seen) {
+          const other = key.startsWith(`${write.changeIid}/`) && seen.sha !== write.exceptAt;
+          if (other) this.world.seen.set(key, { ...seen, given: false });
+        }
+        return;
+      case 'raise_caps':
+        for (const id of write.taskIds) {
+          this.eachTask(id, (task) => ({
+            ...task,
+            capMicrousd: task.capMicrousd + write.byMicrousd,
+          }));
+        }
+        return;
+      case 'add_message': {
+        const { runId, noteId, body } = write;
+        this.world.messages.push({ runId, noteId, body });
         return;
       }
       case 'drop_effects':
@@ -392,6 +420,13 @@ export class SimulatedStore {
       version: run.version + 1,
       updatedAt: this.world.now,
     }));
+  }
+
+  /** The job of a deployment that was asked for runs now. */
+  setDeployment(runId: number | null, jobId: number): void {
+    const deployment = runId === null ? null : this.runOf(runId).deployment;
+    if (runId === null || deployment?.state !== 'asked') return;
+    this.setRun(runId, { deployment: { ...deployment, jobId, state: 'running' } });
   }
 
   setChange(

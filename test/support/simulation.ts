@@ -8,10 +8,12 @@
  */
 import { decide } from '../../bot/decide/decide.ts';
 import { interestOf } from '../../bot/decide/interest.ts';
+import { agentAtWork } from '../../bot/decide/steer.ts';
 import { predictedFiles } from '../../bot/decide/locks.ts';
 import type { Effect, Receipt } from '../../bot/domain/effects.ts';
 import type { Actor, Event } from '../../bot/domain/events.ts';
 import { isActive } from '../../bot/domain/outcomes.ts';
+import { noReports } from '../../bot/domain/reports.ts';
 import { latestAttempt, resultOf, taskOfAttempt } from '../../bot/domain/runs.ts';
 import type { ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
 import type { Snapshot } from '../../bot/domain/snapshot.ts';
@@ -21,6 +23,7 @@ import { changeFacts, pipelineInfo, type Script } from './simulated-look.ts';
 import { blobId } from '../../bot/worker/publish/blob-id.ts';
 import { checkPaths } from '../../bot/worker/publish/path-policy.ts';
 import type { Wish } from '../../bot/domain/wishes.ts';
+import { deployFacts, playJob } from './simulated-deploys.ts';
 import { familyIn } from './simulated-family.ts';
 import { Conflict, SimulatedStore } from './simulated-store.ts';
 import type { SimBranch, SimChange, SimEffect, SimRun, World } from './simulated-store.ts';
@@ -32,6 +35,7 @@ const FOLLOWED = new Set([
   'commit_changes',
   'open_change',
   'merge_change',
+  'play_job',
   'create_epic',
   'create_issue',
 ]);
@@ -53,8 +57,11 @@ export class Simulation {
       agent: () => ({}),
       checks: () => 'success',
       level: () => 30,
+      autonomy: 'guided',
+      coverage: null,
       tellsTimes: false,
       resets: true,
+      deploys: () => null,
       ...script,
     };
     this.world = world ?? {
@@ -67,16 +74,19 @@ export class Simulation {
       held: [],
       inbox: [],
       branches: new Map(),
+      deleted: new Map(),
       changes: new Map(),
       checks: new Map(),
       pipelines: new Map(),
       gates: new Map(),
       merges: [],
+      deployJobs: [],
       issueClosed: false,
       closedIssues: new Set(),
       project: 'ok',
       landed: [],
       wishes: new Set(),
+      messages: [],
     };
     this.store = new SimulatedStore(this.world);
     if (!this.world.branches.has('main')) this.moveBranch('main');
@@ -231,6 +241,22 @@ export class Simulation {
     return event.kind === 'change' ? { ...event, oldHeadSha: old } : event;
   }
 
+  /** No hook tells of it: push events are not asked for. */
+  deleteBranch(branch: string): void {
+    const found = this.world.branches.get(branch);
+    if (found) this.world.deleted.set(branch, found);
+    this.world.branches.delete(branch);
+  }
+
+  /** A force-push to a commit that was there before. */
+  pushBack(iid: number, who: Actor, sha: string): Event {
+    const event = this.push(iid, who);
+    this.world.branches.set(this.change(iid).branch, { sha, at: this.world.now });
+    return event.kind === 'change'
+      ? { ...event, change: { ...event.change, headSha: sha } }
+      : event;
+  }
+
   close(iid: number, who: Actor): Event {
     const change = this.change(iid);
     if (change.state === 'opened') change.state = 'closed';
@@ -273,7 +299,7 @@ export class Simulation {
   }
 
   head(branch: string): SimBranch {
-    const found = this.world.branches.get(branch);
+    const found = this.world.branches.get(branch) ?? this.world.deleted.get(branch);
     if (!found) throw new Error(`no branch ${branch}`);
     return found;
   }
@@ -339,7 +365,7 @@ export class Simulation {
         const branch = this.store.runOf(effect.run).changes[effect.change]?.branch;
         if (branch === undefined) return 'no branch';
         const there = [...this.world.changes.values()].find((change) => change.branch === branch);
-        const iid = there?.iid ?? this.openChange(branch);
+        const iid = there?.iid ?? this.openChange(branch, effect.draft);
         return { kind: 'open_change', iid, url: '' };
       }
       case 'merge_change':
@@ -358,9 +384,22 @@ export class Simulation {
         return { kind: 'open_threads', threads: [] };
       case 'resolve_threads':
         return { kind: 'resolve_threads', resolved: [] };
+      case 'publish_reports':
+        return {
+          kind: 'publish_reports',
+          pipelineId: 1,
+          url: '',
+          reports: noReports(this.world.now),
+        };
+      case 'update_change': {
+        const change = this.changeOf({ run: effect.run, change: 'code' });
+        if (change && effect.ready === true) change.draft = false;
+        return { kind: 'update_change' };
+      }
       case 'react':
-      case 'update_change':
-        return { kind: effect.kind };
+        return { kind: 'react' };
+      case 'play_job':
+        return playJob(effect, this.world);
       case 'create_epic':
         return { kind: 'create_epic', id: null, url: '' };
       case 'create_issue':
@@ -424,6 +463,9 @@ export class Simulation {
     }
     row.started = true;
     if (PASSING.has(change.mergeStatus)) return 'later';
+    if (!this.world.branches.has(change.branch)) {
+      return { kind: 'merge_change', outcome: 'not_merged', why: 'commits_status' };
+    }
     if (change.mergeStatus !== 'mergeable') {
       return { kind: 'merge_change', outcome: 'not_merged', why: change.mergeStatus };
     }
@@ -452,6 +494,9 @@ export class Simulation {
       this.store.setChange(row.runId, role, { branch, headSha: sha });
     }
     if (receipt.kind === 'open_change') this.store.setChange(row.runId, role, { iid: receipt.iid });
+    if (receipt.kind === 'play_job' && receipt.outcome === 'started') {
+      this.store.setDeployment(row.runId, receipt.jobId);
+    }
   }
 
   // Looking.
@@ -468,9 +513,22 @@ export class Simulation {
           issue: this.issueNow(),
           handled: interest.wish.known.some((key) => this.world.wishes.has(key)),
           run: this.store.active(interest.target.iid),
-          lastRun: this.world.runs.findLast((run) => run.target.iid === interest.target.iid) ?? null,
+          lastRun:
+            this.world.runs.findLast((run) => run.target.iid === interest.target.iid) ?? null,
           claimed: this.claimedFor(this.store.active(interest.target.iid)),
         });
+      case 'comment': {
+        const run = this.store.active(interest.target.iid);
+        if (!run || !agentAtWork(run)) return null;
+        return snapshot({
+          ...this.common(),
+          actorAccess: this.script.level(interest.actorId),
+          issue: this.issueNow(),
+          handled: interest.wish.known.some((key) => this.world.wishes.has(key)),
+          run,
+          messages: this.world.messages.filter(({ runId }) => runId === run.id).length,
+        });
+      }
       case 'run': {
         const run = this.runBy(interest.by);
         const pipeline = 'pipeline' in interest.by ? interest.by.pipeline : null;
@@ -488,7 +546,9 @@ export class Simulation {
     return { ...issue, state: this.world.issueClosed ? 'closed' : 'opened' };
   }
 
-  private runBy(by: { target: { iid: number } } | { change: number } | { pipeline: number }): Run | null {
+  private runBy(
+    by: { target: { iid: number } } | { change: number } | { pipeline: number },
+  ): Run | null {
     if ('target' in by) return this.store.active(by.target.iid);
     const found = this.world.runs.findLast((run) =>
       'change' in by
@@ -503,8 +563,15 @@ export class Simulation {
     return this.store.claimed(run.id, predictedFiles(run));
   }
 
-  private common(): Pick<Snapshot, 'now' | 'headSha'> {
-    return { now: this.world.now, headSha: this.head('main').sha };
+  private common(): Pick<Snapshot, 'now' | 'headSha' | 'settings' | 'repoConfig'> {
+    const { settings, repoConfig } = snapshot();
+    const { autonomy } = this.script;
+    return {
+      now: this.world.now,
+      headSha: this.head('main').sha,
+      settings: { ...settings, autonomy },
+      repoConfig: { ...repoConfig, config: { ...repoConfig.config, autonomy } },
+    };
   }
 
   private ofRun(run: Run, effectId: number | null, pipelineId: number | null): Snapshot {
@@ -521,6 +588,7 @@ export class Simulation {
       actorAccess: this.script.level(run.requester.id),
       ...familyIn(run, this.world),
       claimed: this.claimedFor(run),
+      deploy: deployFacts(run, this.world, this.script.deploys),
       attemptPipeline:
         pipelineId === null || status === undefined
           ? null
@@ -539,7 +607,7 @@ export class Simulation {
     return iid == null ? null : this.change(iid);
   }
 
-  private openChange(branch: string): number {
+  private openChange(branch: string, draft: boolean): number {
     const iid = this.store.id();
     this.world.changes.set(iid, {
       iid,
@@ -548,6 +616,7 @@ export class Simulation {
       approvals: new Map(),
       contributors: new Set(),
       mergeStatus: 'mergeable',
+      draft,
     });
     return iid;
   }
@@ -594,5 +663,5 @@ export class Simulation {
 /** What an event wishes; labels are told apart by their keys alone, times do not matter here. */
 function wishOf(event: Event): Wish | null {
   const interest = interestOf(event);
-  return interest.kind === 'ask' ? interest.wish : null;
+  return 'wish' in interest ? interest.wish : null;
 }

@@ -25,6 +25,7 @@ export const CONTEXT: RunContext = {
   attemptsPerTask: 2,
   isolation: { sandbox: 'auto', network: 'gateway' },
   autonomy: 'guided',
+  reports: false,
   environment: null,
   workflow: {
     name: 'quick',

@@ -3,6 +3,7 @@ import type { Receipt } from '../../domain/effects.ts';
 import type { BlockedFile } from '../../domain/outcomes.ts';
 import { code } from '../../decide/text.ts';
 import { lastBuild } from '../../decide/builds.ts';
+import { meetingNote } from '../../decide/locks.ts';
 import { tallyOf, weightsOf } from '../../decide/tally.ts';
 import {
   latestAttempt,
@@ -14,6 +15,8 @@ import {
 import type { FileChange, JobResult } from '../../../schema/wire/result.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import type { EffectContext } from './context.ts';
+import { claimsAround } from '../claimed-files.ts';
+import type { WorkerDeps } from '../deps.ts';
 import { loadRun } from '../load-run.ts';
 import {
   attemptTrailer,
@@ -145,7 +148,7 @@ export async function openChange(context: EffectContext<'open_change'>): Promise
       description:
         effect.change === 'spec'
           ? specDescription(run, attempt, deps.forgeHost)
-          : changeDescription(run, attempt, deps.forgeHost, null),
+          : await withMeeting(run, changeDescription(run, attempt, deps.forgeHost, null), deps),
       labels: [LABEL, ...phaseOf(run, effect.change)],
       draft: effect.draft,
       removeSourceBranch: true,
@@ -183,11 +186,21 @@ export async function updateChange(context: EffectContext<'update_change'>): Pro
   await context.begin();
   await deps.forge.write.updateChange(repo.projectId, iid, {
     ...(title === null ? {} : { title }),
-    description: changeDescription(run, attempt, deps.forgeHost, tally),
+    description: await withMeeting(
+      run,
+      changeDescription(run, attempt, deps.forgeHost, tally),
+      deps,
+    ),
     addLabels: labels(true),
     removeLabels: labels(false),
   });
   return { kind: 'update_change' };
+}
+
+/** The description, with a word on other runs that have claimed the same files. */
+async function withMeeting(run: Run, description: string, deps: WorkerDeps): Promise<string> {
+  const note = meetingNote((await claimsAround(run, deps.db)).met);
+  return note === '' ? description : `${description}\n\n${note}`;
 }
 
 /** Where a change stands, for runs that lead it to a gate. */

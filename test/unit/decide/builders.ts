@@ -84,6 +84,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     settings: {
       permissions: {
         default: 'developer',
+        budget: 'maintainer',
         help: 'guest',
         status: 'reporter',
         allow: 'maintainer',
@@ -153,6 +154,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     epicItem: NO_ITEM,
     claimed: [],
     attemptPipeline: null,
+    deploy: null,
     effect: null,
     ...patch,
   };
@@ -323,6 +325,7 @@ export function run(patch: Partial<Run> = {}, workflow = 'quick'): Run {
       attemptsPerTask: 2,
       isolation: { sandbox: 'auto', network: 'gateway' },
       autonomy: 'guided',
+      reports: false,
       environment: null,
       workflow: workflowNamed(workflow),
     },

@@ -24,6 +24,7 @@ import {
   task,
   verifying,
 } from './builders.ts';
+import { BUDGET_CASES } from './cases-budget.ts';
 import { CONTROL_CASES } from './cases-control.ts';
 
 export interface Case {
@@ -204,6 +205,7 @@ const issueClosed: Event = {
 
 export const CASES: Readonly<Record<string, Case>> = {
   ...CONTROL_CASES,
+  ...BUDGET_CASES,
   'implement by a developer': { event: note('/autodev implement'), snapshot: snapshot() },
   'implement with a hint': {
     event: note('/autodev implement keep it small'),
