@@ -15,6 +15,7 @@ import { migrate } from '../../bot/store/migrate.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { delivery, newWork, sha256, times } from '../support/store-rows.ts';
 
+import { files, held, published } from './store-contract-kept.ts';
 import { estimates, messages, money } from './store-contract-money.ts';
 import { deliveries, repos, runs } from './store-contract-runs.ts';
 import { families, taskTrees } from './store-contract-tasks.ts';
@@ -47,6 +48,9 @@ export function defineStoreContract(label: string, open: () => Promise<OpenedSto
     describe('runs', () => runs(db));
     describe('money', () => money(db));
     describe('messages', () => messages(db));
+    describe('held deliveries', () => held(db));
+    describe('files', () => files(db));
+    describe('first commits', () => published(db));
     describe('estimates', () => estimates(db));
     describe('attempts', () => attempts(db));
     describe('effects', () => effects(db));
