@@ -72,6 +72,26 @@ export async function runByChange(
   return rows[0] ?? null;
 }
 
+/**
+ * The newest run that waits for a pipeline of the default branch to deploy from: the one whose job it
+ * started, or the one whose merge the pipeline is about.
+ */
+export async function deployingRun(
+  db: Db,
+  repoId: number,
+  pipelineId: number,
+  sha: string,
+): Promise<RunRow | null> {
+  const rows = await db.query<RunRow>(
+    `select ${RUN_COLUMNS} from runs where repo_id = $1 and ${ACTIVE} and waits_for = 'checks'
+       and (merged_sha = $3 or (deployment->>'pipelineId')::bigint = $2)
+     order by id desc limit 1`,
+    [repoId, pipelineId, sha],
+    'runs_deploying',
+  );
+  return rows[0] ?? null;
+}
+
 /** Runs that wait and that nothing touched for a while; longest wait first. */
 export async function quietRuns(
   db: Db,

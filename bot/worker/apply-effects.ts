@@ -19,6 +19,7 @@ import { repoById, type RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
 import { commitChanges, openChange, updateChange } from './effects/changes.ts';
 import { LeaseLost, type EffectContext } from './effects/context.ts';
+import { playJob } from './effects/deploy.ts';
 import { mergeChange, resetApprovals, setGate } from './effects/gates.ts';
 import { react, reply, statusComment } from './effects/notes.ts';
 import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
@@ -44,6 +45,7 @@ const HANDLERS: Handlers = {
   create_pipeline: createPipeline,
   cancel_pipeline: cancelPipeline,
   commit_changes: commitChanges,
+  play_job: playJob,
   open_change: openChange,
   update_change: updateChange,
   open_threads: openThreads,
@@ -63,6 +65,7 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
   'merge_change',
   'create_epic',
   'create_issue',
+  'play_job',
 ]);
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */

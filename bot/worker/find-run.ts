@@ -3,7 +3,7 @@ import type { Interest } from '../decide/interest.ts';
 import type { Run, RunRole, Target } from '../domain/runs.ts';
 import { attemptsByPipeline } from '../store/attempts.ts';
 import type { RepoRow } from '../store/repos.ts';
-import { activeRun, latestRun, runByChange } from '../store/run-queries.ts';
+import { activeRun, deployingRun, latestRun, runByChange } from '../store/run-queries.ts';
 import { runById } from '../store/runs.ts';
 import type { WorkerDeps } from './deps.ts';
 import { loadRun } from './load-run.ts';
@@ -46,6 +46,9 @@ export async function runBy(
     return row ? ((await loadRun(db, row.id))?.run ?? null) : null;
   }
   const [attempt] = await attemptsByPipeline(db, repo.id, by.pipeline);
-  const row = attempt ? await runById(db, attempt.runId) : null;
+  // A pipeline of the default branch may be the one whose deploy job a run waits for.
+  const row = attempt
+    ? await runById(db, attempt.runId)
+    : await deployingRun(db, repo.id, by.pipeline, by.sha);
   return row ? ((await loadRun(db, row.id))?.run ?? null) : null;
 }

@@ -17,6 +17,7 @@ import { wishKnown } from '../store/wishes.ts';
 import { claimedByOthers } from './claimed-files.ts';
 import type { WorkerDeps } from './deps.ts';
 import { takeForComment } from './comment-facts.ts';
+import { deployFacts } from './deploy-facts.ts';
 import { epicFacts } from './epic-facts.ts';
 import { runBy, runsOf } from './find-run.ts';
 import { spendingOn } from './spending-facts.ts';
@@ -135,18 +136,30 @@ async function runSnapshot(
   const ref = role === null ? null : run.changes[role];
   const attempt = openAttempts(run).find((candidate) => candidate.pipelineId === pipelineId);
   const plain = base(repo, deps);
-  const [bot, project, requesterAccess, change, attemptPipeline, head, effect, family, claimed] =
-    await Promise.all([
-      deps.bot(),
-      read.project(projectId),
-      read.accessLevel(projectId, run.requester.id),
-      role === null || ref?.iid == null ? null : changeFacts(run, repo, role, ref.iid, deps),
-      attempt?.pipelineId == null ? null : orNull(ci.pipeline(projectId, attempt.pipelineId)),
-      orNull(read.branch(projectId, repo.defaultBranch)),
-      effectId === null ? null : effectById(deps.db, effectId),
-      epicFacts(run, repo, plain.project, deps),
+  const branch = orNull(read.branch(projectId, repo.defaultBranch));
+  const [
+    bot,
+    project,
+    requesterAccess,
+    change,
+    attemptPipeline,
+    head,
+    effect,
+    family,
+    claimed,
+    deploy,
+  ] = await Promise.all([
+    deps.bot(),
+    read.project(projectId),
+    read.accessLevel(projectId, run.requester.id),
+    role === null || ref?.iid == null ? null : changeFacts(run, repo, role, ref.iid, deps),
+    attempt?.pipelineId == null ? null : orNull(ci.pipeline(projectId, attempt.pipelineId)),
+    branch,
+    effectId === null ? null : effectById(deps.db, effectId),
+    epicFacts(run, repo, plain.project, deps),
     claimedByOthers(run, deps.db),
-    ]);
+    deployFacts(run, repo, branch, deps),
+  ]);
   const snapshot: Snapshot = {
     ...plain,
     ...family,
@@ -158,6 +171,7 @@ async function runSnapshot(
     headSha: head?.sha ?? null,
     change,
     attemptPipeline,
+    deploy,
     effect:
       effect === null || effect.state === 'pending'
         ? null

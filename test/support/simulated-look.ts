@@ -5,6 +5,7 @@ import type { ChangeFacts } from '../../bot/domain/snapshot.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { bot } from '../unit/decide/builders.ts';
 import type { SimChange, World } from './simulated-store.ts';
+import type { Deploys } from './simulated-deploys.ts';
 
 export interface Script {
   /** What an agent brings for its task. */
@@ -22,6 +23,8 @@ export interface Script {
 /** The change the run is about in its stage; null when there is none. */
 export function changeFacts(run: Run, world: World, script: Script): ChangeFacts | null {
   const role = roleAt(run);
+  /** How deploy jobs end; null where there is none. */
+  deploys: Deploys;
   const ref = role === null ? null : run.changes[role];
   const change = ref?.iid == null ? undefined : world.changes.get(ref.iid);
   if (!ref || !change) return null;
@@ -36,7 +39,7 @@ export function changeFacts(run: Run, world: World, script: Script): ChangeFacts
     branchGone: change.state === 'opened' && head === undefined,
     pipeline: status === null ? null : pipelineInfo(1, status, sha, change.iid),
     pipelineEndedAt: null,
-    tests: null,
+    tests: kind === 'verify' ? testFacts(script) : null,
     failedJobs: status === 'failed' ? ['test'] : [],
     gate:
       kind === 'gate' && change.state === 'opened'

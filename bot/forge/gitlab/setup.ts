@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { ForgeError } from '../errors.ts';
 import type { ForgeSetup } from '../forge.ts';
+import { lintRef } from './lint.ts';
 import { listAll, parseAnswer, parseExpanded } from './resources.ts';
 import type { Resources } from './resources.ts';
 import { HookAnswer, toHook } from './shapes.ts';
@@ -164,17 +165,6 @@ export function createGitLabSetup(api: Resources): ForgeSetup {
       );
     },
 
-    async lint(projectId, ref) {
-      // A plain variable because gitbeaker's type lacks `content_ref`, the newer name of `sha`.
-      const query = { contentRef: ref, includeJobs: false };
-      const answer: unknown = await api.lint.check(projectId, query);
-      const shape = z.object({
-        valid: z.boolean(),
-        errors: z.array(z.string()).nullish(),
-        merged_yaml: z.string().nullish(),
-      });
-      const row = parseAnswer(shape, answer, `GET CI lint of project ${projectId}`);
-      return { valid: row.valid, errors: row.errors ?? [], mergedYaml: row.merged_yaml ?? '' };
-    },
+    lint: (projectId, ref) => lintRef(api, projectId, ref),
   };
 }

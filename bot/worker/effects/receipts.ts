@@ -7,7 +7,7 @@ import { notePublished } from '../../store/published.ts';
 import { setPipeline } from '../../store/launches.ts';
 import type { Db } from '../../store/db.ts';
 import type { EffectRow } from '../../store/effects.ts';
-import { patchRun } from '../../store/runs.ts';
+import { patchRun, runById } from '../../store/runs.ts';
 import type { WorkerDeps } from '../deps.ts';
 import { digestOf } from './same-changes.ts';
 
@@ -54,6 +54,14 @@ export async function applyReceipt(
           ? { specIid: iid, specUrl: url }
           : { changeIid: iid, changeUrl: url },
       );
+    }
+    case 'play_job': {
+      if (receipt.outcome === 'refused') return;
+      const asked = (await runById(db, runId))?.deployment;
+      if (asked?.state !== 'asked') return;
+      const { jobId, url } = receipt;
+      const since = deps.now().toISOString();
+      return patchRun(db, runId, { deployment: { ...asked, jobId, url, since, state: 'running' } });
     }
     case 'react':
     case 'reply':

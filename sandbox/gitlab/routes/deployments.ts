@@ -6,12 +6,20 @@ import { badParameter, notFound, ok } from '../rest/reply.ts';
 import type { Deployment } from '../state/deployment-types.ts';
 import type { Project } from '../state/types.ts';
 
-const STATUSES = ['created', 'running', 'success', 'failed', 'canceled', 'skipped', 'blocked'];
+const STATUSES = new Set([
+  'created',
+  'running',
+  'success',
+  'failed',
+  'canceled',
+  'skipped',
+  'blocked',
+]);
 
 function list(call: Call, project: Project): Deployment[] {
   const { input } = call;
   const status = input.str('status');
-  if (status !== undefined && !STATUSES.includes(status)) {
+  if (status !== undefined && !STATUSES.has(status)) {
     throw badParameter('status does not have a valid value');
   }
   const name = input.str('environment');
