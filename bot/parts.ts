@@ -1,7 +1,9 @@
 /** The concrete parts that more than one command needs: store, forge, logger. */
+import { join } from 'node:path';
 import pino, { type Logger } from 'pino';
 import type { Config } from './config/env.ts';
 import { findInstallation } from './config/installation.ts';
+import { SettingsError } from './config/settings-error.ts';
 import type { Forge } from './forge/forge.ts';
 import { createGitLabForge } from './forge/gitlab/client.ts';
 import { createGitLabWebhooks } from './forge/gitlab/webhooks.ts';
@@ -9,6 +11,8 @@ import type { Db } from './store/db.ts';
 import { migrate } from './store/migrate.ts';
 import { markHookSigns, signingProjectIds } from './store/repos.ts';
 import { openStore, type Store } from './store/store.ts';
+import { changedWorkflows } from './store/workflow-versions.ts';
+import type { Workflow } from '../schema/wire/workflow.ts';
 
 export const VERSION = '0.1.0';
 
@@ -24,6 +28,25 @@ export async function openMigratedStore(config: Config, log: Logger): Promise<St
   });
   await migrate(store, findInstallation(import.meta.dirname).migrationsDir);
   return store;
+}
+
+/**
+ * A run keeps its template, and two runs of one version mean the same (docs/tables.md).
+ * @throws SettingsError naming the file of every template that runs have used with other stages.
+ */
+export async function refuseChangedWorkflows(
+  store: Db,
+  workflows: Readonly<Record<string, Workflow | undefined>>,
+  dir: string,
+): Promise<void> {
+  const loaded = Object.values(workflows).filter((workflow) => workflow !== undefined);
+  const changed = await changedWorkflows(store, loaded);
+  if (changed.length === 0) return;
+  const lines = changed.map(
+    ({ name, version, next }) =>
+      `${join(dir, `${name}.yaml`)}: runs have used version ${version} with other stages; raise version to ${next}`,
+  );
+  throw new SettingsError(lines.join('\n'));
 }
 
 /** The GitLab of a configuration; `signing` knows and hears which projects' hooks sign. */

@@ -3,7 +3,7 @@
  * Every mistake is named by line.
  */
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
-import type { Agent, AgentRole } from '../../schema/wire/agent.ts';
+import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import { Workflow } from '../../schema/wire/workflow.ts';
 import { SettingsError } from './settings-error.ts';
 
@@ -93,10 +93,8 @@ function fit(workflow: Workflow): Problem[] {
         say('back', `stage ${stage.back} comes after ${stage.id}`);
       }
     }
-    if (stage.kind === 'children') {
-      const cut = stages.slice(0, index).some(isBreakdown);
-      if (!cut) say('kind', `${stage.id} needs a stage with task break_down_epic before it`);
-    }
+    const lacks = missingBefore(stage, stages.slice(0, index));
+    if (lacks !== null) say('kind', `${stage.id} needs ${lacks} before it`);
     if (stage.kind === 'task' && stage.aside) {
       const named = stages.some(
         (other) =>
@@ -116,8 +114,39 @@ function fit(workflow: Workflow): Problem[] {
   return problems;
 }
 
-function isBreakdown(stage: Workflow['stages'][number]): boolean {
-  return stage.kind === 'task' && stage.task === 'break_down_epic';
+type Stage = Workflow['stages'][number];
+
+/** What a stage rests on and nobody before it makes: a run would wait there for ever. */
+function missingBefore(stage: Stage, before: readonly Stage[]): string | null {
+  const makes = (...tasks: TaskType[]): boolean =>
+    before.some((one) => one.kind === 'task' && !one.aside && tasks.includes(one.task));
+  const code = before.some((one) => one.kind === 'task' && makesCode(one));
+  switch (stage.kind) {
+    case 'children':
+      return makes('break_down_epic') ? null : 'a stage with task break_down_epic';
+    case 'gate':
+      if (stage.gate === 'merge') return code ? null : 'a stage that changes code';
+      return makes('write_spec', 'break_down_epic') ? null : 'a stage that writes a specification';
+    case 'verify':
+      // As the first stage it looks at a change that people made.
+      return code || before.length === 0 ? null : 'a stage that changes code';
+    default:
+      return null;
+  }
+}
+
+const CHANGES_CODE: ReadonlySet<TaskType> = new Set([
+  'implement_feature',
+  'implement_fix',
+  'implement_refactor',
+  'fix_build',
+  'address_review_feedback',
+  'write_docs',
+]);
+
+/** An optional stage may end without a change, and one aside may never be entered. */
+function makesCode(stage: Extract<Stage, { kind: 'task' }>): boolean {
+  return CHANGES_CODE.has(stage.task) && !stage.aside && !stage.optional;
 }
 
 function at(file: string, doc: Document, path: Path, lines: LineCounter, what: string): string {

@@ -15,6 +15,19 @@ export async function noteApproval(
   );
 }
 
+/** Approvals of a change that were seen at another head than this one count as taken back. */
+export async function voidApprovals(
+  db: Db,
+  change: { repoId: number; changeIid: number; exceptAt: string },
+): Promise<void> {
+  await db.query(
+    `update approvals set given = false
+     where repo_id = $1 and change_iid = $2 and given and sha <> $3`,
+    [change.repoId, change.changeIid, change.exceptAt],
+    'approvals_void',
+  );
+}
+
 /** The head at which each person's last approval was seen, by user id; taken back ones are left out. */
 export async function approvedHeads(
   db: Db,

@@ -24,6 +24,7 @@ import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
 import { setTaskState } from '../store/tasks.ts';
 import { recordWish } from '../store/wishes.ts';
 import { auditEntry } from './audit-entry.ts';
+import { commentTasks } from './comment-tasks.ts';
 import { createRun, startLaunch } from './create-run.ts';
 import { applyKept } from './commit-kept.ts';
 import { DecisionConflict, type DecisionContext } from './decision-context.ts';
@@ -50,6 +51,7 @@ export async function commitDecision(
     const ids: NewIds = { runId: null, launchId: null };
     const jobs: Ring[] = [];
     for (const write of decision.writes) jobs.push(...(await apply(db, write, context, ids, deps)));
+    await commentTasks(db, decision, context, ids);
     for (const effect of decision.effects) {
       jobs.push({ name: 'effect', id: await put(db, effect, scope, ids, deps) });
     }

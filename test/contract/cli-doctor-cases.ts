@@ -5,6 +5,7 @@ import type { CheckStatus, DoctorDeps } from '../../bot/cli/doctor/check.ts';
 import type { Config } from '../../bot/config/env.ts';
 import { ForgeError } from '../../bot/forge/errors.ts';
 import type { ForgeRead, ForgeSetup, ForgeWrite } from '../../bot/forge/forge.ts';
+import type { Store } from '../../bot/store/store.ts';
 import { INSTALLATION, type CliWorld } from './cli-world.ts';
 
 /** What takes the place of the sound parts. */
@@ -195,6 +196,25 @@ export function brokenParts(
       'queue',
       'error',
       /127\.0\.0\.1:1: connect ECONNREFUSED[^]*REDIS_URL/,
+    ],
+    [
+      'a template that was changed after runs used it',
+      async () => {
+        const store = await world().store();
+        const workflow = { name: 'feature', version: 2, title: 'x', stages: [] };
+        const query: Store['query'] = async (text, params, name) =>
+          text.includes('from workflow_versions')
+            ? ([{ ...workflow, digest: 'of other stages', body: workflow }] as never)
+            : store.query(text, params, name);
+        return {
+          deps: {
+            openStore: () => Promise.resolve({ ...store, query, close: () => Promise.resolve() }),
+          },
+        };
+      },
+      'workflow versions',
+      'error',
+      /feature\.yaml: runs have used version 2[^]*raise version to 3/,
     ],
     [
       'a public URL that is this machine',

@@ -69,6 +69,7 @@ const NAMES = [
   'anthropic key',
   'database',
   'queue',
+  'workflow versions',
   'public URL',
   'bot',
   'gitlab',

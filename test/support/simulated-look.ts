@@ -1,11 +1,12 @@
 /** What the simulation shows of a change, as bot/worker/change-facts reads it from a forge. */
+import type { TestFacts } from '../../bot/domain/checks.ts';
 import type { GateFacts } from '../../bot/domain/gates.ts';
 import { roleAt, stageOf, type Run, type Task } from '../../bot/domain/runs.ts';
 import type { ChangeFacts } from '../../bot/domain/snapshot.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { bot } from '../unit/decide/builders.ts';
-import type { SimChange, World } from './simulated-store.ts';
 import type { Deploys } from './simulated-deploys.ts';
+import type { SimChange, World } from './simulated-store.ts';
 
 export interface Script {
   /** What an agent brings for its task. */
@@ -14,17 +15,21 @@ export interface Script {
   checks: (sha: string) => string | null;
   /** Access levels by user id. */
   level: (userId: number) => number;
+  /** What installation and repository both say. */
+  autonomy: 'guided' | 'full';
+  /** Percent of the code that the change's own pipeline says is covered. */
+  coverage: number | null;
   /** True where the forge says when an approval was given. */
   tellsTimes: boolean;
   /** True where the bot may take approvals back after a push. */
   resets: boolean;
+  /** How deploy jobs end; null where there is none. */
+  deploys: Deploys;
 }
 
 /** The change the run is about in its stage; null when there is none. */
 export function changeFacts(run: Run, world: World, script: Script): ChangeFacts | null {
   const role = roleAt(run);
-  /** How deploy jobs end; null where there is none. */
-  deploys: Deploys;
   const ref = role === null ? null : run.changes[role];
   const change = ref?.iid == null ? undefined : world.changes.get(ref.iid);
   if (!ref || !change) return null;
@@ -46,6 +51,10 @@ export function changeFacts(run: Run, world: World, script: Script): ChangeFacts
         ? { mergeStatus: change.mergeStatus, facts: gateFacts(run, change, world, script) }
         : null,
   };
+}
+
+function testFacts({ coverage }: Script): TestFacts {
+  return { passed: 9, failed: 0, skipped: 0, coverage, coverageBefore: null };
 }
 
 function gateFacts(run: Run, change: SimChange, world: World, script: Script): GateFacts {

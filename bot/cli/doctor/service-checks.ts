@@ -1,11 +1,21 @@
 /** The bot's own services: its address, the running process, database and queue. */
-import { VERSION } from '../../parts.ts';
+import { loadAgents, loadWorkflows } from '../../config/settings.ts';
+import { refuseChangedWorkflows, VERSION } from '../../parts.ts';
 import { StoreError } from '../../store/errors.ts';
 import { pendingMigrations } from '../../store/migrate.ts';
 import { allRepos, type RepoRow } from '../../store/repos.ts';
 import type { Store } from '../../store/store.ts';
 import { causeOf } from '../describe-error.ts';
-import { ANSWER_MS, bad, ok, skipped, warning, type Check, type DoctorDeps } from './check.ts';
+import {
+  ANSWER_MS,
+  bad,
+  guarded,
+  ok,
+  skipped,
+  warning,
+  type Check,
+  type DoctorDeps,
+} from './check.ts';
 
 /** Projects whose checks run when none is named. */
 const MAX_PROJECTS = 200;
@@ -101,7 +111,8 @@ export async function checkStorage(deps: DoctorDeps): Promise<StorageLook> {
       ? await checkQueue(deps, store)
       : skipped('queue', 'the database is not migrated');
     const repos = migrated ? await allRepos(store, 'gitlab', MAX_PROJECTS) : null;
-    return { checks: [check, queue], repos };
+    const templates = migrated ? [await checkTemplatesUsed(deps, store)] : [];
+    return { checks: [check, queue, ...templates], repos };
   } finally {
     await store.close();
   }
@@ -123,6 +134,20 @@ async function checkSchema(
     const fix = 'the message says which file or version belongs there; then run autodev migrate';
     return { check: bad('database', `${kind}: ${causeOf(error)}`, fix), migrated: false };
   }
+}
+
+/** Whether the bot would start: a version of a template never changes its meaning. */
+async function checkTemplatesUsed({ config, files }: DoctorDeps, store: Store): Promise<Check> {
+  return guarded(
+    'workflow versions',
+    async () => {
+      const agents = loadAgents(config.agentsDir ?? files.agentsDir);
+      const workflows = loadWorkflows(files.workflowsDir, agents);
+      await refuseChangedWorkflows(store, workflows, files.workflowsDir);
+      return ok('workflow versions', 'every template is as runs have used it');
+    },
+    'raise the version that the line above names, or bring the file back as it was',
+  );
 }
 
 async function checkQueue(deps: DoctorDeps, store: Store): Promise<Check> {

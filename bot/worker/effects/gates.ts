@@ -1,4 +1,5 @@
 /** Effects at a gate: its commit status, approvals that no longer hold, and the merge itself. */
+import { autonomyAt } from '../../decide/autonomy.ts';
 import type { Receipt } from '../../domain/effects.ts';
 import { judgeGate } from '../../domain/gates.ts';
 import { isActive } from '../../domain/outcomes.ts';
@@ -8,8 +9,8 @@ import { changeFacts } from '../change-facts.ts';
 import { loadRun } from '../load-run.ts';
 import type { EffectContext } from './context.ts';
 
-const STATUS_NAME = 'autodev/gate';
-const DESCRIPTION_CHARS = 250;
+export const STATUS_NAME = 'autodev/gate';
+export const DESCRIPTION_CHARS = 250;
 /** Merge states that pass by themselves: ask again later. */
 const PASSING = new Set([
   'checking',
@@ -90,7 +91,10 @@ export async function mergeChange(context: EffectContext<'merge_change'>): Promi
   if (facts.state !== 'opened' || facts.headSha !== effect.sha) {
     return notMerged('the head moved or it was closed');
   }
-  if (!facts.gate || !judgeGate(facts.gate.facts).open) return notMerged('it is not approved now');
+  const open = facts.gate !== null && judgeGate(facts.gate.facts).open;
+  if (!open && autonomyAt(run, effect.change, facts, deps).kind !== 'opens') {
+    return notMerged('it is not approved now');
+  }
   await context.begin();
   try {
     const { sha } = await deps.forge.gate.merge(repo.projectId, iid, effect.sha);

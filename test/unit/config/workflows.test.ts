@@ -37,7 +37,9 @@ test('the shipped templates are valid, named as their files, and fit the shipped
     'review-only',
     'rollback',
     'security-fix',
+    'security-only',
     'spec',
+    'test-only',
   ]);
 });
 
@@ -51,6 +53,15 @@ test('a good template is read as it is written', () => {
     'address',
     'merge',
   ]);
+});
+
+test.each<[string, string]>([
+  ['a deployment alone', '{ id: out, kind: deploy }'],
+  ['a way back alone', '{ id: out, kind: deploy, to: back }'],
+  ['a look at what people made', '{ id: look, kind: verify, tasks: [] }'],
+])('%s is a template', (_what, stage) => {
+  const text = `name: w\nversion: 1\ntitle: W\nstages:\n  - ${stage}\n`;
+  expect(parseWorkflow(text, 'w.yaml').stages).toHaveLength(1);
 });
 
 describe('a mistake is refused by name and line', () => {
@@ -80,6 +91,93 @@ describe('a mistake is refused by name and line', () => {
     expect(() => parseWorkflow(GOOD.replace(from, to), 'feature.yaml')).toThrow(message);
   });
 
+  test.each<[string, string[], RegExp]>([
+    [
+      'children of nothing',
+      [
+        '{ id: spec, kind: task, task: write_spec, agent: architect }',
+        '{ id: kids, kind: children }',
+      ],
+      /w\.yaml:6: kids needs a stage with task break_down_epic before it/,
+    ],
+    [
+      'children first',
+      ['{ id: kids, kind: children }'],
+      /w\.yaml:5: a children stage .* cannot be the first/,
+    ],
+    [
+      'an aside stage first',
+      [
+        '{ id: fix, kind: task, task: fix_build, agent: builder, aside: true }',
+        '{ id: build, kind: task, task: implement_fix, agent: builder }',
+        '{ id: look, kind: verify, tasks: [], fix: fix, rounds: 1 }',
+      ],
+      /w\.yaml:5: the first stage cannot be aside/,
+    ],
+    [
+      'a specification gate without a page',
+      [
+        '{ id: build, kind: task, task: implement_fix, agent: builder }',
+        '{ id: ok, kind: gate, gate: spec }',
+      ],
+      /w\.yaml:6: ok needs a stage that writes a specification before it/,
+    ],
+    [
+      'a merge gate without code',
+      [
+        '{ id: spec, kind: task, task: write_spec, agent: architect }',
+        '{ id: ok, kind: gate, gate: merge }',
+      ],
+      /w\.yaml:6: ok needs a stage that changes code before it/,
+    ],
+    [
+      'a look at code that an optional stage may not have made',
+      [
+        '{ id: triage, kind: task, task: triage_issue, agent: pm }',
+        '{ id: docs, kind: task, task: write_docs, agent: docs, optional: true }',
+        '{ id: look, kind: verify, tasks: [] }',
+      ],
+      /w\.yaml:7: look needs a stage that changes code before it/,
+    ],
+    [
+      'a deployment to nowhere',
+      ['{ id: out, kind: deploy, to: the moon }'],
+      /w\.yaml:5: stages\.0\.to/,
+    ],
+    [
+      'a deployment that names an agent',
+      ['{ id: out, kind: deploy, agent: devops }'],
+      /w\.yaml:5: .*agent/,
+    ],
+    [
+      'an optional gate',
+      [
+        '{ id: spec, kind: task, task: write_spec, agent: architect }',
+        '{ id: ok, kind: gate, gate: spec, optional: true }',
+      ],
+      /w\.yaml:6: .*optional/,
+    ],
+    [
+      'an optional that is no yes or no',
+      ['{ id: docs, kind: task, task: write_docs, agent: docs, optional: perhaps }'],
+      /w\.yaml:5: stages\.0\.optional/,
+    ],
+    ['no stage at all', [], /w\.yaml:4: stages/],
+    [
+      'two gates that lead back to each other',
+      [
+        '{ id: spec, kind: task, task: write_spec, agent: architect }',
+        '{ id: one, kind: gate, gate: spec, back: two }',
+        '{ id: two, kind: gate, gate: spec, back: one }',
+      ],
+      /w\.yaml:6: stage two must be a task stage\n.*w\.yaml:7: stage one must be a task stage/,
+    ],
+  ])('%s', (_what, stages, message) => {
+    const list = stages.length === 0 ? ' []' : `\n${stages.map((one) => `  - ${one}`).join('\n')}`;
+    const text = `name: w\nversion: 1\ntitle: W\nstages:${list}\n`;
+    expect(() => parseWorkflow(text, 'w.yaml')).toThrow(message);
+  });
+
   test('an aside stage that nothing leads to', () => {
     const alone = GOOD.replace('    fix: address\n    rounds: 3\n', '').replace(
       'back: address',
@@ -98,8 +196,8 @@ describe('a mistake is refused by name and line', () => {
   test.each<[string, [string, string], string]>([
     [
       'of a task stage',
-      ['implement_feature', 'review_mr'],
-      'feature.yaml:7: the agent builder does not take review_mr; it takes implement_feature, ',
+      ['implement_feature', 'write_docs'],
+      'feature.yaml:7: the agent builder does not take write_docs; it takes implement_feature, ',
     ],
     [
       'of a verify stage',

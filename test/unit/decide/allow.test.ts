@@ -4,7 +4,7 @@ import { decide } from '../../../bot/decide/decide.ts';
 import type { Decision, Snapshot } from '../../../bot/domain/snapshot.ts';
 import type { Run } from '../../../bot/domain/runs.ts';
 import { atSpecGate, DANA, goodWork, levelOf, MAX, SAM } from '../../support/actors.ts';
-import { Simulation } from '../../support/simulation.ts';
+import type { Simulation } from '../../support/simulation.ts';
 import { doneTask, issue, note, run, snapshot } from './builders.ts';
 
 const BLOB = '8b10d02'.padEnd(40, '7');

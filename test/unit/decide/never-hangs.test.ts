@@ -55,6 +55,8 @@ const NOTES = [
   '/autodev reject not like this',
   '/autodev retry',
   '/autodev cancel',
+  '/autodev budget +5',
+  'Mind the tests.',
   '/autodev status',
   '/autodev pause',
   '/autodev resume',
