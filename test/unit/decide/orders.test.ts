@@ -33,8 +33,11 @@ function endOf(sim: Simulation): unknown {
       task.attempts.map(({ state }) => state),
     ]),
     merges: world.merges,
-    gates: [...world.gates],
-    asked: [...new Set(world.effects.map(({ effect }) => effect.kind))].toSorted(),
+    // Whether people were kept from merging for a moment depends on who came first; nothing else may.
+    gates: [...world.gates].filter(([, state]) => state !== 'pending'),
+    asked: [...new Set(world.effects.map(({ effect }) => effect.kind))]
+      .filter((kind) => kind !== 'set_gate')
+      .toSorted(),
     // One pipeline per launch, one commit per attempt, one merge per change: never twice.
     once: ['create_pipeline', 'commit_changes', 'open_change', 'merge_change', 'open_threads'].map(
       (kind) => world.effects.filter(({ effect }) => effect.kind === kind).length,
