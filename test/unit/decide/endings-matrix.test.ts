@@ -22,6 +22,7 @@ const STAGES = [
   'verify',
   'address',
   'merge',
+  'deploy',
 ] as const;
 type Stage = (typeof STAGES)[number];
 
@@ -35,6 +36,7 @@ function at(stage: Stage): Simulation {
       return task.type === 'write_docs' ? {} : goodWork(task, found);
     },
     level: levelOf,
+    deploys: () => 'success',
   });
   sim.deliver(sim.command('/autodev plan', SAM));
   const wanted = stage === 'spec again' ? 'spec' : stage;
@@ -44,15 +46,17 @@ function at(stage: Stage): Simulation {
     const there = run.stage === wanted && (stage !== 'spec again' || rejected);
     const working = sim.attempts().every(({ attempt }) => attempt.state === 'waiting');
     const quiet = sim.pending().length === 0 && sim.world.inbox.length === 0;
-    if (there && working && quiet) return sim;
+    // The deploy job runs until the next look.
+    const deploying = stage === 'deploy' && run.deployment?.state === 'running';
+    if (there && (stage === 'deploy' ? deploying : working && quiet)) return sim;
     const event = sim.world.inbox.shift();
     if (event) sim.deliver(event);
     else if (sim.pending().some(({ id }) => sim.perform(id))) continue;
     else if (run.stage === 'spec-gate' && stage === 'spec again' && !rejected) {
       rejected = true;
       sim.deliver(sim.command('/autodev reject shorter', MAX));
-    } else if (run.stage === 'spec-gate') {
-      sim.deliver(sim.approve(run.changes.spec?.iid ?? 0, DANA));
+    } else if (run.stage === 'spec-gate' || run.stage === 'merge') {
+      sim.deliver(sim.approve(iidOf(sim, run.stage === 'merge' ? 'code' : 'spec'), DANA));
     } else {
       const [first] = sim.attempts();
       if (first) sim.finish(first.attempt.id);
@@ -126,7 +130,10 @@ function endOf(stage: Stage, what: What): string | null {
     case 'the change is merged by people':
       return { spec: 'on', code: 'done', none: null }[CHANGE_AT[stage] ?? 'none'];
     case 'the agents’ pipeline is cancelled':
-      return stage === 'spec-gate' || stage === 'merge' ? null : 'cancelled';
+      return /gate|merge|deploy/.test(stage) ? null : 'cancelled';
+    // The merge closes it, by the closing words of the change.
+    case 'the issue is closed':
+      return stage === 'deploy' ? null : 'cancelled';
     case 'the bot loses its rights':
       return 'needs-human';
     case 'the one who asked loses rights':
@@ -228,13 +235,12 @@ describe('a merge by people is a yes wherever the run stands', () => {
 });
 
 test('the issue that the merge closed does not stop the deployment that follows', () => {
-  const sim = at('merge');
-  const iid = iidOf(sim, 'code');
-  sim.deliver(sim.approve(iid, DANA));
-  const merge = sim.pending().find(({ effect }) => effect.kind === 'merge_change');
-  sim.perform(merge?.id ?? 0);
-  const settled = sim.world.inbox.shift();
-  if (settled) sim.deliver(settled);
+  const sim = at('deploy');
   sim.deliver(sim.closeIssue(DANA));
-  expect(sim.run.verdict?.kind).not.toBe('cancelled');
+  sim.deliver(sim.closeIssue(MAX));
+  expect(sim.run).toMatchObject({ stage: 'deploy', verdict: null });
+  goOn(sim);
+  expect(sim.run.verdict).toMatchObject({ kind: 'done' });
+  expect(sim.run.deployment?.state).toBe('success');
+  expect(sim.faults).toEqual([]);
 });
