@@ -2,7 +2,7 @@
  * Purpose: the caps that work is started with, and what is said when one of them is reached (DESIGN §4.9).
  */
 import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
-import type { BudgetLevel, Refusal } from '../domain/budgets.ts';
+import type { BudgetLevel, DaySpent, Refusal } from '../domain/budgets.ts';
 import type { Verdict } from '../domain/outcomes.ts';
 import { latestAttempt, type Task } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
@@ -25,25 +25,30 @@ function ownDay(snapshot: Snapshot): number {
 /** Why no work can start today, as an answer to whoever asked; null while there is money left. */
 export function dayIsOver(snapshot: Snapshot): string | null {
   const { limits } = snapshot.settings;
-  const { repoDayMicrousd, installationDayMicrousd, opensAt } = snapshot.spending;
+  const { repoDay, installationDay, opensAt } = snapshot.spending;
   const installationCap = limits.installationDayUsd * MICROUSD;
   const repoCap = repoDayCap(snapshot);
   const again = opensAt === null ? 'tomorrow' : `at ${utc(opensAt)}`;
   const said = (whose: string, cap: number, setting: string): string =>
     `${whose} may spend ${money(cap)} a day, and today that is used up. Nothing was started. ` +
     `Ask again ${again}, or let ${setting}.`;
-  if (repoDayMicrousd >= repoCap * USED_UP) {
+  if (isUsedUp(repoDay, repoCap)) {
     const setting =
       ownDay(snapshot) < limits.repoDayUsd
         ? 'a maintainer raise `budget.day_usd` in `.autodev.yml` on the default branch'
         : 'the operator raise `limits.repoDayUsd` in config/settings.yaml';
     return said('This repository', repoCap, setting);
   }
-  if (installationDayMicrousd >= installationCap * USED_UP) {
+  if (isUsedUp(installationDay, installationCap)) {
     const setting = 'the operator raise `limits.installationDayUsd` in config/settings.yaml';
     return said('All repositories of this bot together', installationCap, setting);
   }
   return null;
+}
+
+/** Also when much is left, but a call was refused for it: the next one would be, too. */
+function isUsedUp({ microusd, fullAtMicrousd }: DaySpent, cap: number): boolean {
+  return microusd >= cap * USED_UP || (fullAtMicrousd !== null && cap <= fullAtMicrousd);
 }
 
 const WHOSE: Readonly<Record<BudgetLevel, string>> = {

@@ -64,11 +64,14 @@ export function decideComment(event: NoteEvent, snapshot: Snapshot): Decision {
 }
 
 /**
- * What a reader of the rendered comment can see, bounded: without HTML comments and without characters
- * that have no picture (threats C5). A comment that is never closed hides the rest, as in the browser.
+ * What a reader of the rendered comment can see, bounded: without characters that have no picture, and
+ * then without HTML comments (threats C1, C2). One that is never closed hides the rest, as in a browser.
  */
 export function visibleText(body: string): string {
-  const source = body.slice(0, READ_CHARS);
+  const source = body
+    .slice(0, READ_CHARS)
+    .replaceAll(/\r\n?|[\u2028\u2029]/g, '\n')
+    .replaceAll(/[^\P{C}\n\t]|\p{Default_Ignorable_Code_Point}/gu, '');
   const shown: string[] = [];
   for (let at = 0; at < source.length;) {
     const open = source.indexOf('<!--', at);
@@ -77,11 +80,7 @@ export function visibleText(body: string): string {
     if (close === -1) break;
     at = close + 3;
   }
-  const plain = shown
-    .join('')
-    .replaceAll(/\r\n?/g, '\n')
-    .replaceAll(/[^\P{C}\n\t]|\p{Default_Ignorable_Code_Point}/gu, '')
-    .trim();
+  const plain = shown.join('').trim();
   if (plain.length <= MESSAGE_CHARS) return plain;
   return `${plain.slice(0, MESSAGE_CHARS).toWellFormed()}\n(cut: the rest is in the comment)`;
 }

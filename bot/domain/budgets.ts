@@ -26,11 +26,16 @@ export interface Estimate {
   of: 'repository' | 'installation';
 }
 
+/** A day's budget: spent and held, and the highest cap at which it refused a call, if it did. */
+export interface DaySpent {
+  microusd: number;
+  fullAtMicrousd: number | null;
+}
+
 /** What decide knows of money before a run starts. */
 export interface Spending {
-  /** Spent and held today. */
-  repoDayMicrousd: number;
-  installationDayMicrousd: number;
+  repoDay: DaySpent;
+  installationDay: DaySpent;
   /** When the next day begins, by the clock of the database. */
   opensAt: Date | null;
   /** Of the workflow that is asked for; null where nothing is known. */
@@ -39,8 +44,8 @@ export interface Spending {
 
 /** For events that start nothing. */
 export const NO_SPENDING: Spending = {
-  repoDayMicrousd: 0,
-  installationDayMicrousd: 0,
+  repoDay: { microusd: 0, fullAtMicrousd: null },
+  installationDay: { microusd: 0, fullAtMicrousd: null },
   opensAt: null,
   estimate: null,
 };

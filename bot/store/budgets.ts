@@ -3,7 +3,7 @@
  * the installation. A call holds the most it can cost before it is made and settles what it cost; the
  * functions of schema/sql do each in one statement. Money is whole micro-dollars.
  */
-import type { BudgetLevel, Refusal } from '../domain/budgets.ts';
+import type { BudgetLevel, DaySpent, Refusal } from '../domain/budgets.ts';
 import type { Db } from './db.ts';
 
 export interface Hold {
@@ -91,27 +91,26 @@ export async function raiseCaps(
   );
 }
 
-/** What today's budgets have spent and held together, and when tomorrow's begin. */
-export interface DaysNow {
-  repoMicrousd: number;
-  installationMicrousd: number;
-  opensAt: Date;
-}
-
-export async function daysNow(db: Db, repoId: number): Promise<DaysNow> {
-  const [row] = await db.query<DaysNow>(
-    `select
-       coalesce(sum(spent_microusd + reserved_microusd) filter (where scope = 'repo/' || $1), 0)::int8
-         as "repoMicrousd",
-       coalesce(sum(spent_microusd + reserved_microusd) filter (where scope = 'installation'), 0)::int8
-         as "installationMicrousd",
+/** Today's budgets of a repository and of the installation, and when tomorrow's begin. */
+export async function daysNow(
+  db: Db,
+  repoId: number,
+): Promise<{ repo: DaySpent; installation: DaySpent; opensAt: Date }> {
+  const rows = await db.query<DaySpent & { scope: string; opensAt: Date }>(
+    `select s.scope, coalesce(d.spent_microusd + d.reserved_microusd, 0) as microusd,
+       d.full_at_microusd as "fullAtMicrousd",
        ((now() at time zone 'UTC')::date + 1)::timestamp at time zone 'UTC' as "opensAt"
-     from budget_days where day = (now() at time zone 'UTC')::date
-       and scope in ('repo/' || $1, 'installation')`,
+     from (values (1, 'repo/' || $1), (2, 'installation')) as s (place, scope)
+       left join budget_days d on d.scope = s.scope and d.day = (now() at time zone 'UTC')::date
+     order by s.place`,
     [String(repoId)],
     'budgets_days',
   );
-  return row as DaysNow;
+  const [repo, installation] = rows.map(({ microusd, fullAtMicrousd }) => ({
+    microusd,
+    fullAtMicrousd,
+  })) as [DaySpent, DaySpent];
+  return { repo, installation, opensAt: (rows[0] as { opensAt: Date }).opensAt };
 }
 
 /** Fractions are rounded up: the budget errs on the safe side. */

@@ -21,11 +21,6 @@ export async function spendingOn(
     daysNow(deps.db, repoId),
     work === null ? null : pastCost(deps.db, repoId, work.workflow),
   ]);
-  const { repoMicrousd, installationMicrousd, opensAt } = days;
-  return {
-    repoDayMicrousd: repoMicrousd,
-    installationDayMicrousd: installationMicrousd,
-    opensAt,
-    estimate,
-  };
+  const { repo, installation, opensAt } = days;
+  return { repoDay: repo, installationDay: installation, opensAt, estimate };
 }

@@ -233,6 +233,8 @@ create table budget_days (
   day date not null,
   spent_microusd bigint not null default 0,
   reserved_microusd bigint not null default 0,
+  -- The cap at which a call was refused for it; null while none was.
+  full_at_microusd bigint,
   primary key (scope, day)
 );
 
@@ -319,6 +321,8 @@ create table effects (
 );
 create index effects_due on effects (not_before) where state = 'pending';
 create index effects_by_run on effects (run_id, id);
+-- Reports that a job of a merge request pipeline asks for.
+create index effects_reports on effects (repo_id) where kind = 'publish_reports';
 
 -- At which head the bot last saw a person approve a change, or take the approval back.
 create table approvals (
@@ -405,6 +409,9 @@ begin
   if full_level is not null then
     if full_level in ('repo_day', 'installation_day') then
       opens_at := (today + 1)::timestamp at time zone 'UTC';
+      update budget_days set full_at_microusd = greatest(full_at_microusd, hold_money.cap)
+        where day = today
+          and scope = case full_level when 'repo_day' then who.scope else 'installation' end;
     end if;
     update attempts set refusal =
         jsonb_build_object('level', full_level, 'capMicrousd', cap, 'opensAt', opens_at)

@@ -79,6 +79,7 @@ table budget_days (
   day date not null,
   spent_microusd bigint default 0 not null,
   reserved_microusd bigint default 0 not null,
+  full_at_microusd bigint,
   constraint budget_days_pkey PRIMARY KEY (scope, day)
 );
 
@@ -136,6 +137,7 @@ table effects (
 );
 CREATE INDEX effects_by_run ON public.effects USING btree (run_id, id);
 CREATE INDEX effects_due ON public.effects USING btree (not_before) WHERE (state = 'pending'::text);
+CREATE INDEX effects_reports ON public.effects USING btree (repo_id) WHERE (kind = 'publish_reports'::text);
 
 table holds (
   id bigint generated always as identity not null,
@@ -430,6 +432,9 @@ begin
   if full_level is not null then
     if full_level in ('repo_day', 'installation_day') then
       opens_at := (today + 1)::timestamp at time zone 'UTC';
+      update budget_days set full_at_microusd = greatest(full_at_microusd, hold_money.cap)
+        where day = today
+          and scope = case full_level when 'repo_day' then who.scope else 'installation' end;
     end if;
     update attempts set refusal =
         jsonb_build_object('level', full_level, 'capMicrousd', cap, 'opensAt', opens_at)

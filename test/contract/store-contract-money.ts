@@ -116,7 +116,7 @@ export function money(db: () => Store): void {
   test('each level refuses by its name, and the attempt keeps which', async () => {
     const work = await newWork(db(), 1_000);
     await db().query('update runs set cap_microusd = 500 where id = $1', [work.run.id]);
-    const { installationMicrousd } = await daysNow(db(), work.repo.id);
+    const { installation } = await daysNow(db(), work.repo.id);
     const ask = async (microusd: number, caps: Partial<Hold> = {}): Promise<unknown> => {
       const answer = await reserve(db(), holdFor(work, microusd, caps));
       const kept = (await attemptById(db(), work.attempt.id))?.refusal;
@@ -134,13 +134,15 @@ export function money(db: () => Store): void {
       capMicrousd: 99,
       day: true,
     });
-    const installationDayCapMicrousd = installationMicrousd + 99;
+    const installationDayCapMicrousd = installation.microusd + 99;
     expect(await ask(100, { installationDayCapMicrousd })).toEqual({
       level: 'installation_day',
       capMicrousd: installationDayCapMicrousd,
       day: true,
     });
-    const { opensAt } = await daysNow(db(), work.repo.id);
+    const { repo, installation: all, opensAt } = await daysNow(db(), work.repo.id);
+    expect(repo).toEqual({ microusd: 0, fullAtMicrousd: 99 });
+    expect(all.fullAtMicrousd).toBe(installationDayCapMicrousd);
     expect(opensAt.toISOString()).toMatch(/T00:00:00\.000Z$/);
     expect(opensAt.getTime() - Date.now()).toBeLessThanOrEqual(24 * 3_600_000);
     expect((await booked(db(), work)).task).toEqual({ spent: 0, held: 0 });
@@ -157,7 +159,7 @@ export function money(db: () => Store): void {
     const { task, run, repo_day: repo } = await booked(db(), work);
     for (const level of [task, run, repo]) expect(level).toEqual({ spent: 400, held: 0 });
     const after = await daysNow(db(), work.repo.id);
-    expect(after.installationMicrousd).toBe(before.installationMicrousd + 400);
+    expect(after.installation.microusd).toBe(before.installation.microusd + 400);
     expect(await reserve(db(), holdFor(work, 600))).toMatchObject({ ok: true });
     expect(await reserve(db(), holdFor(work, 1))).toMatchObject({
       ok: false,
@@ -197,7 +199,7 @@ export function money(db: () => Store): void {
     }
     await finishAttempt(db(), second.id, { state: 'lost', cause: 'no heartbeat' });
     const after = await daysNow(db(), work.repo.id);
-    expect(after.installationMicrousd).toBe(before.installationMicrousd + 20);
+    expect(after.installation.microusd).toBe(before.installation.microusd + 20);
   });
 
   test('a call that ends after midnight is booked on the day that held for it', async () => {
@@ -239,7 +241,7 @@ async function everybodySpends(
   const works = (
     await Promise.all(repos.flatMap((repo) => [1, 2].map((iid) => newRun(store, repo, iid, caps))))
   ).flat();
-  const already = (await daysNow(store, repos[0]?.id ?? 0)).installationMicrousd;
+  const already = (await daysNow(store, repos[0]?.id ?? 0)).installation.microusd;
   const limit = {
     repoDayCapMicrousd: caps.repo,
     installationDayCapMicrousd: already + caps.all,

@@ -94,8 +94,8 @@ const committed = (tasks: Run['tasks'], patch: Partial<Run> = {}): Case => ({
 const half = doneTask({}, { outcome: 'budget' });
 const spent = (repo: number, all: number): Partial<Snapshot> => ({
   spending: {
-    repoDayMicrousd: repo,
-    installationDayMicrousd: all,
+    repoDay: { microusd: repo, fullAtMicrousd: null },
+    installationDay: { microusd: all, fullAtMicrousd: null },
     opensAt: OPENS,
     estimate: null,
   },
@@ -187,6 +187,19 @@ export const BUDGET_CASES: Readonly<Record<string, Case>> = {
     repoConfig: {
       config: { ...snapshot().repoConfig.config, budget: { day_usd: 5 } },
       problems: [],
+    },
+  }),
+  'implement after a call was refused for the day': asks('/autodev implement', {
+    spending: {
+      ...snapshot().spending,
+      opensAt: OPENS,
+      repoDay: { microusd: 60_000_000, fullAtMicrousd: 100_000_000 },
+    },
+  }),
+  'implement after the day that refused a call was made longer': asks('/autodev implement', {
+    spending: {
+      ...snapshot().spending,
+      repoDay: { microusd: 60_000_000, fullAtMicrousd: 80_000_000 },
     },
   }),
   'implement with an estimate': asks('/autodev implement', {
