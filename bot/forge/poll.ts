@@ -15,7 +15,7 @@ export interface Moved<T> {
 export interface MovedList<T> {
   /** Oldest move first. */
   items: Moved<T>[];
-  /** The forge's clock as it began to answer; null when it does not tell. */
+  /** The forge's clock as it answered, cut to the second; null when it does not tell. */
   at: Date | null;
   /** Set when there is more than one answer may hold: all that moved until then is in it. */
   completeUntil: Date | null;

@@ -43,10 +43,13 @@ export interface Window {
   until: Date;
 }
 
-/** The window of a poll by the forge's clock; polls in short turns leave webhooks less time. */
+/**
+ * The window of a poll by the forge's clock, which is told in whole seconds gone by. Polls in short turns
+ * leave webhooks less time.
+ */
 export function windowOf(since: Date, at: Date, everySeconds: number): Window {
   const grace = Math.min(RECONCILE_LIMITS.graceSeconds, everySeconds / 2);
-  return { since, until: new Date(at.getTime() - grace * 1000) };
+  return { since, until: new Date(at.getTime() + 1000 - grace * 1000) };
 }
 
 /**
