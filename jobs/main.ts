@@ -7,6 +7,7 @@ import { createLog } from './run-log.ts';
 const USAGE = `autodev-job: runs inside a CI job made by AutoDev
 
   autodev-job plan --out FILE   fetch the child pipeline's YAML from the bot
+  autodev-job reports --out DIR fetch what agents found, as report files
   autodev-job run               claim this job's attempt, run its agent, deliver the result
 `;
 
@@ -20,6 +21,8 @@ async function main(args: readonly string[]): Promise<number> {
       return planCommand(rest);
     case 'run':
       return runCommand();
+    case 'reports':
+      return reportsCommand(rest);
     case 'agent': {
       const { agent } = await import('./agent/agent.ts');
       await agent(SELF);
@@ -56,6 +59,20 @@ async function planCommand(args: readonly string[]): Promise<number> {
       () => new Date(),
     ),
   );
+  return 0;
+}
+
+async function reportsCommand(args: readonly string[]): Promise<number> {
+  const out = args[0] === '--out' && args.length === 2 ? args[1] : undefined;
+  if (!out) {
+    process.stderr.write('reports needs a folder to write to: autodev-job reports --out DIR\n');
+    return 2;
+  }
+  const env = readJobEnv();
+  const { fetchReports } = await import('./reports.ts');
+  const write = (text: string): boolean => process.stdout.write(text);
+  const log = createLog(write, env.secrets, () => new Date());
+  await fetchReports(env, out, log);
   return 0;
 }
 

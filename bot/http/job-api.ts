@@ -31,6 +31,7 @@ import { recordOwnEvent } from '../store/own-events.ts';
 import { ring } from '../queue/ring.ts';
 import { repoByProject } from '../store/repos.ts';
 import { sendError } from './api-error.ts';
+import { reports } from './report-route.ts';
 import {
   byToken,
   claimRefusal,
@@ -55,6 +56,7 @@ const readResult = promisify(express.json({ limit: RESULT_BYTES, inflate: false 
 export function jobRoutes(deps: JobApiDeps): Router {
   const router = express.Router();
   router.post('/plan', (request, response) => plan(request, response, deps));
+  router.post('/reports', (request, response) => reports(request, response, deps));
   router.post('/claim', (request, response) => claim(request, response, deps));
   router.post('/heartbeat', (request, response) => beat(request, response, deps));
   router.post('/result', (request, response) => result(request, response, deps));

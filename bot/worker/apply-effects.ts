@@ -24,6 +24,7 @@ import { mergeChange, resetApprovals, setGate } from './effects/gates.ts';
 import { react, reply, statusComment } from './effects/notes.ts';
 import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
 import { applyReceipt } from './effects/receipts.ts';
+import { publishReports } from './effects/reports.ts';
 import { openThreads, resolveThreads } from './effects/reviews.ts';
 import { createEpic, createIssue } from './effects/tracker.ts';
 import { LEASE_SECONDS, whileLeased } from './lease.ts';
@@ -44,8 +45,8 @@ const HANDLERS: Handlers = {
   reply,
   create_pipeline: createPipeline,
   cancel_pipeline: cancelPipeline,
-  commit_changes: commitChanges,
   play_job: playJob,
+  commit_changes: commitChanges,
   open_change: openChange,
   update_change: updateChange,
   open_threads: openThreads,
@@ -53,6 +54,7 @@ const HANDLERS: Handlers = {
   reset_approvals: resetApprovals,
   set_gate: setGate,
   merge_change: mergeChange,
+  publish_reports: publishReports,
   create_epic: createEpic,
   create_issue: createIssue,
 };
@@ -63,9 +65,9 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
   'commit_changes',
   'open_change',
   'merge_change',
+  'play_job',
   'create_epic',
   'create_issue',
-  'play_job',
 ]);
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */

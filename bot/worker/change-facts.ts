@@ -17,6 +17,7 @@ import type { ChangeFacts } from '../domain/snapshot.ts';
 import type { Approval } from '../domain/gates.ts';
 import { ForgeError } from '../forge/errors.ts';
 import { approvedHeads } from '../store/approvals.ts';
+import { reportPipelines } from '../store/reports.ts';
 import type { RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
 
@@ -47,7 +48,9 @@ export async function changeFacts(
       branch === undefined ? null : read.branch(projectId, branch),
     ]);
     const sha = lookedAt(run) ?? change.headSha;
-    const pipeline = pipelines.find((candidate) => candidate.sha === sha) ?? null;
+    const ofReports = atGate ? new Set() : await reportPipelines(deps.db, repo.id, iid);
+    const own = pipelines.filter(({ id }) => !ofReports.has(id));
+    const pipeline = own.find((candidate) => candidate.sha === sha) ?? null;
     const [red, ended] = await Promise.all([
       pipeline?.status === 'failed' ? ci.jobs(projectId, pipeline.id) : [],
       pipelineEnd(run, repo, pipeline, deps),

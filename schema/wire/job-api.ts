@@ -94,6 +94,14 @@ export const HeartbeatResponse = z.strictObject({
 });
 export type HeartbeatResponse = z.infer<typeof HeartbeatResponse>;
 
+/** POST /api/job/reports, `Authorization: Bearer <id_token>`: files in the forge's own report formats. */
+export const ReportsResponse = z.strictObject({
+  junit: z.string(),
+  codequality: z.string(),
+  sast: z.string(),
+});
+export type ReportsResponse = z.infer<typeof ReportsResponse>;
+
 /** Every error of the job API and the gateway has this shape. */
 export const ApiError = z.strictObject({
   error: z.strictObject({ code: z.string(), message: z.string(), fix: z.string().optional() }),

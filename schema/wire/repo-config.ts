@@ -39,6 +39,15 @@ export const RepoConfig = z.strictObject({
     .prefault({}),
   /** `full` needs the installation's leave (`autonomy: full` in its settings). */
   autonomy: z.enum(['guided', 'full']).default('guided'),
+  verify: z
+    .strictObject({
+      /**
+       * Shows the agents' findings in the merge request's own widgets. Needs the template's input
+       * `merge_requests: true`, and costs one more merge request pipeline per look.
+       */
+      reports: z.boolean().default(false),
+    })
+    .prefault({}),
   deploy: z
     .strictObject({
       /** The environment that a run deploys to after its merge; absent: the only deploy job there is. */

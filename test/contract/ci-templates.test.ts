@@ -112,8 +112,9 @@ describe('who gets the jobs', () => {
     const ci = sample({ ...LOCAL, inputs: inputs({ merge_requests: true }) });
     const sha = commitTo(ci.gitDir, 'change', { 'a.txt': 'a' });
     const mr = { source: 'merge_request_event', ref: 'change', sha, mergeRequest };
-    expect(await admitted(ci, { ...mr, user: BOT })).toEqual([...BOTH, 'test']);
+    expect(await admitted(ci, { ...mr, user: BOT })).toEqual(['autodev-reports', 'test']);
     expect(await admitted(ci, { ...mr, user: SAM })).toEqual(['test']);
+    expect(await admitted(ci, { source: 'api', user: BOT })).toEqual(BOTH);
   });
 
   test('a job that extends the hidden job runs for people as before', async () => {
@@ -196,7 +197,7 @@ describe('the configuration it comes to', () => {
         variables: { EVIL: 'yes', GIT_STRATEGY: 'clone' },
       },
     );
-    for (const name of BOTH) {
+    for (const name of [...BOTH, 'autodev-reports']) {
       expect(JSON.stringify(own[name])).not.toMatch(/evil|retry":2/i);
       expect(own[name]).toMatchObject({ inherit: { default: false, variables: false } });
     }

@@ -72,6 +72,7 @@ export async function applyReceipt(
     case 'reset_approvals':
     case 'set_gate':
     case 'merge_change':
+    case 'publish_reports':
     case 'create_epic':
     case 'create_issue':
       return;

@@ -16,6 +16,26 @@ interface TestCase {
   stack_trace: null;
 }
 
+/** Entries of Code Quality reports that a pipeline uploaded, for its merge request's page. */
+export async function qualityIssues(
+  pipeline: PipelineRecord,
+): Promise<{ severity: string; description: string; path: string }[]> {
+  const found: { severity: string; description: string; path: string }[] = [];
+  for (const job of pipeline.jobs) {
+    const folder = job.artifactsDir;
+    if (!folder) continue;
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (!/codequality|code-quality/.test(name) || !name.endsWith('.json')) continue;
+      for (const entry of JSON.parse(await readFile(join(folder, name), 'utf8')) as unknown[]) {
+        const { severity, description, location } = entry as Record<string, unknown>;
+        const path = String((location as { path?: unknown } | undefined)?.path ?? '');
+        found.push({ severity: String(severity), description: String(description), path });
+      }
+    }
+  }
+  return found;
+}
+
 /** Suites per job that uploaded JUnit files; all zero when none did. */
 export async function testReport(pipeline: PipelineRecord): Promise<Record<string, unknown>> {
   const suites: Record<string, unknown>[] = [];

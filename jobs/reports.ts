@@ -1,0 +1,55 @@
+/** `autodev-job reports`: fetches what agents found, in the forge's own report formats (ADR 0007). */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ReportsResponse } from '../schema/wire/job-api.ts';
+import { ApiRefusal, post } from './api.ts';
+import type { JobEnv } from './env.ts';
+import { JobError } from './errors.ts';
+import { requireIdToken, serverUrl } from './id-token.ts';
+import type { RunLog } from './run-log.ts';
+
+/** Names that ci-templates/autodev.yml declares as reports. */
+const FILES: Readonly<Record<keyof ReportsResponse, string>> = {
+  junit: 'autodev-junit.xml',
+  codequality: 'autodev-codequality.json',
+  sast: 'gl-sast-report.json',
+};
+
+/** Asks the bot for this pipeline's reports and writes them into `dir`. @throws JobError */
+export async function fetchReports(env: JobEnv, dir: string, log: RunLog): Promise<void> {
+  const token = requireIdToken(env.idToken);
+  const server = serverUrl(token, env.server);
+  const text = await post(`${server}/api/job/reports`, {
+    token,
+    onRetry: (reason, pause) => log.line(`reports: ${reason}, trying again in ${pause} ms`),
+  }).catch((error: unknown) => {
+    if (!(error instanceof ApiRefusal)) throw error;
+    throw new JobError(
+      `The bot at ${server} gave no reports (${error.status} ${error.code})`,
+      error.message,
+      error.fix ?? 'Check that the project is connected: autodev doctor',
+    );
+  });
+  const reports = read(text);
+  await mkdir(dir, { recursive: true });
+  for (const [kind, file] of Object.entries(FILES) as [keyof ReportsResponse, string][]) {
+    await writeFile(join(dir, file), reports[kind]);
+    log.line(`reports: ${Buffer.byteLength(reports[kind])} bytes written to ${file}`);
+  }
+}
+
+function read(text: string): ReportsResponse {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  const parsed = ReportsResponse.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new JobError(
+    'The answer with the reports does not fit',
+    `${parsed.error.issues[0]?.path.join('.') || 'the whole answer'} is wrong`,
+    'Use the image of autodev-job that belongs to the version of the bot',
+  );
+}
