@@ -3,7 +3,7 @@
  */
 import type { Effect } from '../domain/effects.ts';
 import { isActive } from '../domain/outcomes.ts';
-import { stageOf } from '../domain/runs.ts';
+import { stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { refuse, type Ask } from './ask.ts';
 import { acted } from './decision.ts';
@@ -22,13 +22,18 @@ export function cancelRun(ask: Ask, snapshot: Snapshot): Decision {
   const stopped = endRun(run, {
     kind: 'cancelled',
     cause: `Cancelled by @${ask.actor.username}.`,
-    next: '`/autodev retry` starts it again.',
+    next: `\`/autodev ${deploys(run) ? 'deploy' : 'retry'}\` starts it again.`,
   });
   return acted(
     [`run ${run.id} cancelled by ${ask.actor.username} (id ${ask.actor.id})`],
     stopped.writes,
     [...stopped.effects, ...acknowledged(ask, 'white_check_mark')],
   );
+}
+
+/** What is merged is not worked on again; it can only be deployed. */
+function deploys(run: Run): boolean {
+  return run.mergedSha !== null && stageOf(run)?.kind === 'deploy';
 }
 
 /** `/autodev reject <why>`: at a gate, back to the stage before it with the reason. */

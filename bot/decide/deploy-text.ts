@@ -92,7 +92,8 @@ export function noDeployJob(run: Run): Verdict {
 }
 
 /** No environment is named and there are several, or the one that is named is not among them. */
-export function chooseOne(run: Run, wanted: string | null, known: readonly string[]): Verdict {
+export function chooseOne(run: Run, wanted: string | null, some: readonly string[]): Verdict {
+  const known = some.toSorted();
   const there = known.slice(0, 10).map((name) => code(name));
   const list = there.length === 1 ? `${there[0]} only` : there.join(', ');
   const command = run.command === 'rollback' ? 'rollback' : 'deploy';
@@ -138,7 +139,7 @@ export function failedDeployment(
   back: PastDeployment | null,
 ): Verdict {
   const { environment } = deployment;
-  const how = job.status === 'failed' ? 'failed' : `was ${job.status}`;
+  const how = job.status === 'failed' ? 'failed' : 'was cancelled';
   const why = job.failureReason === null ? '' : `: ${code(job.failureReason)}`;
   const again = code(`/autodev ${isBack(run) ? 'rollback' : 'deploy'} ${environment}`);
   const next =
@@ -169,7 +170,7 @@ export function notStarted(run: Run, error: string): { cause: string; next: stri
   const { deployment } = run;
   const where = deployment === null ? '' : ` to ${code(deployment.environment)}`;
   return {
-    cause: `The job that deploys${where} could not be started: ${code(error, 300)}`,
+    cause: `The job that deploys${where} could not be started: ${code(error, 300)}.`,
     next: `Look at it on its [page](${deployment?.url ?? ''}), then ${deploy(run)} tries again.`,
   };
 }

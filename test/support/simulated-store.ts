@@ -323,7 +323,7 @@ export class SimulatedStore {
       deployment: null,
       report: null,
       allowed: [],
-      waitsFor: null,
+      waitsFor: launch === null ? 'checks' : null,
       verdict: null,
       gateNote: null,
       changes: { spec: null, code },

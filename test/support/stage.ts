@@ -17,8 +17,15 @@ export interface StageBase {
   config: Config;
   /** Everything the bots logged, unredacted, one JSON object a line. */
   log: string[];
-  /** A further project like the sample, with files added, replaced or (null) left out. */
-  project(path: string, files?: Record<string, string | null>): Promise<Project>;
+  /**
+   * A further project like the sample, with files added, replaced or (null) left out; `deploys` leaves it
+   * its deploy job.
+   */
+  project(
+    path: string,
+    files?: Record<string, string | null>,
+    options?: { deploys: boolean },
+  ): Promise<Project>;
   /** Answers of the model for conversations whose first message holds `about`. */
   script(about: string, script: Omit<Script, 'name' | 'matches'>): void;
   rest(person: PersonName, method: string, path: string, body?: unknown): Promise<unknown>;

@@ -27,6 +27,8 @@ import { until } from './until.ts';
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 const SECRET = 'stories-webhook-secret-of-32-chars';
 const SETTLE_MS = 60_000;
+/** The sample's second include, whose job deploys it. */
+const DEPLOY_INCLUDE = /^ {2}- remote: \S+\/jobs\/deploy\.yml\n(?: {4}.*\n)+/m;
 
 export interface StageOptions {
   /** PostgreSQL; default: an embedded database of the stage's own. */
@@ -131,7 +133,8 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     log,
     rest,
     rows: (text, params) => db().query(text, params),
-    project: (name, files = {}) => createProject(world, scene.port, name, files),
+    project: (name, files = {}, options) =>
+      createProject(world, scene.port, name, files, options?.deploys),
     script: (about, script) => addScript(scripts, about, script),
     settled: async () => {
       await until(
@@ -230,11 +233,13 @@ export async function createProject(
   port: number,
   name: string,
   files: Record<string, string | null> = {},
+  deploys = false,
 ): Promise<Project> {
   const { people, gitlab } = world;
   const folder = await filesOf(world.project);
   const ci = folder['.gitlab-ci.yml'] ?? '';
-  folder['.gitlab-ci.yml'] = ci.replace(/^ {4}- npm test .*$/m, '    - test -f package.json');
+  const quick = ci.replace(/^ {4}- npm test .*$/m, '    - test -f package.json');
+  folder['.gitlab-ci.yml'] = deploys ? quick : quick.replace(DEPLOY_INCLUDE, '');
   const merged = Object.entries({ ...folder, ...files });
   const project = await gitlab.api.createProject({
     path: name,

@@ -85,6 +85,8 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
       permissions: {
         default: 'developer',
         budget: 'maintainer',
+        deploy: 'maintainer',
+        rollback: 'maintainer',
         help: 'guest',
         status: 'reporter',
         allow: 'maintainer',

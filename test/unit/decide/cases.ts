@@ -26,6 +26,8 @@ import {
 } from './builders.ts';
 import { BUDGET_CASES } from './cases-budget.ts';
 import { CONTROL_CASES } from './cases-control.ts';
+import { EPIC_CASES } from './cases-epic.ts';
+import { DEPLOY_CASES } from './cases-deploy.ts';
 
 export interface Case {
   event: Event;
@@ -205,6 +207,7 @@ const issueClosed: Event = {
 
 export const CASES: Readonly<Record<string, Case>> = {
   ...CONTROL_CASES,
+  ...DEPLOY_CASES,
   ...BUDGET_CASES,
   'implement by a developer': { event: note('/autodev implement'), snapshot: snapshot() },
   'implement with a hint': {
