@@ -28,6 +28,7 @@ import { BUDGET_CASES } from './cases-budget.ts';
 import { CONTROL_CASES } from './cases-control.ts';
 import { EPIC_CASES } from './cases-epic.ts';
 import { DEPLOY_CASES } from './cases-deploy.ts';
+import { GROUND_CASES } from './cases-ground.ts';
 
 export interface Case {
   event: Event;
@@ -207,8 +208,10 @@ const issueClosed: Event = {
 
 export const CASES: Readonly<Record<string, Case>> = {
   ...CONTROL_CASES,
+  ...GROUND_CASES,
   ...DEPLOY_CASES,
   ...BUDGET_CASES,
+  ...EPIC_CASES,
   'implement by a developer': { event: note('/autodev implement'), snapshot: snapshot() },
   'implement with a hint': {
     event: note('/autodev implement keep it small'),
