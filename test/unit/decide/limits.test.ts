@@ -1,14 +1,14 @@
 /** What goes wrong for ever ends: after three rounds of fixes, with one hand-over to a person. */
 import { describe, expect, test } from '@jest/globals';
 import { decide } from '../../../bot/decide/decide.ts';
-import { atVerify, goodWork } from '../../support/actors.ts';
+import { atMergeGate, atVerify, DANA, goodWork } from '../../support/actors.ts';
 import type { Simulation } from '../../support/simulation.ts';
 import { finding } from './builders.ts';
 import { CASES } from './cases.ts';
 
 /** Rounds of the fix stage that an agent finished. */
 function fixRounds(sim: Simulation): number {
-  return sim.run.tasks.filter((task) => task.type === 'address_review_feedback').length;
+  return sim.run.tasks.filter((task) => task.stage === 'address').length;
 }
 
 /** What a person is told at the end: one verdict, one status comment, one mark on the command. */
@@ -35,6 +35,7 @@ describe('what never gets better', () => {
     const sim = atVerify({ checks: () => 'failed' });
     sim.settle();
     expect(fixRounds(sim)).toBe(3);
+    expect(sim.run.tasks.filter((task) => task.type === 'fix_build')).toHaveLength(3);
     expect(sim.run.verdict?.cause).toContain('after 3 rounds of fixes');
     expectOneHandOver(sim);
   });
@@ -67,6 +68,31 @@ describe('what never gets better', () => {
     });
     sim.settle();
     expect(fixRounds(sim)).toBe(3);
+    expectOneHandOver(sim);
+  });
+
+  test('a person who sends it back again and again uses up no round of the agents', () => {
+    let seen = 0;
+    let spoiled = false;
+    const sim = atMergeGate({
+      agent: (task) => {
+        if (task.type !== 'review_mr') return goodWork(task);
+        seen += 1;
+        const found = spoiled || seen % 3 !== 0;
+        return goodWork(task, found ? [finding({ title: `Mistake ${seen}` })] : []);
+      },
+    });
+    expect([sim.run.stage, fixRounds(sim)]).toEqual(['merge', 2]);
+    for (const total of [5, 8]) {
+      sim.deliver(sim.command('/autodev reject not yet', DANA));
+      sim.settle();
+      expect([sim.run.stage, fixRounds(sim)]).toEqual(['merge', total]);
+    }
+    // From here on nothing gets better: the answer to the person, three rounds, and an end.
+    spoiled = true;
+    sim.deliver(sim.command('/autodev reject still not', DANA));
+    sim.settle();
+    expect(fixRounds(sim)).toBe(8 + 1 + 3);
     expectOneHandOver(sim);
   });
 
