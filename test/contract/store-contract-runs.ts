@@ -210,7 +210,7 @@ export function runs(db: () => Store): void {
     await updateRun(db(), run.id, 1, { branch: null, stage: 'verify' });
     const open = await runById(db(), run.id);
     expect(open).toMatchObject({ ...run, ...change, branch: null, stage: 'verify', version: 2,
-      statusNoteId: 9, updatedAt: A_DATE }); // prettier-ignore
+      statusNoteId: 9, stageSince: A_DATE, updatedAt: A_DATE }); // prettier-ignore
     expect((await runByChange(db(), repo.id, 42))?.id).toBe(run.id);
 
     const verdict = { kind: 'done', cause: 'Merged.', next: '' } as const;
