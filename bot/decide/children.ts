@@ -46,7 +46,7 @@ export function decideChildren(snapshot: Snapshot): Decision {
   if (made.length > 0) {
     const note = progressText(states);
     return acted(
-      [`${made.length} issues to make`],
+      [`${made.length} ${made.length === 1 ? 'issue' : 'issues'} to make`],
       [noted(run, note)],
       [...made, ...statusOf(run)],
     );

@@ -2,16 +2,17 @@
  * Purpose: how an epic is stopped and goes on: verdicts of its plan and issues, what its end means for
  * its children, and how it goes on with what failed.
  */
+import type { Effect } from '../domain/effects.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { refuse, type Ask } from './ask.ts';
+import type { Ask } from './ask.ts';
 import { oneLine } from './attempts.ts';
 import { acted, ignored } from './decision.ts';
 import { endRun } from './end.ts';
 import { planOf } from './epic.ts';
+import { cannotReopen, reopenRun } from './reopen.ts';
 import { statusOf } from './status-effects.ts';
-import * as text from './text.ts';
 
 /** A plan that cannot be followed is not shown for approval. */
 export function planRefused(problem: string): Verdict {
@@ -54,37 +55,16 @@ function isChildren(run: Run, stage: string): boolean {
 
 /** `/autodev retry` on an epic: what is done stays done, what failed is started again. */
 export function resumeEpic(ask: Ask, last: Run, snapshot: Snapshot): Decision {
-  if (snapshot.issue?.state === 'closed') {
-    return refuse(ask, text.closedIssue(), 'the issue is closed');
-  }
-  if (ask.internal || snapshot.issue?.confidential) {
-    return refuse(ask, text.confidentialIssue(), 'confidential input (threat B1)');
-  }
-  const stage = last.stoppedAt ?? last.stage;
+  const refused = cannotReopen(ask, snapshot);
+  if (refused !== null) return refused;
+  const reopened = reopenRun(last, { gateNote: null, requester: ask.actor });
+  const seen: Effect[] =
+    ask.noteId === null
+      ? []
+      : [{ kind: 'react', target: ask.target, noteId: ask.noteId, emoji: 'eyes' }];
   return acted(
-    [`epic goes on in ${stage}, asked by ${ask.actor.username} (id ${ask.actor.id})`],
-    [
-      {
-        op: 'update_run',
-        runId: last.id,
-        version: last.version,
-        patch: {
-          state: 'running',
-          stage,
-          stoppedAt: null,
-          waitsFor: 'checks',
-          gateNote: null,
-          verdict: null,
-          requester: ask.actor,
-        },
-      },
-      { op: 'wake', runId: last.id },
-    ],
-    [
-      ...(ask.noteId === null
-        ? []
-        : [{ kind: 'react', target: ask.target, noteId: ask.noteId, emoji: 'eyes' } as const]),
-      ...statusOf(last, true),
-    ],
+    [`epic goes on among its children, asked by ${ask.actor.username} (id ${ask.actor.id})`],
+    [...reopened.writes, { op: 'wake', runId: last.id }],
+    [...seen, ...statusOf(reopened.run, true)],
   );
 }

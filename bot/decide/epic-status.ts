@@ -27,12 +27,11 @@ export function childLines(run: Run, family: Family | null): string[] {
   const rows = plan.children.map((child, place) => {
     const facts = family.children[place];
     const state = states[place] ?? 'planned';
-    const stage = state === 'running' && facts?.run ? `, ${facts.run.stage}` : '';
     const after = child.dependsOn.map((other) => reference(family, other)).join(', ');
     const order = state === 'waiting' && after !== '' ? ` for ${after}` : '';
     const cost = facts?.run ? money(facts.run.spentMicrousd) : '';
     const title = code(child.title.replaceAll('|', '/'), TITLE_CHARS);
-    return `| ${reference(family, place)} ${title} | ${STATE_TEXT[state]}${stage}${order} | ${cost} |`;
+    return `| ${reference(family, place)} ${title} | ${STATE_TEXT[state]}${order} | ${cost} |`;
   });
   const { url } = family.epicItem;
   return [

@@ -12,6 +12,8 @@ export interface StoryOptions {
   description?: string;
   by?: PersonName;
   confidential?: boolean;
+  /** The number of an issue that is there already; nothing is filed then. */
+  existing?: number;
   labels?: string;
   /** The n-th answer of the model; default: the scripts of the sandbox. */
   turns?: (Answer | ((conversation: Conversation) => Answer))[];
@@ -73,6 +75,21 @@ export function shell(command: string): Answer {
   return calls(['run_command', { command }]);
 }
 
+async function fileIssue(
+  stage: StageBase,
+  title: string,
+  base: string,
+  options: StoryOptions,
+): Promise<number> {
+  const { iid } = (await stage.rest(options.by ?? 'sam', 'POST', `${base}/issues`, {
+    title,
+    description: options.description ?? 'As the title says.',
+    confidential: options.confidential ?? false,
+    labels: options.labels ?? '',
+  })) as { iid: number };
+  return iid;
+}
+
 /** Files the issue; the model's turns answer for exactly this issue's title. */
 export async function createStory(
   stage: StageBase,
@@ -91,12 +108,7 @@ export async function createStory(
       },
     });
   }
-  const { iid } = (await stage.rest(options.by ?? 'sam', 'POST', `${base}/issues`, {
-    title,
-    description: options.description ?? 'As the title says.',
-    confidential: options.confidential ?? false,
-    labels: options.labels ?? '',
-  })) as { iid: number };
+  const iid = options.existing ?? (await fileIssue(stage, title, base, options));
   const issue = gitlab.api.issue(project.path, iid);
   const asserted = new Set<number>();
   const bot = people.autodev.user.id;

@@ -510,7 +510,7 @@ export class Simulation {
         return snapshot({
           ...this.common(),
           actorAccess: this.script.level(interest.actorId),
-          issue: this.issueNow(),
+          issue: this.issueNow(interest.target.iid),
           handled: interest.wish.known.some((key) => this.world.wishes.has(key)),
           run: this.store.active(interest.target.iid),
           lastRun:
@@ -523,7 +523,7 @@ export class Simulation {
         return snapshot({
           ...this.common(),
           actorAccess: this.script.level(interest.actorId),
-          issue: this.issueNow(),
+          issue: this.issueNow(interest.target.iid),
           handled: interest.wish.known.some((key) => this.world.wishes.has(key)),
           run,
           messages: this.world.messages.filter(({ runId }) => runId === run.id).length,
@@ -533,7 +533,7 @@ export class Simulation {
         const run = this.runBy(interest.by);
         const pipeline = 'pipeline' in interest.by ? interest.by.pipeline : null;
         if (!run || !isActive(run.state)) return null;
-        return { ...this.ofRun(run, null, pipeline), issue: this.issueNow() };
+        return { ...this.ofRun(run, null, pipeline), issue: this.issueNow(run.target.iid) };
       }
       case 'own': {
         const run = this.world.runs.find(({ id }) => id === interest.runId);
@@ -542,8 +542,9 @@ export class Simulation {
     }
   }
 
-  private issueNow(): typeof issue {
-    return { ...issue, state: this.world.issueClosed ? 'closed' : 'opened' };
+  private issueNow(iid: number): typeof issue {
+    const closed = this.world.issueClosed || this.world.closedIssues.has(iid);
+    return { ...issue, iid, state: closed ? 'closed' : 'opened' };
   }
 
   private runBy(

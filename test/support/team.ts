@@ -1,5 +1,5 @@
 /** A scripted team for stories of the feature workflow, and what people do at its gates. */
-import type { Finding, Report, TriageReport } from '../../schema/wire/report.ts';
+import type { EpicReport, Finding, Report, TriageReport } from '../../schema/wire/report.ts';
 import type { MergeRequest } from '../../sandbox/gitlab/state/types.ts';
 import type { Conversation } from '../../sandbox/model/types.ts';
 import { edit, finish, type Story } from './one-story.ts';
@@ -22,6 +22,8 @@ export interface TeamOptions {
   review?: (round: number) => Finding[];
   /** What the n-th triage says otherwise. */
   triage?: (round: number) => Partial<TriageReport>;
+  /** How the product manager cuts an epic. */
+  plan?: EpicReport;
   /** The technical writer writes this file; default: the texts are right already. */
   writes?: string;
 }
@@ -75,11 +77,12 @@ const CLEAR: TriageReport = {
 function reportOf(
   role: RoleName,
   round: number,
-  { triage, review }: TeamOptions,
+  { triage, review, plan }: TeamOptions,
   asked: string,
 ): Report | undefined {
   switch (role) {
     case 'Product manager':
+      if (plan !== undefined && asked.includes('Cut the wish')) return plan;
       return { ...CLEAR, ...triage?.(round) };
     case 'Technical writer':
       // Only a round of fixes asks for a report.

@@ -95,6 +95,7 @@ export function specDescription(run: Run, attempt: Attempt, allowedHost: string)
     (decision) =>
       `1. ${neutralise(decision, { allowedHost, maxChars: 300 }).replaceAll('\n', ' ')}`,
   );
+  if (report?.kind === 'epic') return planDescription(run, report.children.length);
   const confidence = report?.kind === 'spec' ? `${report.confidence}/10` : 'unknown';
   return [
     changeMarker(run),
@@ -103,6 +104,20 @@ export function specDescription(run: Run, attempt: Attempt, allowedHost: string)
     '',
     `Confidence of the architect: ${confidence}.`,
     ...(lines.length > 0 ? ['', 'Decisions that deserve a look:', '', ...lines] : []),
+    '',
+    `Asked by @${run.requester.username} in #${iid}. Cost so far ${money(spentOn(run))}.`,
+  ].join('\n');
+}
+
+/** What approving the plan of an epic means; what is followed is the plan as the bot made it. */
+function planDescription(run: Run, children: number): string {
+  const { iid } = run.target;
+  return [
+    changeMarker(run),
+    `Approving this merge request makes an issue of each part and works on them in order: ${children} ` +
+      `${children === 1 ? 'child' : 'children'} of #${iid}. The bot merges it then.`,
+    'Closing it stops the work; `/autodev reject <reason>` has another plan made. Edits on this page are',
+    'not read: say in the reason what should differ.',
     '',
     `Asked by @${run.requester.username} in #${iid}. Cost so far ${money(spentOn(run))}.`,
   ].join('\n');

@@ -90,13 +90,13 @@ class Play {
   readonly world: World;
   readonly started: number[] = [];
 
-  constructor(world: World) {
+  constructor(world: World, level = levelOf) {
     this.world = world;
     const { before, priorities } = world;
     const report = plan(before, (place) => priorities[place] ?? 5);
     this.sim = new Simulation({
       agent: (task, run) => this.work(task, run, report),
-      level: levelOf,
+      level,
     });
   }
 
@@ -182,8 +182,9 @@ class Play {
       const before = this.world.before[this.placeOf(run)] ?? [];
       const finished = before.map((other) => {
         const iid = this.issues().get(other) ?? 0;
-        const own = this.children().find(({ target }) => target.iid === iid);
-        return own?.verdict?.kind === 'done' || this.sim.world.closedIssues.has(iid);
+        const own = this.children().filter(({ target }) => target.iid === iid);
+        const done = own.some(({ verdict }) => verdict?.kind === 'done');
+        return done || this.sim.world.closedIssues.has(iid);
       });
       expect(finished).toEqual(before.map(() => true));
     }
@@ -191,6 +192,11 @@ class Play {
 
   run(): void {
     this.sim.deliver(this.sim.command('/autodev plan epic', SAM));
+    this.finish();
+  }
+
+  /** On until the epic has ended. */
+  finish(): void {
     for (let round = 0; isActive(this.epic.state); round += 1) {
       if (round > 60) throw new Error(`the epic hangs: ${this.describe()}`);
       this.sim.settle({ wakes: 0 });
@@ -238,6 +244,113 @@ test('an epic comes to an end, whatever depends on what and however its children
       const places = play.children().map((run) => play.placeOf(run));
       expect(places.toSorted()).toEqual([...good, ...failed].toSorted());
     }),
-    { numRuns: 120, seed: 20_261_121 },
+    { numRuns: 200, seed: 20_261_121 },
   );
+});
+
+/** A play that stands where both of two independent children are at work. */
+function atWork(level?: typeof levelOf): Play {
+  const play = new Play({ before: [[], []], fates: ['done', 'done'], priorities: [5, 5] }, level);
+  play.sim.deliver(play.sim.command('/autodev plan epic', SAM));
+  while (play.children().length < 2) {
+    play.sim.settle({ wakes: 0, agents: play.issues().size < 2 });
+    if (play.issues().size < 2) play.people();
+  }
+  return play;
+}
+
+const ends = (play: Play): (string | undefined)[] =>
+  play.children().map(({ verdict }) => verdict?.kind);
+
+describe('an epic that is stopped', () => {
+  test('cancelling it cancels the children that are at work and starts no others', () => {
+    const play = atWork();
+    const { sim } = play;
+    expect(ends(play)).toEqual([undefined, undefined]);
+    sim.deliver(sim.command('/autodev cancel', MAX));
+    sim.settle();
+    expect(play.epic.verdict).toMatchObject({ kind: 'cancelled' });
+    expect(play.epic.verdict?.cause).toContain('Children that were at work are cancelled, too.');
+    expect(ends(play)).toEqual(['cancelled', 'cancelled']);
+    expect(sim.faults).toEqual([]);
+  });
+
+  test('closing its issue does the same', () => {
+    const play = atWork();
+    play.sim.deliver(play.sim.closeIssue(MAX));
+    play.sim.settle();
+    expect([play.epic.verdict?.kind, ...ends(play)]).toEqual([
+      'cancelled',
+      'cancelled',
+      'cancelled',
+    ]);
+  });
+
+  test('whoever lost the right to ask starts no further child', () => {
+    let level = 40;
+    const play = new Play(
+      { before: [[], [0]], fates: ['done', 'done'], priorities: [5, 5] },
+      (id) => (id === SAM.id ? level : levelOf(id)),
+    );
+    play.sim.deliver(play.sim.command('/autodev plan epic', SAM));
+    while (play.issues().size < 2) {
+      play.sim.settle({ wakes: 0 });
+      if (play.issues().size < 2) play.people();
+    }
+    level = 20;
+    for (let round = 0; round < 12; round += 1) {
+      play.people();
+      play.sim.settle();
+    }
+    expect(play.epic.verdict).toMatchObject({ kind: 'refused' });
+    expect(play.epic.verdict?.cause).toContain('@sam');
+    expect(play.children().length).toBeLessThanOrEqual(1);
+    expect(play.sim.faults).toEqual([]);
+  });
+});
+
+describe('an epic that goes on', () => {
+  test('retry starts again what failed, keeps what is done, and stands for whoever asks', () => {
+    const fates: Fate[] = ['done', 'asks', 'done'];
+    const play = new Play({ before: [[], [], [1]], fates, priorities: [5, 5, 5] });
+    play.run();
+    expect(play.epic.verdict?.kind).toBe('needs-human');
+    expect(ends(play).toSorted()).toEqual(['done', 'needs-human']);
+    fates[1] = 'done';
+    play.sim.pass(60);
+    play.sim.deliver(play.sim.command('/autodev retry', MAX));
+    expect(play.epic).toMatchObject({ state: 'running', stage: 'children', verdict: null });
+    expect(play.epic.requester).toEqual(MAX);
+    play.finish();
+    expect(play.epic.verdict?.kind).toBe('done');
+    expect(ends(play).toSorted()).toEqual(['done', 'done', 'done', 'needs-human']);
+    expect(play.sim.faults).toEqual([]);
+  });
+
+  test('a child that people start again counts, and lets those behind it start', () => {
+    const fates: Fate[] = ['asks', 'done', 'done'];
+    const play = new Play({ before: [[], [0], []], fates, priorities: [9, 5, 5] });
+    const { sim } = play;
+    sim.deliver(sim.command('/autodev plan epic', SAM));
+    while (!ends(play).includes('needs-human')) {
+      sim.settle({ wakes: 0 });
+      if (!ends(play).includes('needs-human')) play.people();
+    }
+    expect(isActive(play.epic.state)).toBe(true);
+    fates[0] = 'done';
+    const iid = play.issues().get(0) ?? 0;
+    sim.deliver(play.tell(iid, '/autodev retry'));
+    expect(play.children().filter(({ target }) => target.iid === iid).length).toBe(2);
+    play.finish();
+    expect(play.epic.verdict?.kind).toBe('done');
+    expect(ends(play).toSorted()).toEqual(['done', 'done', 'done', 'needs-human']);
+  });
+});
+
+test('a plan that cannot be followed is refused before anybody is asked', () => {
+  const play = new Play({ before: [[1], [0]], fates: ['done', 'done'], priorities: [5, 5] });
+  play.run();
+  const cause = 'The plan cannot be followed. Children 1 and 2 wait for each other.';
+  expect(play.epic.verdict).toMatchObject({ kind: 'needs-human', cause });
+  expect(play.epic.changes.spec).toBeNull();
 });
