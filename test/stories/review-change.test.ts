@@ -2,13 +2,13 @@
 import { afterAll, expect, jest, test } from '@jest/globals';
 import type { Finding, Report } from '../../schema/wire/report.ts';
 import type { MergeRequest, Note, Project } from '../../sandbox/gitlab/state/types.ts';
-import { finish, shell } from '../support/one-story.ts';
+import { calls, finish, shell } from '../support/one-story.ts';
 import type { PersonName } from '../support/stage.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { headOf } from '../support/team.ts';
 import { until } from '../support/until.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(240_000);
 const WAIT_MS = 90_000;
 
 let opened: Promise<Stage> | null = null;
@@ -155,7 +155,7 @@ function hireLookers(stage: Stage, title: string, review: (round: number) => Fin
   stage.script(title, {
     answer: ({ system, messages }, turn) => {
       const role = /You are the (\w+)/.exec(system)?.[1] ?? '';
-      if (turn === 1) return shell('cat look.txt; git log --oneline | wc -l');
+      if (turn === 1) return calls(['read_file', { path: 'look.txt' }]);
       seen.push(`${role}: ${messages.map((message) => JSON.stringify(message)).join('\n')}`);
       if (role === 'Reviewer') round += 1;
       const report: Report =
@@ -208,7 +208,7 @@ test.concurrent('a change of people: findings, facts from CI, and a second look'
   expect(threads(looked.notes()).map(isResolved)).toEqual([false, false]);
   expect(seen).toHaveLength(3);
   for (const text of seen) {
-    expect(text).toContain('one\\\\ntwo');
+    expect(text).toMatch(/"role":"tool".*one.*two/);
     expect(text).toContain('+two');
   }
   const own = stage.world.gitlab.api
@@ -228,12 +228,6 @@ test.concurrent('a change of people: findings, facts from CI, and a second look'
   ]);
   expect(looked.notes().map(({ body: text }) => text)).toContain(`Fixed in ${second.slice(0, 8)}.`);
 
-  await looked.push({ 'look.txt': 'eins\nzwei\n' });
-  await looked.say('sam', '/autodev security');
-  await looked.status(/no findings, consensus 80 /);
-  await stage.settled();
-  // Who did not look has nothing to say about the reviewer's thread.
-  expect(threads(looked.notes()).map(isResolved)).toEqual([true, false]);
   expect(looked.notes()).toHaveLength(4);
   expect(change).toMatchObject({ state: 'opened', description: 'Adds a file.', labels: [] });
   const runs = await stage.rows<{ state: string }>(
@@ -241,7 +235,7 @@ test.concurrent('a change of people: findings, facts from CI, and a second look'
      where project_id = $1 and target_type = 'change' and target_iid = $2`,
     [project.id, change.iid],
   );
-  expect(runs.map(({ state }) => state)).toEqual(['completed', 'completed', 'completed']);
+  expect(runs.map(({ state }) => state)).toEqual(['completed', 'completed']);
 });
 
 test.concurrent(

@@ -1,13 +1,7 @@
 /** Effects on a change under review: threads for findings, and what became of them. */
-import {
-  findingsOfRound,
-  goneFindings,
-  openFindings,
-  type RaisedFinding,
-} from '../../decide/findings.ts';
-import { lookedAt } from '../../decide/review.ts';
+import { findingsOfRound, type RaisedFinding } from '../../decide/findings.ts';
+import { goneThreads, holds, threadLine } from '../../decide/threads.ts';
 import type { Receipt } from '../../domain/effects.ts';
-import type { Run } from '../../domain/runs.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import type { ThreadInfo } from '../../forge/forge.ts';
 import { loadRun } from '../load-run.ts';
@@ -15,14 +9,6 @@ import { neutralise } from '../publish/neutralise.ts';
 import type { EffectContext } from './context.ts';
 
 const BODY_CHARS = 4_000;
-/** Marks a thread with the identity of its finding; only the bot's own threads count. */
-const marker = (fingerprint: string): string =>
-  `<!-- autodev:finding:${Buffer.from(fingerprint).toString('base64url')} -->`;
-
-/** Who raised it and at which head: hidden, on the thread's last line, which no model writes. */
-const seenMark = (role: string, sha: string): string => `<!-- autodev:seen:${role}:${sha} -->`;
-const SEEN = /<!-- autodev:seen:(\w+):([0-9a-f]*) -->$/;
-
 /** One thread per finding of the round that has none yet; found again by its marker. */
 export async function openThreads(context: EffectContext<'open_threads'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
@@ -54,7 +40,7 @@ export async function resolveThreads(context: EffectContext<'resolve_threads'>):
   const { run, iid } = await load(context, effect.run);
   const sha = run.changes.code?.headSha.slice(0, 8) ?? '';
   const own = await ownThreads(context, iid);
-  const gone = lookedAt(run) === null ? goneInRun(run, own) : goneSince(run, own);
+  const gone = goneThreads(run, own);
   await context.begin();
   const resolved: string[] = [];
   for (const thread of gone) {
@@ -69,31 +55,10 @@ export async function resolveThreads(context: EffectContext<'resolve_threads'>):
   return { kind: 'resolve_threads', resolved };
 }
 
-/** Threads of what an earlier round of the run found and the newest did not. */
-function goneInRun(run: Run, own: readonly ThreadInfo[]): ThreadInfo[] {
-  const open = new Set(openFindings(run).map((finding) => finding.fingerprint));
-  const gone = goneFindings(run).filter(({ fingerprint }) => !open.has(fingerprint));
-  return own.filter((thread) => gone.some(({ fingerprint }) => holds(thread, fingerprint)));
-}
-
-/**
- * Threads of earlier looks at people's change that this one did not raise again. Only the roles that
- * looked now can say so, and only of an older head: where nothing was pushed nothing was fixed.
- */
-function goneSince(run: Run, own: readonly ThreadInfo[]): ThreadInfo[] {
-  const open = openFindings(run);
-  const roles = new Set(run.tasks.map((task) => String(task.agent)));
-  return own.filter((thread) => {
-    const [, role = '', sha = ''] = SEEN.exec(thread.notes[0]?.body.trimEnd() ?? '') ?? [];
-    if (!roles.has(role) || sha === '' || sha === lookedAt(run)) return false;
-    return !open.some(({ fingerprint }) => holds(thread, fingerprint));
-  });
-}
-
 /** Severity and category, what goes wrong, and a suggestion that applies (EXPERIENCE §6). */
 function findingText(finding: RaisedFinding, sha: string, allowedHost: string): string {
   const safe = (text: string): string => neutralise(text, { allowedHost, maxChars: BODY_CHARS });
-  const { severity, category, title, body, suggestion, fingerprint, by } = finding;
+  const { severity, category, title, body, suggestion } = finding;
   const parts = [
     `**${severity} · ${safe(category).replaceAll('\n', ' ')}** ${safe(title).replaceAll('\n', ' ')}`,
     '',
@@ -103,7 +68,7 @@ function findingText(finding: RaisedFinding, sha: string, allowedHost: string): 
     const fence = '`'.repeat(Math.max(3, longestRun(suggestion) + 1));
     parts.push('', `${fence}suggestion:-0+0`, suggestion.replace(/\n$/, ''), fence);
   }
-  parts.push('', `_${by}_ ${marker(fingerprint)} ${seenMark(by, sha)}`);
+  parts.push('', threadLine(finding, sha));
   return parts.join('\n');
 }
 
@@ -111,18 +76,16 @@ function longestRun(text: string): number {
   return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
 }
 
-function holds(thread: ThreadInfo, fingerprint: string): boolean {
-  return thread.notes[0]?.body.includes(marker(fingerprint)) ?? false;
-}
-
 async function ownThreads(
   context: EffectContext<'open_threads'> | EffectContext<'resolve_threads'>,
   iid: number,
-): Promise<ThreadInfo[]> {
+): Promise<(ThreadInfo & { body: string })[]> {
   const { repo, deps } = context;
   const bot = await deps.bot();
   const threads = await deps.forge.review.threads(repo.projectId, iid);
-  return threads.filter((thread) => thread.notes[0]?.authorId === bot.id);
+  return threads
+    .filter((thread) => thread.notes[0]?.authorId === bot.id)
+    .map((thread) => ({ ...thread, body: thread.notes[0]?.body ?? '' }));
 }
 
 async function load(
