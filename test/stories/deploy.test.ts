@@ -5,7 +5,7 @@ import type { Story } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { atGate, decide, hireTeam } from '../support/team.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> => (opened ??= startStage());
@@ -33,6 +33,12 @@ function starts(story: Story): string[] {
     .map((call) => `${call.path.replace(/^.*\//, '')} ${call.status}`);
 }
 
+/** The next request of that kind is carried out, and its answer never arrives. */
+function loseAnswer(story: Story, what: 'play' | 'retry'): void {
+  const path = new RegExp(`^/projects/${story.project.id}/jobs/\\d+/${what}`);
+  story.stage.world.gitlab.weather.calls({ method: 'POST', path }, { kind: 'drop_reply' });
+}
+
 /** A maintainer's commit on main, once its pipeline is green; returns its id. */
 async function commitOnMain(story: Story, path: string, content: string): Promise<string> {
   const base = `/projects/${story.project.id}`;
@@ -49,12 +55,13 @@ async function commitOnMain(story: Story, path: string, content: string): Promis
   return id;
 }
 
-test('a merge is deployed; what fails later is told and put back', async () => {
+test('a merge is deployed, and what follows it is asked for on its closed issue', async () => {
   const stage = await open();
-  const project = await stage.project('deploys/feature', {}, { deploys: true });
+  const project = await stage.project('deploys/merge', {}, { deploys: true });
   hireTeam(stage, 'Ship a file');
   await stage.tell('Ship a file', { project }, async (story) => {
     await story.comment('sam', '/autodev plan bugfix');
+    await story.status(/^\| verify \| running/m);
     const code = await atGate(story, 'merge');
     await decide(story, 'dana', 'approve', code);
     const done = await story.ends('done');
@@ -77,25 +84,42 @@ test('a merge is deployed; what fails later is told and put back', async () => {
       },
     ]);
     await story.waitFor('the issue to be closed', () => story.issue.state === 'closed');
-
     const tooLow = await story.comment('sam', '/autodev deploy');
     await story.expectNote(/needs Maintainer here; @sam is Developer/, { inThreadOf: tooLow });
+    // Asked under the merged change, told on its issue.
+    const again = await story.comment('dana', '/autodev deploy', { change: code.iid });
+    await story.status(
+      new RegExp(`\`${short}\` was deployed to staging\\. It stood there already`),
+    );
+    await story.expectReactions(again, ['eyes']);
+    expect(starts(story)).toEqual(['play 200']);
+  });
+});
 
+test('a deployment that fails is told, and put back; lost answers start nothing twice', async () => {
+  const stage = await open();
+  const project = await stage.project('deploys/failure', {}, { deploys: true });
+  await stage.tell('It breaks', { project }, async (story) => {
+    const good = await commitOnMain(story, 'README.md', '# wordfreq\n');
+    loseAnswer(story, 'play');
+    await story.comment('dana', '/autodev deploy');
+    await story.status(/\*\*done\*\*: `\w+` was deployed to staging\./);
     const bad = await commitOnMain(story, 'src/cli.js', 'this is no program\n');
-    const again = await story.comment('dana', '/autodev deploy');
-    await story.expectReactions(again, ['eyes', 'x']);
+    const asked = await story.comment('dana', '/autodev deploy');
+    await story.expectReactions(asked, ['eyes', 'x']);
     const failed = await story.status(/· needs-human$/m);
     expect(failed).toMatch(
       new RegExp(
-        `The \\[deployment\\]\\(\\S+\\) of \`${bad.slice(0, 8)}\` to \`staging\` failed: \`script_failure\`\\.` +
-          ` \\*\\*Next\\*\\* \`/autodev rollback staging\` puts \`${short}\` back`,
+        `The \\[deployment\\]\\(\\S+\\) of \`${bad.slice(0, 8)}\` to \`staging\` failed: ` +
+          `\`script_failure\`\\. \\*\\*Next\\*\\* \`/autodev rollback staging\` puts ` +
+          `\`${good.slice(0, 8)}\` back`,
       ),
     );
-
-    // Asked under the merged change, told on its issue.
-    const back = await story.comment('dana', '/autodev rollback', { change: code.iid });
-    await story.status(new RegExp(`\\*\\*done\\*\\*: \`${short}\` was put back on staging\\.`));
-    await story.expectReactions(back, ['eyes']);
+    loseAnswer(story, 'retry');
+    await story.comment('dana', '/autodev rollback');
+    await story.status(
+      new RegExp(`\\*\\*done\\*\\*: \`${good.slice(0, 8)}\` was put back on staging\\.`),
+    );
     expect((await deployments(story)).map(({ status, sha }) => [status, sha])).toEqual([
       ['success', good],
       ['failed', bad],
