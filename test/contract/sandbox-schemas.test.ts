@@ -53,6 +53,11 @@ const EXPECTED: readonly [method: string, path: RegExp, schema: string][] = [
   ['POST', /\/pipeline$/, 'pipeline_detail'],
   ['GET', /\/pipelines\/\d+$/, 'pipeline_detail'],
   ['GET', /\/pipelines\/\d+\/jobs$/, 'job[]'],
+  ['GET', /\/jobs\/\d+$/, 'job'],
+  ['GET', /\/deployments(\?.*)?$/, 'deployment[]'],
+  ['GET', /\/deployments\/\d+$/, 'deployment'],
+  ['GET', /\/environments$/, 'environments'],
+  ['GET', /\/environments\/\d+$/, 'environment'],
   ['GET', /\/hooks$/, 'project_hooks'],
   ['POST', /\/hooks$/, 'project_hook'],
   ['GET', /\/hooks\/\d+$/, 'project_hook'],
@@ -216,6 +221,7 @@ async function codeRound(bot: Client, dana: Client, P: string, issue: number): P
   const started = (await bot('POST', `${P}/pipeline`, { ref: 'autodev/1' })).body.id;
   const pipeline = ci.get(started) as PipelineRecord;
   await ci.child(pipeline);
+  for (const job of pipeline.jobs) job.environment = { name: 'staging', url: null };
   ci.move(pipeline, 'running');
   ci.move(pipeline, 'success');
   await kit.gitlab.hooksIdle();
@@ -232,6 +238,10 @@ async function codeRound(bot: Client, dana: Client, P: string, issue: number): P
     `/pipelines/${started}/test_report`,
     `/jobs/${pipeline.jobs[0]?.id}`,
     `/jobs/${pipeline.jobs[0]?.id}/trace`,
+    '/deployments?order_by=id&sort=desc&status=success&environment=staging',
+    `/deployments/${kit.project.deployments[0]?.id}`,
+    '/environments',
+    `/environments/${kit.project.environments[0]?.id}`,
     `/repository/commits/${sha}/statuses`,
   ]) {
     await bot('GET', P + path);
