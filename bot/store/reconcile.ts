@@ -69,38 +69,31 @@ export async function finishPoll(
 export interface ActiveTarget {
   runId: number;
   issueIid: number | null;
-  /** Its changes with their heads as the bot knows them. */
-  changes: { iid: number; headSha: string | null }[];
-  /** Nothing looks at the forge for it by itself just now: an agent works. */
+  /** Its specification's change and its code's. */
+  changeIids: number[];
+  /** An agent works: nothing else looks at the forge for it. */
   working: boolean;
 }
 
-/** The active runs of a project. */
+/** The active runs of a project, oldest first. */
 export async function activeTargets(db: Db, repoId: number): Promise<ActiveTarget[]> {
   const rows = await db.query<{
     runId: number;
     issueIid: number | null;
     working: boolean;
     specIid: number | null;
-    specSha: string | null;
     changeIid: number | null;
-    headSha: string | null;
   }>(
     `select id as "runId", case when target_type = 'issue' then target_iid end as "issueIid",
-       waits_for is null as working, spec_iid as "specIid", spec_sha as "specSha",
-       change_iid as "changeIid", head_sha as "headSha"
+       waits_for is null and state <> 'paused' as working,
+       spec_iid as "specIid", change_iid as "changeIid"
      from runs where repo_id = $1 and ${ACTIVE} order by id`,
     [repoId],
     'runs_active_targets',
   );
-  return rows.map(({ runId, issueIid, working, specIid, specSha, changeIid, headSha }) => ({
-    runId,
-    issueIid,
-    working,
-    changes: [
-      ...(specIid === null ? [] : [{ iid: specIid, headSha: specSha }]),
-      ...(changeIid === null ? [] : [{ iid: changeIid, headSha }]),
-    ],
+  return rows.map(({ specIid, changeIid, ...target }) => ({
+    ...target,
+    changeIids: [specIid, changeIid].filter((iid) => iid !== null),
   }));
 }
 

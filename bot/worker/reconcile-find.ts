@@ -5,7 +5,7 @@
  * decide, which reads rights, texts and states again.
  */
 import { commandOfLabel, parseCommands } from '../domain/commands.ts';
-import type { Actor, Change, ForgeEvent, Issue, NoteSubject, Project } from '../domain/events.ts';
+import type { Actor, ForgeEvent, Issue, NoteSubject, Project } from '../domain/events.ts';
 import { labelKey } from '../domain/wishes.ts';
 import type { LabelEvent, Moved, PolledNote } from '../forge/poll.ts';
 import type { ActiveTarget } from '../store/reconcile.ts';
@@ -168,40 +168,6 @@ export function closedFound(
         labelsAdded: [],
         labelsRemoved: [],
         textChanged: false,
-      },
-    },
-  ];
-}
-
-/**
- * The change of an active run that ended or has another head, while an agent works on it. Where the run
- * waits, the sweeper has it looked at more often than the poll comes.
- */
-export function changeFound(
-  project: Project,
-  moved: Moved<Change>,
-  active: readonly ActiveTarget[],
-): Found[] {
-  const { item: change, updatedAt, endedBy } = moved;
-  const known = active
-    .filter((target) => target.working)
-    .flatMap((target) => target.changes)
-    .find(({ iid }) => iid === change.iid);
-  if (!known) return [];
-  const ended = change.state === 'merged' || change.state === 'closed' ? change.state : null;
-  if (ended === null && change.headSha === known.headSha) return [];
-  return [
-    {
-      key: `poll:${project.id}:change:${change.iid}:${updatedAt.getTime()}`,
-      event: {
-        kind: 'change',
-        action: ended ?? 'updated',
-        project,
-        actor: endedBy ?? NOBODY,
-        change,
-        oldHeadSha: ended === null ? known.headSha : null,
-        labelsAdded: [],
-        labelsRemoved: [],
       },
     },
   ];

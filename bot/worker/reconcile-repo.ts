@@ -4,7 +4,7 @@
  * First two cheap questions: which issues and changes moved since the last look. A quiet project costs
  * no more than these. Only what moved is looked at closely, and only what may matter: notes where
  * somebody commented, label events where a label of the bot is on the issue, pipelines of agents that
- * nobody claimed. What is found goes into the inbox as the event that the webhook would have been.
+ * nobody claimed, and the ground that working agents stand on. What is found goes into the inbox as the event that the webhook would have been.
  */
 import type { Change, Issue, NoteSubject, Project } from '../domain/events.ts';
 import { labelKey, SAME_LABEL_SECONDS } from '../domain/wishes.ts';
@@ -24,7 +24,6 @@ import { wishKnown } from '../store/wishes.ts';
 import type { WorkerDeps } from './deps.ts';
 import {
   botLabels,
-  changeFound,
   closedFound,
   labelFound,
   noteFound,
@@ -59,11 +58,12 @@ export async function pollRepo(repo: RepoRow, due: DuePoll, deps: WorkerDeps): P
   const now = deps.now();
   const since = sinceOf(due, now);
   const { poll: forge } = deps.forge;
-  const [bot, issues, changes, active] = await Promise.all([
+  const active = await activeTargets(deps.db, repo.id);
+  await wakeWorking(active, now, deps);
+  const [bot, issues, changes] = await Promise.all([
     deps.bot(),
     forge.issues(repo.projectId, since),
     forge.changes(repo.projectId, since),
-    activeTargets(deps.db, repo.id),
   ]);
   const at = new Date(Math.min(...[issues.at, changes.at].map((time) => (time ?? now).getTime())));
   const poll: Poll = {
@@ -74,6 +74,24 @@ export async function pollRepo(repo: RepoRow, due: DuePoll, deps: WorkerDeps): P
   for (const moved of issues.items) await stillThere(() => pollIssue(moved, poll));
   for (const moved of changes.items) await stillThere(() => pollChange(moved, poll));
   return completeUntil([issues, changes], at);
+}
+
+/**
+ * Runs with an agent at work are looked at on a fresh snapshot: their change may be merged or closed, its
+ * branch deleted, the project archived, rights lost. Runs that wait are looked at by the sweeper. Comes
+ * before the first question, because a project that is gone answers none.
+ */
+async function wakeWorking(
+  active: readonly ActiveTarget[],
+  now: Date,
+  deps: WorkerDeps,
+): Promise<void> {
+  const turn = Math.floor(now.getTime() / 1000 / deps.settings.limits.reconcileSeconds);
+  for (const { runId } of active.filter(({ working }) => working)) {
+    const key = `poll:wake:${runId}:${turn}`;
+    const { id, inserted } = await recordOwnEvent(deps.db, { kind: 'wake', runId }, key);
+    if (inserted) ring(deps, { name: 'delivery', id });
+  }
 }
 
 /** Everything is complete until the earlier of what the lists say. */
@@ -100,10 +118,7 @@ async function pollIssue(moved: Moved<Issue>, poll: Poll): Promise<void> {
 
 async function pollChange(moved: Moved<Change>, poll: Poll): Promise<void> {
   const { item: change } = moved;
-  for (const found of changeFound(poll.project, moved, poll.active)) await record(found, poll);
-  const working = poll.active.some(
-    (one) => one.working && one.changes.some(({ iid }) => iid === change.iid),
-  );
+  const working = poll.active.some((one) => one.working && one.changeIids.includes(change.iid));
   await pollNotes({ type: 'change', change }, change.iid, moved.hasNotes, working, poll);
 }
 

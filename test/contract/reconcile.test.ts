@@ -214,6 +214,18 @@ test('a closed issue ends its run; a webhook of it that comes after it was opene
   expect(await at.runs()).toEqual(['cancelled', null]);
 });
 
+test('an agent whose project is taken away is looked at, though no webhook tells of that', async () => {
+  const at = await scene('archived');
+  await at.say('sam', '/autodev implement');
+  await at.heal();
+  expect(await at.runs()).toEqual([null]);
+  await at.heal();
+  expect(await at.runs()).toEqual([null]);
+  at.project.archived = true;
+  await at.heal();
+  expect(await at.runs()).toEqual(['cancelled']);
+});
+
 test('a comment that does not move its issue is found all the same', async () => {
   const at = await scene('throttled');
   await at.say('sam', '/autodev help');

@@ -17,9 +17,10 @@ const open = (): Promise<Stage> =>
   }));
 afterAll(async () => (await opened)?.close());
 
-/** The project's delay as it would be with the default of 30 s, far below the 90 s that are promised. */
-const SOON_MS = 8_000;
+/** A poll, a sweep and what they cause; on a busy machine that takes longer than the wait for them. */
+const SOON_MS = 30_000;
 const ALL = 1_000_000;
+const SLOW = { ...edit('slow.txt', 'slow\n'), delayMs: 60_000 };
 const QUICK = [edit('a.txt', 'a\n'), finish()];
 
 /** A project that the bot knows, as `autodev connect` leaves it. */
@@ -90,69 +91,39 @@ test.concurrent('a command, another one in a thread, and one that somebody edite
   });
 });
 
-test.concurrent('a label, and the same label again after it was taken away', async () => {
+test.concurrent('a label, and an issue that is closed while an agent works', async () => {
   const stage = await open();
   const project = await known(stage, 'labels');
   loseHooks(stage, project);
-  await stage.tell('Labelled in silence', { project, turns: QUICK }, async (story) => {
+  await stage.tell('Labelled in silence', { project, turns: [SLOW] }, async (story) => {
     await story.label('sam', 'autodev');
-    await story.ends('done');
-    await stage.settled();
-    await oneOfEach(story);
-    // As if that had been a while ago: within seconds it would be the same wish.
-    await stage.rows(`update wishes set made_at = made_at - interval '1 minute' where key = $1`, [
-      `label/${story.issue.iid}/autodev/${stage.world.people.sam.user.id}`,
-    ]);
-    story.issue.labelEvents.forEach((event) => {
-      event.createdAt = new Date(Date.parse(event.createdAt) - 60_000).toISOString();
-    });
-    const on = `/projects/${project.id}/issues/${story.issue.iid}`;
-    await stage.rest('sam', 'PUT', on, { remove_labels: 'autodev' });
-    await story.label('sam', 'autodev');
-    await soon(story.waitFor('another run', async () => (await story.runs()).length === 2));
-    await story.waitFor('its end', async () => (await story.runs()).at(1)?.verdict != null);
-    await stage.settled();
-    expect(await story.runs()).toHaveLength(2);
-    expect(await hooksCame(stage, project)).toBe(0);
-  });
-});
-
-test.concurrent('an approval, and an issue that is closed while an agent works', async () => {
-  const stage = await open();
-  const project = await known(stage, 'approval');
-  loseHooks(stage, project);
-  hireTeam(stage, 'Approved in silence');
-  await stage.tell('Approved in silence', { project }, async (story) => {
-    await story.comment('sam', '/autodev plan');
-    const spec = await atGate(story, 'spec-gate');
-    await decide(story, 'dana', 'approve', spec);
-    await soon(story.waitFor('the merge', () => spec.state === 'merged'));
-    await story.status(/implement \| (running|queued)/);
+    await soon(story.waitFor('a run', async () => (await story.runs()).length === 1));
+    await story.status(/implement \| running/);
     await story.close('lee');
     await soon(story.ends('cancelled'));
     expect(await story.status(/cancelled/)).toContain('The issue was closed by @lee.');
+    expect(await story.runs()).toHaveLength(1);
     expect(await hooksCame(stage, project)).toBe(0);
   });
 });
 
-test.concurrent(
-  'a specification that people merge, and the pipeline of an agent that they cancel',
-  async () => {
-    const stage = await open();
-    const project = await known(stage, 'people');
-    loseHooks(stage, project);
-    hireTeam(stage, 'Merged in silence');
-    await stage.tell('Merged in silence', { project }, async (story) => {
-      await story.comment('sam', '/autodev plan');
-      const spec = await atGate(story, 'spec-gate');
-      await decide(story, 'dana', 'merge', spec);
-      await soon(story.status(/implement \| (running|queued)/));
-      await story.comment('sam', '/autodev cancel');
-      await soon(story.ends('cancelled'));
-      expect(await hooksCame(stage, project)).toBe(0);
-    });
-  },
-);
+test.concurrent.each([
+  ['approve', 'Approved in silence'],
+  ['merge', 'Merged in silence'],
+] as const)('people who %s a specification', async (doing, title) => {
+  const stage = await open();
+  const project = await known(stage, doing);
+  loseHooks(stage, project);
+  hireTeam(stage, title);
+  await stage.tell(title, { project }, async (story) => {
+    await story.comment('sam', '/autodev spec');
+    const spec = await atGate(story, 'spec-gate');
+    await decide(story, 'dana', doing, spec);
+    await soon(story.ends('done'));
+    expect(spec.state).toBe('merged');
+    expect(await hooksCame(stage, project)).toBe(0);
+  });
+});
 
 test.concurrent('a pipeline that is cancelled before a runner took its job', async () => {
   const stage = await open();

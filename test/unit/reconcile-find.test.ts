@@ -1,11 +1,10 @@
 /** What the poll takes for missed, and how long that takes at most. Simulated clock, nothing waits. */
 import { expect, test } from '@jest/globals';
 import { loadSettings } from '../../bot/config/settings.ts';
-import type { Change, Issue } from '../../bot/domain/events.ts';
+import type { Issue } from '../../bot/domain/events.ts';
 import type { LabelEvent, Moved, PolledNote } from '../../bot/forge/poll.ts';
 import type { ActiveTarget } from '../../bot/store/reconcile.ts';
 import {
-  changeFound,
   closedFound,
   noteFound,
   RECONCILE_LIMITS,
@@ -159,8 +158,8 @@ test('the newest addition of each label that is still there', () => {
 });
 
 const active: ActiveTarget[] = [
-  { runId: 1, issueIid: 12, working: true, changes: [{ iid: 4, headSha: 'aaa' }] },
-  { runId: 2, issueIid: 13, working: false, changes: [{ iid: 5, headSha: 'bbb' }] },
+  { runId: 1, issueIid: 12, working: true, changeIids: [4] },
+  { runId: 2, issueIid: 13, working: false, changeIids: [5] },
 ];
 
 test('an issue that was closed matters to an active run only', () => {
@@ -176,36 +175,4 @@ test('an issue that was closed matters to an active run only', () => {
   expect(closedFound(project, moved(13, 'closed'), active)).toHaveLength(1);
   expect(closedFound(project, moved(12, 'opened'), active)).toEqual([]);
   expect(closedFound(project, moved(14, 'closed'), active)).toEqual([]);
-});
-
-test('a change that ended or has another head matters where an agent works on it', () => {
-  const moved = (iid: number, patch: Partial<Change>): Moved<Change> => ({
-    item: {
-      iid,
-      title: 't',
-      state: 'opened',
-      draft: false,
-      sourceBranch: 'autodev/12',
-      targetBranch: 'main',
-      sourceProjectId: 7,
-      targetProjectId: 7,
-      headSha: 'aaa',
-      mergedSha: null,
-      labels: [],
-      authorId: 1,
-      url: '',
-      ...patch,
-    },
-    updatedAt: at(0),
-    hasNotes: false,
-    endedBy: null,
-  });
-  const actions = (iid: number, patch: Partial<Change>): unknown[] =>
-    changeFound(project, moved(iid, patch), active).map(({ event }) => event);
-  expect(actions(4, {})).toEqual([]);
-  expect(actions(4, { headSha: 'ccc' })).toMatchObject([{ action: 'updated', oldHeadSha: 'aaa' }]);
-  expect(actions(4, { state: 'merged' })).toMatchObject([{ action: 'merged', oldHeadSha: null }]);
-  expect(actions(4, { state: 'closed' })).toMatchObject([{ action: 'closed' }]);
-  expect(actions(5, { state: 'merged' })).toEqual([]);
-  expect(actions(6, { state: 'merged' })).toEqual([]);
 });
