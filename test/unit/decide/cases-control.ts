@@ -13,7 +13,7 @@ import {
   sam,
   snapshot,
 } from './builders.ts';
-import type { Case } from './cases.ts';
+import type { Case } from './case.ts';
 
 const dana = { id: 5, username: 'dana' };
 

@@ -5,7 +5,7 @@ import type { Event } from '../../../bot/domain/events.ts';
 import type { Deployment, Run } from '../../../bot/domain/runs.ts';
 import type { Snapshot } from '../../../bot/domain/snapshot.ts';
 import { codeChange, HEAD, issue, note, project, run, sam, SHA, snapshot } from './builders.ts';
-import type { Case } from './cases.ts';
+import type { Case } from './case.ts';
 
 const OLD = 'c'.repeat(40);
 const wake: Event = { kind: 'wake', runId: 11 };

@@ -6,7 +6,7 @@ import type { Run } from '../../../bot/domain/runs.ts';
 import type { Snapshot } from '../../../bot/domain/snapshot.ts';
 import type { EpicReport } from '../../../schema/wire/report.ts';
 import { doneTask, issue, note, run, snapshot } from './builders.ts';
-import type { Case } from './cases.ts';
+import type { Case } from './case.ts';
 
 const PLAN: EpicReport = {
   kind: 'epic',
@@ -67,7 +67,10 @@ const closed = { now: { ...issue, state: 'closed' as const } };
 
 function look(children: ChildFacts[], patch: Partial<Snapshot> = {}): Case {
   const epicItem = { ...NO_ITEM, settled: true };
-  return { event: wake, snapshot: snapshot({ run: epic(), epicItem, children, ...patch }) };
+  return {
+    event: wake,
+    snapshot: snapshot({ run: epic(), epicItem, children, requesterAccess: 30, ...patch }),
+  };
 }
 
 export const EPIC_CASES: Readonly<Record<string, Case>> = {
@@ -82,7 +85,7 @@ export const EPIC_CASES: Readonly<Record<string, Case>> = {
   'epic: issues are being made': look([child(0), child(1), child(2, { pending: true })]),
   'epic: the most urgent child starts': look([0, 1, 2].map((place) => child(place))),
   'epic: no more than two at once': look([child(0, ran({})), child(1, ran({})), child(2)]),
-  'epic: the asker lost the right': look([child(0), child(1), child(2)], { actorAccess: 20 }),
+  'epic: the asker lost the right': look([child(0), child(1), child(2)], { requesterAccess: 20 }),
   'epic: no agent to start a child with': look([child(0), child(1), child(2)], { providers: [] }),
   'epic: closed by people counts as done': look([child(0, done), child(1, closed), child(2)]),
   'epic: what failed before it went on starts anew': look([

@@ -2,7 +2,7 @@
 import type { Event } from '../../../bot/domain/events.ts';
 import type { Run } from '../../../bot/domain/runs.ts';
 import type { Snapshot } from '../../../bot/domain/snapshot.ts';
-import type { Case } from './cases.ts';
+import type { Case } from './case.ts';
 import {
   changeFacts,
   codeChange,

@@ -4,6 +4,7 @@ import type { Approval, GateFacts } from '../../../bot/domain/gates.ts';
 import type { TargetChange } from '../../../bot/domain/looks.ts';
 import type { Run } from '../../../bot/domain/runs.ts';
 import type { Snapshot } from '../../../bot/domain/snapshot.ts';
+import type { Case } from './case.ts';
 import {
   attempt,
   bot,
@@ -29,11 +30,6 @@ import { CONTROL_CASES } from './cases-control.ts';
 import { EPIC_CASES } from './cases-epic.ts';
 import { DEPLOY_CASES } from './cases-deploy.ts';
 import { GROUND_CASES } from './cases-ground.ts';
-
-export interface Case {
-  event: Event;
-  snapshot: Snapshot;
-}
 
 const lost = (loss: Extract<Event, { kind: 'attempt_lost' }>['loss']): Event => ({
   kind: 'attempt_lost',
