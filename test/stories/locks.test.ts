@@ -18,7 +18,7 @@ test('a second run waits for the first one’s file, a quick one is told, and a 
   hireTeam(stage, 'Second come');
   await stage.tell('First come', { project }, async (first) => {
     await stage.tell('Second come', { project }, async (second) => {
-      for (const story of [first, second]) await story.comment('sam', '/autodev plan');
+      for (const story of [first, second]) await story.comment('sam', '/autodev plan refactor');
       await decide(first, 'dana', 'approve', await atGate(first, 'spec-gate'));
       await first.status(/^- locks held: `team\.txt`, until \d\d:\d\d UTC or the end$/m);
       await first.status(/^\| implement \| done \|.* !\d+ at /m);

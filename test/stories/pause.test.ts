@@ -27,7 +27,7 @@ test('a decision is put off, and the approval of that time counts when the date 
   const title = 'Not before Christmas';
   const team = hireTeam(stage, title);
   await stage.tell(title, {}, async (story) => {
-    await story.comment('sam', '/autodev plan');
+    await story.comment('sam', '/autodev plan refactor');
     const spec = await atGate(story, 'spec-gate');
 
     const never = await story.comment('lee', '/autodev defer 2020-01-01');
@@ -67,7 +67,7 @@ test('paused while an agent works: it finishes, nothing follows until somebody r
   const title = 'A little break';
   hireTeam(stage, title);
   await stage.tell(title, {}, async (story) => {
-    await story.comment('sam', '/autodev plan');
+    await story.comment('sam', '/autodev plan refactor');
     const spec = await atGate(story, 'spec-gate');
     const dear = await story.comment('lee', '/autodev assign-agent builder openai/gpt-5.4-mini');
     await story.expectNote(/needs Maintainer here; @lee is Developer/, { inThreadOf: dear });

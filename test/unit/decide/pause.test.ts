@@ -130,7 +130,7 @@ function endOf(sim: Simulation): unknown {
 test('paused anywhere, resumed later: the same end, in any order of everything else', () => {
   const plain = endOf(play({ seed: 1, pauses: [] }));
   expect(plain).toMatchObject({ state: 'completed', verdict: 'done', merges: 2, faults: [] });
-  let kept = 0;
+  let pauses = 0;
   fc.assert(
     fc.property(
       fc.record({
@@ -141,13 +141,13 @@ test('paused anywhere, resumed later: the same end, in any order of everything e
       }),
       (interleaving) => {
         const sim = play(interleaving);
-        kept += interleaving.pauses.length;
+        pauses += interleaving.pauses.length;
         expect(endOf(sim)).toEqual(plain);
       },
     ),
-    { numRuns: 1500, seed: 20_261_121 },
+    { numRuns: 400, seed: 20_261_121 },
   );
-  expect(kept).toBeGreaterThan(1000);
+  expect(pauses).toBeGreaterThan(400);
 });
 
 describe('what is kept', () => {
