@@ -81,7 +81,8 @@ function startNext(
   if (place === undefined || !child?.now) return null;
   if (running >= snapshot.settings.limits.epicParallel) return null;
   // Asked anew for every child: rights may be lost while an epic goes on for weeks (threat A12).
-  const permission = permissionFor(CHILD_COMMAND, run.requester, false, snapshot);
+  const asked = { ...snapshot, actorAccess: snapshot.requesterAccess ?? 0 };
+  const permission = permissionFor(CHILD_COMMAND, run.requester, false, asked);
   if (!permission.allowed) return end(run, noRight(run, permission));
   const started = startRun(
     {
@@ -93,7 +94,7 @@ function startNext(
       discussionId: null,
       parentRunId: run.id,
     },
-    { ...snapshot, issue: child.now, run: null, lastRun: null },
+    { ...asked, issue: child.now, run: null, lastRun: null },
   );
   if (!started.ok) {
     return end(run, {

@@ -12,7 +12,7 @@ import { newestRunsOf } from '../store/run-queries.ts';
 import type { WorkerDeps } from './deps.ts';
 
 /** The children of a run with their newest runs; null without a plan. The forge is not asked. */
-export async function loadFamily(db: Db, run: Run): Promise<Family | null> {
+async function loadFamily(db: Db, run: Run): Promise<Family | null> {
   const plan = planOf(run);
   if (plan === null) return null;
   const made = familyOf(plan, await effectsOfRun(db, run.id));
@@ -28,33 +28,17 @@ export async function loadFamily(db: Db, run: Run): Promise<Family | null> {
   );
 }
 
-type EpicFacts = Pick<Snapshot, 'epicItem' | 'children' | 'actorAccess' | 'project' | 'repoConfig'>;
-
-/**
- * What a run in its children stage is decided on; null in every other stage. Where a child may start,
- * its issue, the rights of whoever asked and the repository's settings are read by API.
- */
-export async function epicFacts(
+/** The family of a run with the issues of those children that may start, be closed or be gone, re-read. */
+export async function readFamily(
   run: Run,
   repo: RepoRow,
-  project: Snapshot['project'],
   deps: WorkerDeps,
-): Promise<EpicFacts | null> {
-  if (stageOf(run)?.kind !== 'children') return null;
+): Promise<Family | null> {
   const family = await loadFamily(deps.db, run);
-  if (family === null) return null;
-  const open = family.children.filter(isOpenChild);
-  const unknown = { actorAccess: 0, project, repoConfig: deps.parseRepoConfig(null) };
-  if (open.length === 0) return { ...family, ...unknown };
-  const { read, tracker } = deps.forge;
-  const { projectId } = repo;
+  const open = family?.children.filter(isOpenChild) ?? [];
+  if (family === null || open.length === 0) return family;
   const iids = open.flatMap(({ issue }) => (issue === null ? [] : [issue.iid]));
-  const [issues, fresh, actorAccess, config] = await Promise.all([
-    tracker.issues(projectId, iids),
-    read.project(projectId),
-    read.accessLevel(projectId, run.requester.id),
-    read.file(projectId, deps.repoConfigPath, repo.defaultBranch),
-  ]);
+  const issues = await deps.forge.tracker.issues(repo.projectId, iids);
   const now = (child: ChildFacts): Issue | null =>
     issues.find(({ iid }) => iid === child.issue?.iid) ?? null;
   return {
@@ -62,8 +46,23 @@ export async function epicFacts(
     children: family.children.map((child) =>
       open.includes(child) ? { ...child, now: now(child) } : child,
     ),
-    actorAccess,
-    project: { ...project, archived: fresh.archived },
-    repoConfig: deps.parseRepoConfig(config),
   };
+}
+
+/**
+ * What a run in its children stage is decided on besides the rights of whoever asked; null in every other
+ * stage. The repository's settings are read where a child may start.
+ */
+export async function epicFacts(
+  run: Run,
+  repo: RepoRow,
+  deps: WorkerDeps,
+): Promise<Pick<Snapshot, 'epicItem' | 'children' | 'repoConfig'> | null> {
+  if (stageOf(run)?.kind !== 'children') return null;
+  const family = await readFamily(run, repo, deps);
+  if (family === null) return null;
+  const read = family.children.some(({ now }) => now != null)
+    ? await deps.forge.read.file(repo.projectId, deps.repoConfigPath, repo.defaultBranch)
+    : null;
+  return { ...family, repoConfig: deps.parseRepoConfig(read) };
 }

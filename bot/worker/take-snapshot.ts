@@ -156,7 +156,7 @@ async function runSnapshot(
     attempt?.pipelineId == null ? null : orNull(ci.pipeline(projectId, attempt.pipelineId)),
     branch,
     effectId === null ? null : effectById(deps.db, effectId),
-    epicFacts(run, repo, plain.project, deps),
+    epicFacts(run, repo, deps),
     claimedByOthers(run, deps.db),
     deployFacts(run, repo, branch, deps),
   ]);

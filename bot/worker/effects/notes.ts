@@ -11,7 +11,7 @@ import { lookedAt } from '../../decide/review.ts';
 import { tallyOf, weightsOf } from '../../decide/tally.ts';
 import type { EffectContext } from './context.ts';
 import type { WorkerDeps } from '../deps.ts';
-import { loadFamily } from '../epic-facts.ts';
+import { readFamily } from '../epic-facts.ts';
 import { claimsAround } from '../claimed-files.ts';
 import { loadRun } from '../load-run.ts';
 import { neutralise } from '../publish/neutralise.ts';
@@ -80,7 +80,7 @@ export async function statusComment(context: EffectContext<'status_comment'>): P
   // The comment belongs to the newest run; an older one has nothing to say any more.
   if (latest && latest.id > run.id && previous) return previous;
   const blocked = run.verdict?.blocked;
-  const family = await loadFamily(deps.db, run);
+  const family = await readFamily(run, repo, deps);
   const files = await claimsAround(run, deps.db);
   const body = render({
     run,

@@ -4,6 +4,7 @@ import { NO_ITEM } from '../../../bot/domain/children.ts';
 import type { Event } from '../../../bot/domain/events.ts';
 import type { Run } from '../../../bot/domain/runs.ts';
 import type { Snapshot } from '../../../bot/domain/snapshot.ts';
+import { RepoConfig } from '../../../schema/wire/repo-config.ts';
 import type { EpicReport } from '../../../schema/wire/report.ts';
 import { doneTask, issue, note, run, snapshot } from './builders.ts';
 import type { Case } from './case.ts';
@@ -86,6 +87,9 @@ export const EPIC_CASES: Readonly<Record<string, Case>> = {
   'epic: the most urgent child starts': look([0, 1, 2].map((place) => child(place))),
   'epic: no more than two at once': look([child(0, ran({})), child(1, ran({})), child(2)]),
   'epic: the asker lost the right': look([child(0), child(1), child(2)], { requesterAccess: 20 }),
+  'epic: the repository asks for more by now': look([child(0), child(1), child(2)], {
+    repoConfig: { config: RepoConfig.parse({ permissions: { plan: 'maintainer' } }), problems: [] },
+  }),
   'epic: no agent to start a child with': look([child(0), child(1), child(2)], { providers: [] }),
   'epic: closed by people counts as done': look([child(0, done), child(1, closed), child(2)]),
   'epic: what failed before it went on starts anew': look([
