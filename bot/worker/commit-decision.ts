@@ -14,6 +14,7 @@ import { lockRunMoney, raiseCaps } from '../store/budgets.ts';
 import type { Db } from '../store/db.ts';
 import { settleDelivery } from '../store/deliveries.ts';
 import { dropEffects, putEffect } from '../store/effects.ts';
+import { sqlState } from '../store/errors.ts';
 import { releaseFiles } from '../store/file-locks.ts';
 import { insertLaunch } from '../store/launches.ts';
 import { withTargetLock } from '../store/locks.ts';
@@ -93,7 +94,9 @@ async function apply(
       return [];
     case 'update_run': {
       const patch = withReport(write.patch, context, deps);
-      const updated = await updateRun(db, write.runId, write.version, rowPatch(patch));
+      const updated = await updateRun(db, write.runId, write.version, rowPatch(patch)).catch(
+        anotherRuns,
+      );
       if (!updated) throw new DecisionConflict(`run ${write.runId}`);
       // Whoever waits for the files of a run that is over need not wait for their expiry.
       if (write.patch.verdict) await releaseFiles(db, write.runId);
@@ -129,30 +132,59 @@ async function apply(
       }
       return jobs;
     }
+    default:
+      await applyRow(db, write, repoId);
+      return [];
+  }
+}
+
+/** A stopped run may not go on beside another of its target that was started meanwhile. */
+function anotherRuns(error: unknown): never {
+  if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+  throw new DecisionConflict('another run was started meanwhile');
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Writes that are one statement, and that nobody has to be told of. */
+type RowWrite = Extract<
+  Write,
+  {
+    op:
+      | 'note_approval'
+      | 'void_approvals'
+      | 'end_attempt'
+      | 'end_task'
+      | 'raise_caps'
+      | 'add_message'
+      | 'drop_effects';
+  }
+>;
+
+async function applyRow(db: Db, write: RowWrite, repoId: number): Promise<void> {
+  switch (write.op) {
     case 'note_approval':
-      await noteApproval(db, { repoId, ...write });
-      return [];
+      return noteApproval(db, { repoId, ...write });
     case 'void_approvals':
-      await voidApprovals(db, { repoId, ...write });
-      return [];
+      return voidApprovals(db, { repoId, ...write });
     case 'end_attempt': {
       const { state, cause } = write;
       const ended = await finishAttempt(db, write.attemptId, { state, cause });
       if (!ended) throw new DecisionConflict(`attempt ${write.attemptId}`);
-      return [];
+      return;
     }
     case 'end_task':
       await setTaskState(db, write.taskId, write.state);
-      return [];
+      return;
     case 'raise_caps':
       await raiseCaps(db, write.taskIds, write.byMicrousd);
-      return [];
+      return;
     case 'add_message':
       await addMessage(db, write);
-      return [];
+      return;
     case 'drop_effects':
       await dropEffects(db, write.runId, write.kinds);
-      return [];
+      return;
   }
 }
 
