@@ -127,12 +127,16 @@ async function propose(
         },
         WAIT_MS,
         `a status like ${pattern}`,
-      ).catch((error: unknown) => {
-        throw new Error(
-          `${String(error)}\n${notes()
-            .map(({ body }) => body)
-            .join('\n---\n')}`,
+      ).catch(async (error: unknown) => {
+        const settled = await stage.rows<{ event_name: string; state: string; reason: string }>(
+          'select event_name, state, reason from deliveries order by received_at desc limit 30',
         );
+        const pipelines = gitlab.api
+          .pipelines(project.path)
+          .map(({ id, status, spec }) => `${id} ${spec.source} ${spec.ref} ${status}`);
+        const told = settled.map((row) => `${row.event_name} ${row.state}: ${row.reason}`);
+        const said = notes().map(({ body }) => body);
+        throw new Error([String(error), ...said, ...pipelines, ...told].join('\n'));
       });
       return statusNote();
     },
@@ -229,7 +233,7 @@ test.concurrent('a change of people: findings, facts from CI, and a second look'
   expect(looked.notes().map(({ body: text }) => text)).toContain(`Fixed in ${second.slice(0, 8)}.`);
 
   expect(looked.notes()).toHaveLength(4);
-  expect(change).toMatchObject({ state: 'opened', description: 'Adds a file.', labels: [] });
+  expect(change).toMatchObject({ state: 'opened', description: 'Adds a file.', labelIds: [] });
   const runs = await stage.rows<{ state: string }>(
     `select runs.state from runs join repos on repos.id = repo_id
      where project_id = $1 and target_type = 'change' and target_iid = $2`,
