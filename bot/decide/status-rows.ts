@@ -6,7 +6,7 @@ import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import { currentTasks, latestAttempt, resultOf, writesPage, type Run } from '../domain/runs.ts';
 import { securityScore } from '../domain/votes.ts';
 import { fixTasks } from './rounds.ts';
-import { code } from './text.ts';
+import { code, pausedText } from './text.ts';
 
 /** A gate names everybody whose approval does not count, and why. */
 const GATE_NOTE_CHARS = 250;
@@ -111,6 +111,9 @@ function verifyRow(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>
 function gateRow(run: Run, stage: Extract<StageDefinition, { kind: 'gate' }>): Row {
   const row = (state: string, facts = ''): Row => ({ stage: stage.id, state, by: 'you', facts });
   const change = run.changes[stage.gate === 'spec' ? 'spec' : 'code'];
+  if (run.stage === stage.id && run.state === 'paused') {
+    return row(pausedText(run), change?.iid ? `!${change.iid}` : '');
+  }
   if (run.stage === stage.id)
     return row(
       'waits for you',

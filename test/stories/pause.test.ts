@@ -41,7 +41,8 @@ test('a decision is put off, and the approval of that time counts when the date 
     );
     await story.expectReactions(later, ['white_check_mark']);
     const asleep = await story.status(/^### AutoDev · .* · deferred · spec-gate$/m);
-    expect(asleep).toMatch(/deferred until 2.* UTC by @dana .*`\/autodev resume` goes on/);
+    expect(asleep).toMatch(/^\| spec-gate \| deferred until 2.* UTC by @dana \| you \| !\d+ \|$/m);
+    expect(asleep).toMatch(/deferred until 2.* UTC by @dana · .*`\/autodev resume` goes on/);
     expect(asleep).toMatch(/^`\/autodev resume` · `\/autodev cancel` · `\/autodev help`$/m);
 
     await decide(story, 'dana', 'approve', spec);
