@@ -1,7 +1,11 @@
-/** `/healthz`: the process runs. `/readyz`: database and queue answer, so work can be taken. */
+/**
+ * `/healthz`: the process runs. `/readyz`: database and queue answer, so work can be taken; `silentHooks`
+ * counts projects whose webhook GitLab has disabled (`autodev doctor` names them).
+ */
 import express, { type Router } from 'express';
 import type { Queue } from '../queue/queue.ts';
 import type { Db } from '../store/db.ts';
+import { silentHooks } from '../store/reconcile.ts';
 
 const CHECK_MS = 2_000;
 
@@ -17,27 +21,25 @@ export function healthRoutes(deps: HealthDeps): Router {
     response.json({ status: 'ok', version: deps.version });
   });
   router.get('/readyz', async (_request, response) => {
-    const [database, queue] = await Promise.all([
-      answers(deps.db.query('select 1')),
-      answers(deps.queue.counts()),
+    const [silent, counts] = await Promise.all([
+      answerOf(silentHooks(deps.db)),
+      answerOf(deps.queue.counts()),
     ]);
+    const [database, queue] = [silent !== null, counts !== null];
     // Without the queue the sweeper still finds the work: slower, but ready.
     const status = database ? (queue ? 'ready' : 'degraded') : 'not ready';
     response
       .status(database ? 200 : 503)
-      .json({ status, database, queue, backend: deps.queue.kind });
+      .json({ status, database, queue, backend: deps.queue.kind, silentHooks: silent });
   });
   return router;
 }
 
-async function answers(check: Promise<unknown>): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>();
-  const timer = setTimeout(() => late.resolve(false), CHECK_MS);
-  const done = check.then(
-    () => true,
-    () => false,
-  );
-  const result = await Promise.race([done, late.promise]);
+/** Null when nothing came in time. */
+async function answerOf<T>(asked: Promise<T>): Promise<T | null> {
+  const late = Promise.withResolvers<null>();
+  const timer = setTimeout(() => late.resolve(null), CHECK_MS);
+  const result = await Promise.race([asked.catch(() => null), late.promise]);
   clearTimeout(timer);
   return result;
 }

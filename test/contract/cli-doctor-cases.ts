@@ -429,7 +429,14 @@ export function brokenParts(
       () => hook({ alertStatus: 'temporarily_disabled' }),
       'hook health',
       'error',
-      /temporarily disabled[^]*press Test/,
+      /temporarily disabled[^]*found by polling every 30 s[^]*press Test/,
+    ],
+    [
+      'a hook that GitLab disabled for good',
+      () => hook({ alertStatus: 'disabled' }),
+      'hook health',
+      'error',
+      /has it disabled[^]*press Test/,
     ],
     [
       'a hook that lost its signing token',

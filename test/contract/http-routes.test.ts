@@ -60,7 +60,7 @@ describe('health', () => {
     });
     expect(await get(web.url, '/readyz')).toMatchObject({
       status: 200,
-      json: { status: 'ready', database: true, queue: true, backend: 'pglite' },
+      json: { status: 'ready', database: true, queue: true, backend: 'pglite', silentHooks: 0 },
     });
   });
 
@@ -87,7 +87,7 @@ describe('health', () => {
     const other = await startWeb({ db: { query, tx }, intake: { webhooks } });
     expect(await get(other.url, '/readyz')).toMatchObject({
       status: 503,
-      json: { status: 'not ready', database: false, queue: true },
+      json: { status: 'not ready', database: false, queue: true, silentHooks: null },
     });
     expect((await get(other.url, '/healthz')).status).toBe(200);
     await other.close();

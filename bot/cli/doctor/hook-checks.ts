@@ -29,7 +29,7 @@ export async function checkHook(deps: DoctorDeps, project: ProjectFacts): Promis
   return [
     first,
     checkEvents(hook, connect),
-    checkHealth(hook),
+    checkHealth(hook, project),
     checkSigning(deps, project, hook, connect),
   ];
 }
@@ -40,12 +40,18 @@ function checkEvents(hook: HookInfo, connect: string): Check {
   return bad('hook events', `off: ${missing.join(', ')}`, connect);
 }
 
-function checkHealth(hook: HookInfo): Check {
+/** A hook that GitLab does not send: a pause ends by itself, `disabled` does not (gitlab-facts §1.4). */
+function checkHealth(hook: HookInfo, project: ProjectFacts): Check {
   if (hook.alertStatus === 'executable') return ok('hook health', 'GitLab sends it');
   const state = hook.alertStatus.replaceAll('_', ' ');
+  const seconds = project.settings?.limits.reconcileSeconds ?? null;
+  const meanwhile =
+    seconds === 0
+      ? 'and nothing makes up for what is missed: limits.reconcileSeconds is 0'
+      : `and what is missed is found by polling${seconds === null ? '' : ` every ${seconds} s`}`;
   return bad(
     'hook health',
-    `GitLab has it ${state} after failed deliveries`,
+    `GitLab has it ${state} after failed deliveries, ${meanwhile}`,
     `mend what its log shows (Settings > Webhooks > hook ${hook.id}), then press Test there`,
   );
 }
