@@ -32,8 +32,10 @@ test.concurrent('both gates open by themselves when every condition holds', asyn
   hireTeam(stage, 'By itself');
   await stage.tell('By itself', { project }, async (story) => {
     await story.comment('sam', '/autodev plan refactor');
+    await story.status(/^\| spec \| done /m);
     await story.status(/^\| spec-gate \| approved /m);
     await story.status(/^\| implement \| done /m);
+    await story.status(/^\| verify \| .* Tester \d/m);
     const status = await story.ends('done');
     const [code] = story.changes();
     expect(status).toContain(`!${code?.iid} was merged`);
@@ -55,7 +57,9 @@ test.concurrent('a gate that misses something says what, and waits for a person'
   hireTeam(stage, 'Too little covered');
   await stage.tell('Too little covered', { project }, async (story) => {
     await story.comment('sam', '/autodev plan refactor');
+    await story.status(/^\| spec \| done /m);
     await story.status(/^\| implement \| done /m);
+    await story.status(/^\| verify \| .* Tester \d/m);
     const code = await atGate(story, 'merge');
     await story.status(/full autonomy does not apply: coverage 71 % < 80 %/);
     expect(mergeCalls(story, code)).toEqual([]);

@@ -94,6 +94,42 @@ describe('particulars', () => {
     });
   });
 
+  // Free says `approved` for any approval; Premium says `approval`, and `approved` when its rules are met.
+  test.each([
+    ['approved', 'approved'],
+    ['approval', 'approved'],
+    ['unapproved', 'unapproved'],
+    ['unapproval', 'unapproved'],
+  ])('%s means that somebody %s, whatever the edition', (said, action) => {
+    const body = edited('merge-request-approved-ce', (body) =>
+      Object.assign(body['object_attributes']!, { action: said }),
+    );
+    const plain = edited('merge-request-approved-ce', () => undefined);
+    const head = normaliseGitLab({}, plain);
+    expect(normaliseGitLab({}, body)).toEqual({ ...head, action });
+    expect(head).toMatchObject({ kind: 'change', change: { headSha: expect.any(String) } });
+  });
+
+  withShared('recorded merge requests with that action are read as approvals, too', () => {
+    const recorded = [...(shared ?? new Map<string, unknown>()).values()].filter(
+      (body) => (body as { object_kind?: string }).object_kind === 'merge_request',
+    ) as Record<string, Record<string, unknown>>[];
+    expect(recorded.length).toBeGreaterThan(5);
+    for (const body of recorded) {
+      const event = normaliseGitLab({}, body);
+      if (event.kind !== 'change') continue;
+      for (const said of ['approved', 'approval']) {
+        const attrs = { ...body['object_attributes'], action: said };
+        const approved = normaliseGitLab({}, { ...body, object_attributes: attrs });
+        expect(approved).toMatchObject({
+          kind: 'change',
+          action: 'approved',
+          change: event.change,
+        });
+      }
+    }
+  });
+
   test('a note without action is of unknown action, one with a strange action is ignored', () => {
     const none = edited('note-on-issue', (body) => delete body['object_attributes']?.['action']);
     expect(normaliseGitLab({}, none)).toMatchObject({ kind: 'note', action: 'unknown' });
