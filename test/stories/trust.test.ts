@@ -163,7 +163,7 @@ test.concurrent(
 test.concurrent('a job of another project cannot claim', async () => {
   const stage = await open();
   const project = await stage.project('stories/thief');
-  const turns = [{ ...edit('a.txt', 'a\n'), delayMs: 4_000 }, finish()];
+  const turns = [{ ...edit('b.txt', 'b\n'), delayMs: 4_000 }, finish()];
   await stage.tell('Claimed from elsewhere', { turns }, async (story) => {
     await story.comment('sam', '/autodev implement');
     await story.status(/implement \| running/);
