@@ -65,7 +65,9 @@ async function makeWorld(): Promise<DeployWorld> {
         message: `Commit ${count}`,
         changes: [
           { path: name, action: 'create', mode: '100644', content },
-          ...(there === null ? [] : [{ path: 'breaks.txt', action: 'delete', mode: '100644' } as const]),
+          ...(there === null
+            ? []
+            : [{ path: 'breaks.txt', action: 'delete', mode: '100644' } as const]),
         ],
       });
       const pipeline = () =>

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxOptions } from '../../sandbox/gitlab/instance.ts';
 import { startSandboxGitLab, type SandboxGitLab } from '../../sandbox/gitlab/server.ts';
-import { HOOK_EVENTS, type Project, type User } from '../../sandbox/gitlab/state/types.ts';
+import { HOOK_EVENTS } from '../../sandbox/gitlab/state/hook-types.ts';
+import type { Project, User } from '../../sandbox/gitlab/state/types.ts';
 
 export interface Answer {
   status: number;

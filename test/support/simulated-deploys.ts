@@ -7,17 +7,10 @@ import {
 } from '../../bot/domain/deploys.ts';
 import type { Effect, Receipt } from '../../bot/domain/effects.ts';
 import { stageOf, type Run } from '../../bot/domain/runs.ts';
-import type { World } from './simulated-store.ts';
+import type { SimDeployJob, World } from './simulated-store.ts';
 
 /** How deploy jobs end, by the commit; null where the repository has none. */
 export type Deploys = (sha: string) => 'success' | 'failed' | null;
-
-export interface SimDeployJob {
-  id: number;
-  sha: string;
-  /** `manual` until it is started; then it runs until the next look. */
-  status: 'manual' | 'running' | 'success' | 'failed';
-}
 
 const ENVIRONMENT = 'staging';
 const NAME = `autodev-deploy-${ENVIRONMENT}`;

@@ -10,7 +10,6 @@ import { isOpen, latestAttempt, resultOf, taskOfAttempt } from '../../bot/domain
 import type { Attempt, ChangeRole, Run, Task } from '../../bot/domain/runs.ts';
 import type { Decision, FileClaim, Launch, Snapshot, Write } from '../../bot/domain/snapshot.ts';
 import type { Wish } from '../../bot/domain/wishes.ts';
-import type { SimDeployJob } from './simulated-deploys.ts';
 import type { WaitsFor } from '../../bot/domain/snapshot.ts';
 
 /** As limits.lockHours of the settings in builders.ts. */
@@ -40,6 +39,14 @@ export interface SimChange {
   contributors: Set<number>;
   mergeStatus: string;
   draft: boolean;
+}
+
+/** A job of the default branch that deploys a commit. */
+export interface SimDeployJob {
+  id: number;
+  sha: string;
+  /** `manual` until it is started; then it runs until the next look. */
+  status: 'manual' | 'running' | 'success' | 'failed';
 }
 
 export interface SimBranch {

@@ -6,7 +6,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { Background } from '../background.ts';
 import type { IdKind } from '../state/state.ts';
-import type { Hook, HookEventSwitch, HookLog, Project } from '../state/types.ts';
+import type { Hook, HookEventSwitch, HookLog } from '../state/hook-types.ts';
+import type { Project } from '../state/types.ts';
 import type { HookWeather } from '../rest/weather.ts';
 import { signature } from './sign.ts';
 

@@ -3,17 +3,8 @@ import type { Instance } from '../instance.ts';
 import { canReadCode, levelOf } from '../services/access.ts';
 import { isActive } from '../rest/auth.ts';
 import { userOf } from '../state/state.ts';
-import type {
-  Award,
-  Hook,
-  HookLog,
-  Label,
-  LabelEvent,
-  Noteable,
-  Project,
-  Token,
-  User,
-} from '../state/types.ts';
+import type { Hook, HookLog } from '../state/hook-types.ts';
+import type { Award, Label, LabelEvent, Noteable, Project, Token, User } from '../state/types.ts';
 
 export function userBasic(gl: Instance, user: User): Record<string, unknown> {
   return {

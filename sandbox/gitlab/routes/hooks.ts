@@ -7,7 +7,8 @@ import { needProject, needUser, page, type Call, type Route } from '../rest/call
 import { ApiFailure, badParameter, created, noContent, notFound, ok } from '../rest/reply.ts';
 import { hookEntity, hookLogEntity, signs } from '../present/basics.ts';
 import { ACCESS } from '../state/access-levels.ts';
-import { HOOK_EVENTS, type Hook, type HookLog, type Project } from '../state/types.ts';
+import { HOOK_EVENTS, type Hook, type HookLog } from '../state/hook-types.ts';
+import type { Project } from '../state/types.ts';
 
 /** Hooks a project may have. */
 const MAX_HOOKS = 100;

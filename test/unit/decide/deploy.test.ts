@@ -8,7 +8,7 @@ import {
 } from '../../../bot/domain/deploys.ts';
 import { statusComment } from '../../../bot/decide/status-comment.ts';
 import { atMergeGate, DANA, MAX, SAM } from '../../support/actors.ts';
-import { Simulation } from '../../support/simulation.ts';
+import type { Simulation } from '../../support/simulation.ts';
 import type { Script } from '../../support/simulated-look.ts';
 import { past } from './cases-deploy.ts';
 
