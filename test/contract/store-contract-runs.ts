@@ -11,7 +11,9 @@ import {
   retryDelivery,
   settleDelivery,
 } from '../../bot/store/deliveries.ts';
+import { approvedHeads, noteApproval, voidApprovals } from '../../bot/store/approvals.ts';
 import { settle } from '../../bot/store/budgets.ts';
+import { sqlState } from '../../bot/store/errors.ts';
 import { freeLeasesOfTheDead, newLeaseOwner } from '../../bot/store/leases.ts';
 import { databaseNow } from '../../bot/store/locks.ts';
 import {
@@ -223,6 +225,46 @@ export function runs(db: () => Store): void {
     expect(await activeRun(db(), repo.id, 'issue', 1)).toBeNull();
     const next = await insertRun(db(), runFor(repo));
     expect(await latestRun(db(), repo.id, 'issue', 1)).toEqual(next);
+  });
+
+  test('a run that ended goes on again, but never beside another of its target', async () => {
+    const repo = await newRepo(db());
+    const first = await insertRun(db(), runFor(repo));
+    const ended = { state: 'stopped_policy', stage: 'end', stoppedAt: 'implement' } as const;
+    const verdict = { kind: 'refused', cause: 'c', next: 'n' } as const;
+    expect(await updateRun(db(), first?.id ?? 0, 0, { ...ended, verdict })).toBe(true);
+    const back = { state: 'running', stage: 'implement', stoppedAt: null, verdict: null } as const;
+    const by = { id: 6, username: 'max' };
+    const allowed = [{ path: '.a', blob: 'b'.repeat(40), mode: '100644' as const, by }];
+    expect(await updateRun(db(), first?.id ?? 0, 1, { ...back, report: null, allowed })).toBe(true);
+    expect(await runById(db(), first?.id ?? 0)).toMatchObject({
+      ...back,
+      report: null,
+      allowed,
+      finishedAt: null,
+    });
+    expect(await updateRun(db(), first?.id ?? 0, 2, { ...ended, verdict })).toBe(true);
+    expect(await insertRun(db(), runFor(repo))).not.toBeNull();
+    const refused = await updateRun(db(), first?.id ?? 0, 3, back).catch((error: unknown) => error);
+    expect(sqlState(refused)).toBe('23505');
+    expect(await runById(db(), first?.id ?? 0)).toMatchObject({ state: 'stopped_policy' });
+  });
+
+  test('an approval is for a head, and void ones do not come back', async () => {
+    const { id: repoId } = await newRepo(db());
+    const on = { repoId, changeIid: 4 };
+    const seen = (userId: number, sha: string, given = true): Promise<void> =>
+      noteApproval(db(), { ...on, userId, sha, given });
+    await seen(5, 'a');
+    await seen(6, 'b');
+    await noteApproval(db(), { repoId, changeIid: 5, userId: 5, sha: 'a', given: true });
+    await voidApprovals(db(), { ...on, exceptAt: 'b' });
+    expect([...(await approvedHeads(db(), repoId, 4))]).toEqual([[6, 'b']]);
+    await voidApprovals(db(), { ...on, exceptAt: 'a' });
+    expect([...(await approvedHeads(db(), repoId, 4))]).toEqual([]);
+    expect([...(await approvedHeads(db(), repoId, 5))]).toEqual([[5, 'a']]);
+    await seen(5, 'a');
+    expect([...(await approvedHeads(db(), repoId, 4))]).toEqual([[5, 'a']]);
   });
 
   test('the view holds tasks, attempts without spec, and money by model', async () => {

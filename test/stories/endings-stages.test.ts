@@ -163,7 +163,8 @@ test.concurrent('the project is archived at the gate', async () => {
     await stage.rest('dana', 'POST', `/projects/${project.id}/archive`);
     await story.waitFor('the end', async () => (await verdictOf(story)) === 'cancelled');
     await stage.settled();
-    expect(written()).toEqual([]);
+    // GitLab may still take the edit of a note there; nothing else is tried.
+    expect(written().filter((call) => !LAST_WORDS.test(call))).toEqual([]);
     const [row] = await stage.rows<{ cause: string }>(
       `select verdict->>'cause' as cause from runs where id = $1`,
       [(await story.runs())[0]?.id],
