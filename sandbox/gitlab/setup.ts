@@ -15,16 +15,8 @@ import {
   newSecret,
 } from './state/state.ts';
 import { ACCESS } from './state/access-levels.ts';
-import type {
-  Epic,
-  Issue,
-  MergeRequest,
-  Note,
-  Project,
-  Protection,
-  Token,
-  User,
-} from './state/types.ts';
+import type { Epic } from './state/tracker-types.ts';
+import type { Issue, MergeRequest, Note, Project, Protection, Token, User } from './state/types.ts';
 
 export interface NewProject {
   /** Full path, `group/name`. */

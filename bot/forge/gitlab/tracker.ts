@@ -111,6 +111,58 @@ async function linkedIsDone(sent: Promise<unknown>): Promise<void> {
   }
 }
 
+async function findEpic(
+  api: Resources,
+  projectId: number,
+  { marker, author }: Parameters<ForgeTracker['findEpic']>[1],
+) {
+  const path = await groupOf(api, projectId);
+  if (path === null) return null;
+  const answer = await askGraphql(api, Epics, {
+    what: `epics of ${path}`,
+    document: OWN_EPICS,
+    variables: { path, author },
+  });
+  const nodes = answer?.workItems?.nodes ?? [];
+  const found = nodes.find(({ description }) => description?.includes(marker));
+  return found ? { id: found.id, url: found.webUrl ?? '' } : null;
+}
+
+async function createEpic(
+  api: Resources,
+  projectId: number,
+  { title, description }: Parameters<ForgeTracker['createEpic']>[1],
+) {
+  const { path, type } = await needEpicHome(api, projectId);
+  const { workItem } = await askGraphql(api, Created, {
+    what: `workItemCreate in ${path}`,
+    document: CREATE_EPIC,
+    variables: { path, type, title, text: description },
+  });
+  if (!workItem) throw new ForgeError('invalid', `GitLab made no epic in ${path}`);
+  return { id: workItem.id, url: workItem.webUrl ?? '' };
+}
+
+async function link(
+  api: Resources,
+  projectId: number,
+  iid: number,
+  to: Parameters<ForgeTracker['link']>[2],
+): Promise<void> {
+  if (to.as !== 'child') {
+    const linkType = to.as === 'after' ? 'is_blocked_by' : 'relates_to';
+    await linkedIsDone(api.issueLinks.create(projectId, iid, projectId, to.iid, { linkType }));
+    return;
+  }
+  const issue: unknown = await api.issues.show(iid, { projectId });
+  const { id } = parseAnswer(IssueId, issue, `GET issue ${projectId}#${iid}`);
+  await askGraphql(api, z.object({ workItem: z.object({ id: z.string() }).nullable() }), {
+    what: `workItemUpdate of ${projectId}#${iid}`,
+    document: SET_PARENT,
+    variables: { item: `gid://gitlab/WorkItem/${id}`, parent: to.epic },
+  });
+}
+
 export function createGitLabTracker(api: Resources): ForgeTracker {
   return {
     /** Blocking links need the same tier as epics and cannot be asked for by themselves. */
@@ -154,43 +206,10 @@ export function createGitLabTracker(api: Resources): ForgeTracker {
       return { iid, url };
     },
 
-    async findEpic(projectId, { marker, author }) {
-      const path = await groupOf(api, projectId);
-      if (path === null) return null;
-      const answer = await askGraphql(api, Epics, {
-        what: `epics of ${path}`,
-        document: OWN_EPICS,
-        variables: { path, author },
-      });
-      const nodes = answer?.workItems?.nodes ?? [];
-      const found = nodes.find(({ description }) => description?.includes(marker));
-      return found ? { id: found.id, url: found.webUrl ?? '' } : null;
-    },
+    findEpic: (projectId, by) => findEpic(api, projectId, by),
 
-    async createEpic(projectId, { title, description }) {
-      const { path, type } = await needEpicHome(api, projectId);
-      const { workItem } = await askGraphql(api, Created, {
-        what: `workItemCreate in ${path}`,
-        document: CREATE_EPIC,
-        variables: { path, type, title, text: description },
-      });
-      if (!workItem) throw new ForgeError('invalid', `GitLab made no epic in ${path}`);
-      return { id: workItem.id, url: workItem.webUrl ?? '' };
-    },
+    createEpic: (projectId, epic) => createEpic(api, projectId, epic),
 
-    async link(projectId, iid, to) {
-      if (to.as !== 'child') {
-        const linkType = to.as === 'after' ? 'is_blocked_by' : 'relates_to';
-        await linkedIsDone(api.issueLinks.create(projectId, iid, projectId, to.iid, { linkType }));
-        return;
-      }
-      const issue: unknown = await api.issues.show(iid, { projectId });
-      const { id } = parseAnswer(IssueId, issue, `GET issue ${projectId}#${iid}`);
-      await askGraphql(api, z.object({ workItem: z.object({ id: z.string() }).nullable() }), {
-        what: `workItemUpdate of ${projectId}#${iid}`,
-        document: SET_PARENT,
-        variables: { item: `gid://gitlab/WorkItem/${id}`, parent: to.epic },
-      });
-    },
+    link: (projectId, iid, to) => link(api, projectId, iid, to),
   };
 }

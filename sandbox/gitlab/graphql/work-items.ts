@@ -5,7 +5,8 @@
 import { needUser, type Call } from '../rest/call.ts';
 import { levelOf } from '../services/access.ts';
 import { ACCESS } from '../state/access-levels.ts';
-import type { Epic, Issue, Project, User } from '../state/types.ts';
+import type { Epic } from '../state/tracker-types.ts';
+import type { Issue, Project, User } from '../state/types.ts';
 
 /** What a field has to do with; a plain object is read field by field. */
 export type Resolved = Record<string, unknown> | null;

@@ -4,7 +4,8 @@ import { badParameter, conflict, created, forbidden, notFound, ok } from '../res
 import { issueEntity } from '../present/issuables.ts';
 import { canEditMetadata, canSeeIssue } from '../services/access.ts';
 import { findIssue, findProject } from '../state/state.ts';
-import type { Issue, IssueLink, Project } from '../state/types.ts';
+import type { IssueLink } from '../state/tracker-types.ts';
+import type { Issue, Project } from '../state/types.ts';
 
 const TYPES = ['relates_to', 'blocks', 'is_blocked_by'] as const;
 type LinkType = (typeof TYPES)[number];

@@ -1,15 +1,7 @@
 /** The sandbox's memory: users, tokens and projects, with the id counters of every kind. */
 import { randomBytes } from 'node:crypto';
-import type {
-  Epic,
-  Issue,
-  IssueLink,
-  JobToken,
-  MergeRequest,
-  Project,
-  Token,
-  User,
-} from './types.ts';
+import type { Epic, IssueLink } from './tracker-types.ts';
+import type { Issue, JobToken, MergeRequest, Project, Token, User } from './types.ts';
 
 /** First id of each kind, far apart so that mixing two kinds up never works by accident. */
 const FIRST_IDS = {
