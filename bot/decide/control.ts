@@ -22,18 +22,13 @@ export function cancelRun(ask: Ask, snapshot: Snapshot): Decision {
   const stopped = endRun(run, {
     kind: 'cancelled',
     cause: `Cancelled by @${ask.actor.username}.`,
-    next: `\`/autodev ${deploys(run) ? 'deploy' : 'retry'}\` starts it again.`,
+    next: '`/autodev retry` starts it again.',
   });
   return acted(
     [`run ${run.id} cancelled by ${ask.actor.username} (id ${ask.actor.id})`],
     stopped.writes,
     [...stopped.effects, ...acknowledged(ask, 'white_check_mark')],
   );
-}
-
-/** What is merged is not worked on again; it can only be deployed. */
-function deploys(run: Run): boolean {
-  return run.mergedSha !== null && stageOf(run)?.kind === 'deploy';
 }
 
 /** `/autodev reject <why>`: at a gate, back to the stage before it with the reason. */
@@ -60,22 +55,32 @@ export function retryRun(ask: Ask, snapshot: Snapshot): Decision {
   if (!last || last.verdict?.kind === 'done') {
     return refuse(ask, text.nothingToRetry(last), 'nothing to retry');
   }
-  const permission = permissionFor(last.command, ask.actor, false, snapshot);
+  const { command, args } = wishAgain(ask, last);
+  const permission = permissionFor(command, ask.actor, false, snapshot);
   if (!permission.allowed && !permission.silent) {
     // Whoever starts work again needs the right to start it.
     const { has, needs, reason } = permission;
-    return refuse(ask, text.forbidden(last.command, ask.actor.username, has, needs), reason);
+    return refuse(ask, text.forbidden(command, ask.actor.username, has, needs), reason);
   }
   if (canResumeEpic(last)) return resumeEpic(ask, last, snapshot);
-  const args = ask.args.trim() === '' ? last.args : argsAgain(last, ask.args.trim());
   const here = ask.target.type === last.target.type && ask.target.iid === last.target.iid;
-  if (here) return startWork({ ...ask, command: last.command, args }, snapshot);
+  if (here) return startWork({ ...ask, command, args }, snapshot);
   // Asked under the change: the work belongs to its issue, the acknowledgement to the comment.
   const started = startWork(
-    { ...ask, target: last.target, noteId: null, discussionId: null, command: last.command, args },
+    { ...ask, target: last.target, noteId: null, discussionId: null, command, args },
     snapshot,
   );
   return { ...started, effects: [...started.effects, ...acknowledged(ask, 'eyes')] };
+}
+
+/** What to start: the same wish, with the new hint. What is merged already is only deployed again. */
+function wishAgain(ask: Ask, last: Run): { command: string; args: string } {
+  const hint = ask.args.trim();
+  const stopped = stageOf(last, last.stoppedAt ?? last.stage);
+  if (last.mergedSha !== null && stopped?.kind === 'deploy') {
+    return { command: 'deploy', args: hint === '' ? (last.context.environment ?? '') : hint };
+  }
+  return { command: last.command, args: hint === '' ? last.args : argsAgain(last, hint) };
 }
 
 function acknowledged(ask: Ask, emoji: 'eyes' | 'white_check_mark'): Effect[] {

@@ -268,6 +268,13 @@ export const DEPLOY_CASES: Readonly<Record<string, Case>> = {
       verdict: { kind: 'needs-human', cause: 'It failed.', next: '' },
     }),
   }),
+  'deploy asked again by retry, after a merge whose deployment failed': asked('/autodev retry', {
+    lastRun: deploying({
+      ...finished,
+      context: { ...deploying().context, environment: 'staging' },
+      verdict: { kind: 'needs-human', cause: 'It failed.', next: '' },
+    }),
+  }),
   'release: the head stands there already': looked(wishOf('deploy'), {
     jobs: [deployJob({ status: 'success' })],
     past: [past(2, 'success', SHA), past(1, 'success', OLD)],
