@@ -366,7 +366,9 @@ create index holds_by_attempt on holds (attempt_id);
 
 -- The three things that happen to money. Each is one statement for its caller, so that the rows everybody
 -- spends from are locked for no longer than that, and always in this order: run, attempt, task, the
--- repository's day, the installation's day.
+-- repository's day, the installation's day. Holding and settling do not wait for the disk while they have
+-- those rows: a hold that a crash of the server loses is settled all the same, and what a call cost is on
+-- disk with its row in `usage`, which is written right after it.
 
 -- Holds an amount on all four levels or on none; then `full_level` says which is full, or `over`.
 create function hold_money(p_attempt bigint, p_amount bigint, p_repo_cap bigint, p_all_cap bigint)
@@ -380,6 +382,7 @@ declare
   here record;
   everywhere record;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   select a.task_id, a.run_id, 'repo/' || a.repo_id as scope into who from attempts a where a.id = p_attempt;
   select r.cap_microusd as cap, r.spent_microusd as spent, r.reserved_microusd as held into run
     from runs r where r.id = who.run_id for no key update;
@@ -455,6 +458,7 @@ returns void language plpgsql as $$
 declare
   held record;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   perform 1 from runs r join attempts a on a.run_id = r.id where a.id = p_attempt for no key update of r;
   delete from holds where id = p_hold returning day, microusd into held;
   perform book_money(p_attempt, coalesce(held.day, (now() at time zone 'UTC')::date),

@@ -403,6 +403,7 @@ declare
   here record;
   everywhere record;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   select a.task_id, a.run_id, 'repo/' || a.repo_id as scope into who from attempts a where a.id = p_attempt;
   select r.cap_microusd as cap, r.spent_microusd as spent, r.reserved_microusd as held into run
     from runs r where r.id = who.run_id for no key update;
@@ -475,6 +476,7 @@ AS $function$
 declare
   held record;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   perform 1 from runs r join attempts a on a.run_id = r.id where a.id = p_attempt for no key update of r;
   delete from holds where id = p_hold returning day, microusd into held;
   perform book_money(p_attempt, coalesce(held.day, (now() at time zone 'UTC')::date),
