@@ -18,6 +18,7 @@ const open = (): Promise<Stage> => (opened ??= startStage());
 afterAll(async () => (await opened)?.close());
 
 const LONG_MS = 120_000;
+const PAGE = 'docs/usage.md';
 
 /** Writes of the bot to the project that GitLab took, from now on. */
 function watch(story: Story): () => string[] {
@@ -45,22 +46,22 @@ async function verdictOf(story: Story): Promise<string | undefined> {
   return run?.verdict?.kind;
 }
 
-/** A run whose builder has to answer a finding, and is at it for so long. */
+/** A run whose writer has to answer a finding, and is at it for so long. */
 async function addressing(
   story: Story,
   title: string,
   delayMs: number,
 ): Promise<MergeRequest | undefined> {
   story.stage.script(title, {
-    answer: () => ({ ...edit('team.txt', 'an answer\n'), delayMs }),
+    answer: () => ({ ...edit(PAGE, '# An answer\n'), delayMs }),
   });
-  await story.comment('sam', '/autodev plan bugfix');
-  await story.status(/^\| implement \| done /m);
-  await story.status(/^\| verify \| .* Security \d/m);
+  await story.comment('sam', '/autodev plan docs');
+  await story.status(/^\| docs \| done /m);
+  await story.status(/^\| verify \| .* Reviewer \d/m);
   await story.status(/^\| verify \| fixing /m);
   await story.expectNote(new RegExp(title));
   const [attempt] = await running(story);
-  await story.waitFor('the builder to be at work', async () => (await running(story)).length > 0);
+  await story.waitFor('the writer to be at work', async () => (await running(story)).length > 0);
   expect(attempt === undefined || attempt.stage === 'address').toBe(true);
   return story.changes()[0];
 }
@@ -75,7 +76,7 @@ async function running(story: Story): Promise<{ stage: string }[]> {
 }
 
 const flaw = (title: string): Finding => ({
-  path: 'team.txt',
+  path: PAGE,
   line: 1,
   severity: 'high',
   category: 'bug',
@@ -84,10 +85,10 @@ const flaw = (title: string): Finding => ({
   confidence: 0.9,
 });
 
-test.concurrent('people merge while the builder answers a finding', async () => {
+test.concurrent('people merge while the writer answers a finding', async () => {
   const stage = await open();
   const project = await stage.project('grounds/merged');
-  hireTeam(stage, 'Merged meanwhile', { review: () => [flaw('Slow flaw one')] });
+  hireTeam(stage, 'Merged meanwhile', { writes: PAGE, review: () => [flaw('Slow flaw one')] });
   await stage.tell('Merged meanwhile', { project }, async (story) => {
     const change = (await addressing(story, 'Slow flaw one', LONG_MS)) as MergeRequest;
     const head = headOf(change);
@@ -101,10 +102,10 @@ test.concurrent('people merge while the builder answers a finding', async () => 
   });
 });
 
-test.concurrent('the change is closed while the builder answers a finding', async () => {
+test.concurrent('the change is closed while the writer answers a finding', async () => {
   const stage = await open();
   const project = await stage.project('grounds/closed');
-  hireTeam(stage, 'Closed meanwhile', { review: () => [flaw('Slow flaw two')] });
+  hireTeam(stage, 'Closed meanwhile', { writes: PAGE, review: () => [flaw('Slow flaw two')] });
   await stage.tell('Closed meanwhile', { project }, async (story) => {
     const change = (await addressing(story, 'Slow flaw two', LONG_MS)) as MergeRequest;
     const written = watch(story);
@@ -115,10 +116,10 @@ test.concurrent('the change is closed while the builder answers a finding', asyn
   });
 });
 
-test.concurrent('the branch is deleted while the builder answers a finding', async () => {
+test.concurrent('the branch is deleted while the writer answers a finding', async () => {
   const stage = await open();
   const project = await stage.project('grounds/branch');
-  hireTeam(stage, 'Branch gone', { review: () => [flaw('Slow flaw three')] });
+  hireTeam(stage, 'Branch gone', { writes: PAGE, review: () => [flaw('Slow flaw three')] });
   await stage.tell('Branch gone', { project }, async (story) => {
     const change = (await addressing(story, 'Slow flaw three', 4_000)) as MergeRequest;
     const branch = encodeURIComponent(change.sourceBranch);
