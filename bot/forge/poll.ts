@@ -1,6 +1,6 @@
 /** What moved on a forge since a moment: the questions that make up for lost webhooks (ForgePoll). */
 import type { Actor, Change, Issue } from '../domain/events.ts';
-import type { NoteTarget } from './forge.ts';
+import type { Target } from '../domain/runs.ts';
 
 /** What a list shows of an issue or change that moved. */
 export interface Moved<T> {
@@ -46,9 +46,9 @@ export interface ForgePoll {
   /** Changes that moved at or after a moment. */
   changes(projectId: number, since: Date): Promise<MovedList<Change>>;
   /** Notes made at or after a moment, without the forge's own, oldest first; the newest hundreds only. */
-  notes(projectId: number, on: NoteTarget, since: Date): Promise<PolledNote[]>;
+  notes(projectId: number, on: Target, since: Date): Promise<PolledNote[]>;
   /** The thread a note stands in; null when it is not found. */
-  discussionOf(projectId: number, on: NoteTarget, noteId: number): Promise<string | null>;
+  discussionOf(projectId: number, on: Target, noteId: number): Promise<string | null>;
   /** Everything that happened to an issue's labels, oldest first; deleted labels and people are left out. */
   labelEvents(projectId: number, issueIid: number): Promise<LabelEvent[]>;
 }

@@ -1,6 +1,5 @@
 /** Whose turn it is to look for missed events, and what is known before the forge is asked. */
 import type { Db } from './db.ts';
-import { ACTIVE } from './runs.ts';
 
 /** A project whose turn has come, leased to the caller. */
 export interface DuePoll {
@@ -87,7 +86,7 @@ export async function activeTargets(db: Db, repoId: number): Promise<ActiveTarge
     `select id as "runId", case when target_type = 'issue' then target_iid end as "issueIid",
        waits_for is null and state <> 'paused' as working,
        spec_iid as "specIid", change_iid as "changeIid"
-     from runs where repo_id = $1 and ${ACTIVE} order by id`,
+     from runs where repo_id = $1 and state in ('queued', 'running', 'paused') order by id`,
     [repoId],
     'runs_active_targets',
   );
