@@ -140,7 +140,8 @@ export async function staleStatusRuns(
 /** Active runs that were started for an epic's run. */
 export async function activeChildren(db: Db, parentRunId: number): Promise<number[]> {
   const rows = await db.query<{ id: number }>(
-    `select id from runs where parent_run_id = $1 and ${ACTIVE} order by id`,
+    `select id from runs where parent_run_id = $1 and state in ('queued', 'running', 'paused')
+     order by id`,
     [parentRunId],
     'runs_active_children',
   );
