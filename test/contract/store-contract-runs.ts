@@ -11,6 +11,7 @@ import {
   retryDelivery,
   settleDelivery,
 } from '../../bot/store/deliveries.ts';
+import type { Deployment } from '../../bot/domain/runs.ts';
 import { approvedHeads, noteApproval, voidApprovals } from '../../bot/store/approvals.ts';
 import { settle } from '../../bot/store/budgets.ts';
 import { sqlState } from '../../bot/store/errors.ts';
@@ -23,8 +24,8 @@ import {
   signingProjectIds,
   upsertRepo,
 } from '../../bot/store/repos.ts';
-import { activeRun, latestRun, runByChange } from '../../bot/store/run-queries.ts';
-import { insertRun, runById, updateRun } from '../../bot/store/runs.ts';
+import { activeRun, deployingRun, latestRun, runByChange } from '../../bot/store/run-queries.ts';
+import { insertRun, runById, updateRun, type RunPatch } from '../../bot/store/runs.ts';
 import { runView } from '../../bot/store/run-view.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { recordUsage } from '../../bot/store/usage.ts';
@@ -248,6 +249,38 @@ export function runs(db: () => Store): void {
     const refused = await updateRun(db(), first?.id ?? 0, 3, back).catch((error: unknown) => error);
     expect(sqlState(refused)).toBe('23505');
     expect(await runById(db(), first?.id ?? 0)).toMatchObject({ state: 'stopped_policy' });
+  });
+
+  test('a pipeline of the default branch finds the run that waits for it to deploy', async () => {
+    const repo = await newRepo(db());
+    const other = await newRepo(db());
+    const sha = 'd'.repeat(40);
+    const run = await insertRun(db(), runFor(repo, { stage: 'deploy' }));
+    if (run === null) throw new Error('a new project has no run');
+    const find = (pipelineId: number, of: string, repoId = repo.id): Promise<number | null> =>
+      deployingRun(db(), repoId, pipelineId, of).then((found) => found?.id ?? null);
+    const patch = async (fields: RunPatch): Promise<void> => {
+      const version = (await runById(db(), run.id))?.version ?? 0;
+      expect(await updateRun(db(), run.id, version, fields)).toBe(true);
+    };
+    expect(await find(77, sha)).toBeNull();
+    await patch({ mergedSha: sha, waitsFor: 'checks' });
+    expect([await find(77, sha), await find(77, 'e'.repeat(40))]).toEqual([run.id, null]);
+    expect(await find(77, sha, other.id)).toBeNull();
+    const deployment: Deployment = {
+      environment: 'staging',
+      jobId: 5,
+      pipelineId: 77,
+      sha: 'e'.repeat(40),
+      url: '',
+      state: 'running',
+      since: '2026-11-21T12:00:00.000Z',
+    };
+    await patch({ mergedSha: null, deployment });
+    expect([await find(77, ''), await find(78, '')]).toEqual([run.id, null]);
+    expect((await runById(db(), run.id))?.deployment).toEqual(deployment);
+    await patch({ state: 'completed' });
+    expect(await find(77, sha)).toBeNull();
   });
 
   test('an approval is for a head, and void ones do not come back', async () => {
