@@ -244,3 +244,22 @@ test('the issue that the merge closed does not stop the deployment that follows'
   expect(sim.run.deployment?.state).toBe('success');
   expect(sim.faults).toEqual([]);
 });
+
+test('what was about to be said on a change is not said once people closed it', () => {
+  const sim = at('verify');
+  for (const { attempt } of sim.attempts()) {
+    const found = [finding({ severity: 'low' })];
+    sim.finish(attempt.id, { report: { kind: 'review', score: 90, findings: found } });
+  }
+  for (let event = sim.world.inbox.shift(); event; event = sim.world.inbox.shift()) {
+    sim.deliver(event);
+  }
+  sim.wakeAll();
+  expect(sim.run.stage).toBe('merge');
+  const waiting = sim.pending().map(({ effect }) => effect.kind);
+  expect(waiting).toEqual(expect.arrayContaining(['update_change', 'open_threads']));
+  const before = sim.world.landed.length;
+  sim.deliver(sim.close(iidOf(sim, 'code'), DANA));
+  goOn(sim);
+  check(sim, { stage: 'merge', what: 'the change is closed', ends: 'cancelled' }, before);
+});
