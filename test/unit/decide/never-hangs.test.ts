@@ -62,6 +62,8 @@ const NOTES = [
   '/autodev resume',
   '/autodev defer 2 hours',
   '/autodev budget +5',
+  '/autodev deploy',
+  '/autodev rollback',
   `/autodev allow .npmrc at ${blobId(PROTECTED)}`,
 ];
 /** Commands that begin a journey; the shorter ones come to the late stages more often. */
@@ -185,6 +187,8 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   },
 );
 
+const ENDS = ['success', 'failed', null] as const;
+
 /** A world with everything that was ever delivered, to deliver it again. */
 class Story {
   private requesterLevel = 40;
@@ -193,6 +197,8 @@ class Story {
   readonly sim = new Simulation({
     agent: (task) => goodWork(task, this.severe ? [finding({})] : []),
     level: (id) => (id === SAM.id ? this.requesterLevel : levelOf(id)),
+    // A third of the commits has no deploy job, a third fails to deploy.
+    deploys: (sha) => ENDS[Number.parseInt(sha.slice(-2), 16) % ENDS.length] ?? null,
   });
   readonly past: Event[] = [];
   readonly held: ReturnType<Simulation['look']>[] = [];
@@ -348,6 +354,10 @@ function moverOf(run: SimRun, sim: Simulation): string | null {
         runId === run.id && (effect.kind === 'commit_changes' || effect.kind === 'open_change'),
     );
   if (stage?.kind === 'task' && forward) return 'an effect';
+  const starting = sim
+    .pending()
+    .some(({ runId, effect }) => runId === run.id && effect.kind === 'play_job');
+  if (stage?.kind === 'deploy' && starting) return 'an effect';
   const tasks = currentTasks(run).filter((task) => task.state !== 'done');
   // Every task that is waited for must have somebody at work on it.
   return tasks.length > 0 && tasks.every((task) => atWork(task, sim)) ? 'its agents' : null;
