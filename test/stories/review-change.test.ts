@@ -153,7 +153,11 @@ const RUBRIC = {
 };
 
 /** The agents' answers; returns what each saw: the task, and what look.txt held. */
-function hireLookers(stage: Stage, title: string, review: (round: number) => Finding[]): string[] {
+function hireLookers(
+  stage: Stage,
+  title: string,
+  findings: { reviewer: Finding[]; tester: (round: number) => Finding[] },
+): string[] {
   const seen: string[] = [];
   let round = 0;
   stage.script(title, {
@@ -161,12 +165,12 @@ function hireLookers(stage: Stage, title: string, review: (round: number) => Fin
       const role = /You are the (\w+)/.exec(system)?.[1] ?? '';
       if (turn === 1) return calls(['read_file', { path: 'look.txt' }]);
       seen.push(`${role}: ${messages.map((message) => JSON.stringify(message)).join('\n')}`);
-      if (role === 'Reviewer') round += 1;
+      if (role === 'Tester') round += 1;
       const report: Report =
         role === 'Reviewer'
-          ? { kind: 'review', score: 70, findings: review(round) }
+          ? { kind: 'review', score: 70, findings: findings.reviewer }
           : role === 'Tester'
-            ? { kind: 'test', score: 90, findings: [] }
+            ? { kind: 'test', score: 90, findings: findings.tester(round) }
             : { kind: 'security', rubric: RUBRIC, findings: [] };
       return finish('Looked.', { report });
     },
@@ -193,9 +197,10 @@ test.concurrent('a change of people: findings, facts from CI, and a second look'
   const project = await stage.project('looks/people', { '.gitlab-ci.yml': await ciOf(stage, 90) });
   await onMain(stage, project, { 'base.txt': 'one\n' });
   const title = 'Look at my option';
-  const seen = hireLookers(stage, title, (round) =>
-    round === 1 ? [found('The first', 1), found('The second', 2)] : [found('The second', 2)],
-  );
+  const seen = hireLookers(stage, title, {
+    reviewer: [found('The third', 1)],
+    tester: (round) => [...(round === 1 ? [found('The first', 1)] : []), found('The second', 2)],
+  });
   const looked = await propose(stage, project, title, {
     'look.txt': 'one\ntwo\n',
     // What the author writes into CI is no part of the pipelines in which agents work.
@@ -205,11 +210,11 @@ test.concurrent('a change of people: findings, facts from CI, and a second look'
   const first = headOf(change);
   await looked.say('lee', '/autodev review');
   const body = await looked.status(/^### AutoDev · .* · done$/m);
-  expect(body).toContain(`At \`${first.slice(0, 8)}\`: 2 findings, consensus 80`);
+  expect(body).toContain(`At \`${first.slice(0, 8)}\`: 3 findings, consensus 80`);
   expect(body).toContain('| tester | 90 | 1 | 2 passed, coverage 92 % (+2) |');
-  expect(body).toContain('| reviewer | 70 | 1 | 2 of 2 findings open |');
+  expect(body).toContain('| reviewer | 70 | 1 | 3 of 3 findings open |');
   await stage.settled();
-  expect(threads(looked.notes()).map(isResolved)).toEqual([false, false]);
+  expect(threads(looked.notes()).map(isResolved)).toEqual([false, false, false]);
   expect(seen).toHaveLength(3);
   for (const text of seen) {
     expect(text).toMatch(/"role":"tool".*one.*two/);
@@ -222,17 +227,19 @@ test.concurrent('a change of people: findings, facts from CI, and a second look'
   expect(own.flatMap(({ jobs }) => jobs.map(({ name }) => name))).not.toContain('of-the-author');
 
   const second = await looked.push({ 'look.txt': 'eins\ntwo\n' });
-  await looked.say('sam', '/autodev review');
-  await looked.status(new RegExp(`At .${second.slice(0, 8)}.: 1 finding, consensus`));
+  await looked.say('sam', '/autodev test');
+  await looked.status(new RegExp(`At .${second.slice(0, 8)}.: 1 finding, consensus 90`));
   await stage.settled();
   const notes = threads(looked.notes());
+  // Who did not look again has nothing to say about the reviewer's thread.
   expect(notes.map((note) => [/The \w+/.exec(note.body)?.[0], isResolved(note)])).toEqual([
+    ['The third', false],
     ['The first', true],
     ['The second', false],
   ]);
   expect(looked.notes().map(({ body: text }) => text)).toContain(`Fixed in ${second.slice(0, 8)}.`);
-
-  expect(looked.notes()).toHaveLength(4);
+  // One status comment for both looks, and no second thread for what is still there.
+  expect(looked.notes()).toHaveLength(5);
   expect(change).toMatchObject({ state: 'opened', description: 'Adds a file.', labelIds: [] });
   const runs = await stage.rows<{ state: string }>(
     `select runs.state from runs join repos on repos.id = repo_id
