@@ -65,14 +65,21 @@ const WHOSE: Readonly<Record<BudgetLevel, string>> = {
 export function budgetVerdict(task: Task, partial: string, snapshot: Snapshot): Verdict {
   const { level, capMicrousd, opensAt } = refusalOf(task);
   const needs = accessName(ACCESS_LEVELS[neededLevel('budget', snapshot)]);
-  return {
-    kind: 'budget',
-    cause: `Stopped at ${money(capMicrousd)}, ${WHOSE[level]}.${partial}`,
-    next:
-      opensAt === null
-        ? `\`/autodev budget +5\` continues; that needs ${needs}.`
-        : `It opens again at ${utc(new Date(opensAt))}; \`/autodev retry\` then.`,
-  };
+  const cause = `Stopped at ${money(capMicrousd)}, ${WHOSE[level]}.${partial}`;
+  const asked = snapshot.run?.role === 'ask';
+  if (opensAt !== null) {
+    const again = asked ? 'ask again then' : '`/autodev retry` then';
+    return {
+      kind: 'budget',
+      cause,
+      next: `It opens again at ${utc(new Date(opensAt))}; ${again}.`,
+    };
+  }
+  // An answer has no work that could be taken up where it stands.
+  const next = asked
+    ? 'Ask for less at once: `/autodev ask <question>`.'
+    : `\`/autodev budget +5\` continues; that needs ${needs}.`;
+  return { kind: 'budget', cause, next };
 }
 
 function refusalOf(task: Task): Refusal {

@@ -4,6 +4,7 @@
  */
 import type { Effect, EffectKind, Receipt } from '../domain/effects.ts';
 import { ForgeError } from '../forge/errors.ts';
+import { lockRunMoney } from '../store/budgets.ts';
 import { type OwnEvent, recordOwnEvent } from '../store/own-events.ts';
 import { ring } from '../queue/ring.ts';
 import {
@@ -128,6 +129,8 @@ async function settle(
   deps: WorkerDeps,
 ): Promise<void> {
   const delivery = await deps.db.tx(async (db) => {
+    // In the order in which a decision takes the same rows, or each would wait for the other.
+    if (row.runId !== null) await lockRunMoney(db, row.runId);
     const settled = await settleEffect(db, row.id, row.fence, row.revision, outcome);
     if (outcome.state === 'done') {
       await applyReceipt(db, row, outcome.receipt, deps);

@@ -48,7 +48,7 @@ export async function commitDecision(
       throw new DecisionConflict('the wish was acted on meanwhile');
     }
     const { run } = context.snapshot;
-    if (run !== null) await lockRunMoney(db, run.id);
+    if (run !== null && decision.writes.length > 0) await lockRunMoney(db, run.id);
     const ids: NewIds = { runId: null, launchId: null };
     const jobs: Ring[] = [];
     for (const write of decision.writes) jobs.push(...(await apply(db, write, context, ids, deps)));

@@ -128,6 +128,17 @@ export const BUDGET_CASES: Readonly<Record<string, Case>> = {
     capMicrousd: 500_000_000,
     opensAt: OPENS.toISOString(),
   }),
+  'an answer at the cap of its task': {
+    event: {
+      kind: 'job_result',
+      runId: 11,
+      attemptId: 31,
+      result: result({ outcome: 'budget', changes: [] }),
+    },
+    snapshot: snapshot({
+      run: run({ role: 'ask', command: 'ask', tasks: [task({ type: 'answer_question' })] }),
+    }),
+  },
   'a reviewer at the budget: the change stays': {
     event: {
       kind: 'job_result',
