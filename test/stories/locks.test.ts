@@ -12,27 +12,42 @@ beforeAll(async () => {
 });
 afterAll(async () => stage.close());
 
+/** CI whose test job no runner takes, so that a run with a change stays active. */
+async function endlessChecks(): Promise<string> {
+  const where = `/projects/${stage.light.id}/repository/files/.gitlab-ci.yml?ref=main`;
+  const { content } = (await stage.rest('sam', 'GET', where)) as { content: string };
+  const text = Buffer.from(content, 'base64').toString();
+  const line = 'test:\n  stage: test\n';
+  expect(text).toContain(line);
+  return text.replace(line, () => `${line}  tags: [nobody]\n`);
+}
+
 test('a second run waits for the first one’s file, a quick one is told, and a twin is not pushed', async () => {
-  const project = await stage.project('locks/shared');
-  hireTeam(stage, 'First come');
+  const project = await stage.project('locks/shared', { '.gitlab-ci.yml': await endlessChecks() });
   hireTeam(stage, 'Second come');
-  await stage.tell('First come', { project }, async (first) => {
+  const turns = (text: string) => [edit('team.txt', text), finish()];
+  await stage.tell('First come', { project, turns: turns('round 1\n') }, async (first) => {
+    await first.comment('sam', '/autodev implement');
+    await first.status(/^- locks held: `team\.txt`, until \d\d:\d\d UTC or the end$/m);
+    const has = `#${first.issue.iid}`;
+
+    await stage.tell('Quick come', { project, turns: turns('quick\n') }, async (quick) => {
+      await quick.comment('sam', '/autodev implement');
+      const told = new RegExp(
+        `^- changed here and elsewhere: \`team\\.txt\`, claimed by ${has} until`,
+        'm',
+      );
+      await quick.status(told);
+      await quick.waitFor('its change', () => quick.changes().length === 1);
+      expect(quick.changes()[0]?.description).toMatch(
+        new RegExp(`^Other work meets this one: \`team\\.txt\`, claimed by ${has} until`, 'm'),
+      );
+      await quick.comment('sam', '/autodev cancel');
+      await quick.ends('cancelled');
+    });
+
     await stage.tell('Second come', { project }, async (second) => {
-      for (const story of [first, second]) await story.comment('sam', '/autodev plan refactor');
-      await decide(first, 'dana', 'approve', await atGate(first, 'spec-gate'));
-      await first.status(/^- locks held: `team\.txt`, until \d\d:\d\d UTC or the end$/m);
-      await first.status(/^\| implement \| done \|.* !\d+ at /m);
-      const has = `#${first.issue.iid}`;
-
-      const turns = [edit('team.txt', 'quick\n'), finish()];
-      await stage.tell('Quick come', { project, turns }, async (quick) => {
-        await quick.comment('sam', '/autodev implement');
-        await quick.ends('done');
-        expect(quick.changes()[0]?.description).toMatch(
-          new RegExp(`^Other work meets this one: \`team\\.txt\`, claimed by ${has} until`, 'm'),
-        );
-      });
-
+      await second.comment('sam', '/autodev plan refactor');
       await decide(second, 'dana', 'approve', await atGate(second, 'spec-gate'));
       await second.status(
         new RegExp(
