@@ -9,28 +9,36 @@ let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> => (opened ??= startStage());
 afterAll(async () => (await opened)?.close());
 
+/** The sample's CI configuration with another command in its test job. */
+async function withTest(stage: Stage, command: string): Promise<Record<string, string>> {
+  const where = `/projects/${stage.light.id}/repository/files/.gitlab-ci.yml?ref=main`;
+  const { content } = (await stage.rest('sam', 'GET', where)) as { content: string };
+  const text = Buffer.from(content, 'base64').toString();
+  expect(text).toContain('    - test -f package.json');
+  return { '.gitlab-ci.yml': text.replace('test -f package.json', () => command) };
+}
+
 test.concurrent(
-  'refactor: the shape is approved before the work, and sent back once after it',
+  'refactor: the shape is approved before the work, and a red pipeline is mended',
   async () => {
     const stage = await open();
-    const project = await stage.project('templates/refactor');
+    const files = await withTest(stage, "test ! -f team.txt || grep -q 'round 2' team.txt");
+    const project = await stage.project('templates/refactor', files);
     const team = hireTeam(stage, 'One place for the counts');
     await stage.tell('One place for the counts', { project }, async (story) => {
       await story.comment('sam', '/autodev plan refactor');
       const spec = await atGate(story, 'spec-gate');
       await decide(story, 'dana', 'approve', spec);
+      await story.waitFor('the tester', () => team.asked('Tester').length > 0);
+      await story.waitFor('the red pipeline', () => team.asked('Builder').length > 1);
       const code = await atGate(story, 'merge');
-      const [first] = team.asked('Builder');
+      const [first, build, ...more] = team.asked('Builder');
+      expect(more).toEqual([]);
       expect(first).toMatch(/^Give the code the shape the specification describes\./);
       expect(first).toContain('# A file for the team');
-      expect([team.asked('Tester').length, team.asked('Security engineer').length]).toEqual([1, 0]);
-      const kept = code.versions.length;
-
-      await story.comment('dana', '/autodev reject keep the old name', { change: code.iid });
-      await story.waitFor('the answer to dana', () => code.versions.length > kept);
-      await atGate(story, 'merge');
-      expect(team.asked('Builder')).toHaveLength(2);
-      expect(team.asked('Builder')[1]).toContain('keep the old name');
+      expect(build).toMatch(/^Make the change's pipeline green\./);
+      expect(build).toContain('<data name="jobs">\ntest\n</data>');
+      expect([team.asked('Tester').length, team.asked('Security engineer').length]).toEqual([2, 0]);
       await decide(story, 'dana', 'approve', code);
       const status = await story.ends('done');
       expect(status).not.toMatch(/^\| (triage|docs|deploy) \|/m);
@@ -52,21 +60,5 @@ test.concurrent('spec: the approved page is all that was asked for', async () =>
     expect([story.changes(), team.asked('Builder')]).toEqual([[], []]);
     await stage.settled();
     expect([spec.state, story.issue.state]).toEqual(['merged', 'opened']);
-  });
-});
-
-test.concurrent('the label autodev::plan starts the whole way', async () => {
-  const stage = await open();
-  const project = await stage.project('templates/label');
-  const team = hireTeam(stage, 'By a label');
-  await stage.tell('By a label', { project }, async (story) => {
-    await story.label('sam', 'autodev::plan');
-    const spec = await atGate(story, 'spec-gate');
-    expect(team.asked('Product manager')).toHaveLength(1);
-    expect(await story.status(/^\| triage \| done \|/m)).toContain(
-      '| triage | done | PM | feature, small, priority 5 |',
-    );
-    await decide(story, 'dana', 'close', spec);
-    await story.ends('cancelled');
   });
 });
