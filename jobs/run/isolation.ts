@@ -32,7 +32,9 @@ export interface IsolationInput {
 
 const PROBE_MS = 10_000;
 /** Homes, what others left in /tmp, and sockets of daemons: none of the agent's business. */
-const HIDDEN = ['/home', '/root', '/tmp', '/run', '/var/run', '/var/tmp', '/mnt', '/media'];
+const HIDDEN = ['home', 'root', 'tmp', 'run', 'var/run', 'var/tmp', 'mnt', 'media'].map(
+  (folder) => `/${folder}`,
+);
 
 /** Finds out what the runner allows. `required` without it is the caller's to refuse. */
 export async function chooseIsolation(input: IsolationInput): Promise<Isolation> {
