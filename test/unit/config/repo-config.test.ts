@@ -26,6 +26,7 @@ test('every setting is read', () => {
     'budget: { task_usd: 2.5, run_usd: 9, day_usd: 40 }',
     'autonomy: full',
     'deploy: { environment: staging }',
+    'verify: { reports: true }',
   ].join('\n');
   expect(parseRepoConfig(text)).toEqual({
     config: {
@@ -36,6 +37,7 @@ test('every setting is read', () => {
       budget: { task_usd: 2.5, run_usd: 9, day_usd: 40 },
       autonomy: 'full',
       deploy: { environment: 'staging' },
+      verify: { reports: true },
     },
     problems: [],
   });
