@@ -224,26 +224,23 @@ test.concurrent(
 test.concurrent('an estimate comes from what such work cost here before', async () => {
   const stage = await open();
   const project = await stage.project('budget/estimate');
-  const first = [costing(edit('first.txt', 'e\n'), 0.2), costing(finish(), 0)];
-  await stage.tell('Done before', { project, turns: first }, async (story) => {
-    await story.comment('sam', '/autodev implement');
-    await story.ends('done');
-    // Two more like it, so that there are enough.
+  const turns = [edit('last.txt', 'l\n'), finish()];
+  await stage.tell('Estimated', { project, turns }, async (story) => {
+    await story.comment('sam', '/autodev status');
+    await story.expectNote(/^Nothing ran here yet\./);
     for (const [iid, microusd] of [
       [9001, 100_000],
-      [9002, 300_000],
+      [9002, 200_000],
+      [9003, 300_000],
     ]) {
       await stage.rows(
         `insert into runs (repo_id, target_type, target_iid, command, requester_id, requester_name,
            state, stage, cap_microusd, spent_microusd, context)
-         select repo_id, target_type, $2, command, requester_id, requester_name, state, stage,
-           cap_microusd, $3, context from runs where id = $1`,
-        [(await story.runs())[0]?.id, iid, microusd],
+         select id, 'issue', $2, 'implement', 1, 'sam', 'completed', 'end', 1000000, $3,
+           '{"workflow": {"name": "quick"}}' from repos where project_id = $1`,
+        [project.id, iid, microusd],
       );
     }
-  });
-  const turns = [edit('last.txt', 'l\n'), finish()];
-  await stage.tell('Estimated at last', { project, turns }, async (story) => {
     await story.comment('sam', '/autodev implement');
     const status = await story.ends('done');
     expect(status).toMatch(/\*\*Cost\*\* \S+ of \$25\.00 · estimate \$0\.15–0\.25/);
