@@ -71,7 +71,9 @@ export async function followFeature(
   return {
     spec: await changeOf(tour, spec),
     change: merged,
-    deployment: /^\[/.test(deployment) ? deployment.replace(/^\[([^\]]*)\]\([^)]*\)/, '$1') : null,
+    deployment: deployment.startsWith('[')
+      ? deployment.replace(/^\[([^\]]*)\]\([^)]*\)/, '$1')
+      : null,
     findings: { raised: threads.length, fixed: threads.filter(isResolved).length },
     votes: votesOf(merged.description),
     cost: costOf((await statusBody(tour.sam, base, where.iid)) ?? ''),

@@ -30,9 +30,7 @@ function stagesOf(workflow: Workflow): string {
   return workflow.stages
     .filter((stage) => !isAside(stage))
     .map((stage) =>
-      stage.kind === 'verify' && stage.fix !== undefined
-        ? `${stage.id} ⇄ ${stage.fix}`
-        : stage.id,
+      stage.kind === 'verify' && stage.fix !== undefined ? `${stage.id} ⇄ ${stage.fix}` : stage.id,
     )
     .join(' → ');
 }
