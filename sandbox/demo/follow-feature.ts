@@ -55,11 +55,11 @@ export async function followFeature(
 ): Promise<FeatureJourney> {
   const base = `/projects/${where.project}`;
   const tour: Tour = { ...people, view, base, where, until: createUntil(people.sam, where) };
-  await narrateRow(tour, 'Product manager triages it', 'triage');
+  await narrateTask(tour, 'Product manager triages it', 1, 'clear enough to be specified');
   const spec = await narrateOpening(tour, 'Architect writes the spec', true);
   await approveAt(tour, 'Dana approves the spec', 'spec-gate', spec);
   const change = await narrateOpening(tour, 'Builder implements it', false);
-  await narrateRow(tour, 'Writer updates the docs', 'docs');
+  await narrateTask(tour, 'Writer updates the docs', 4, 'in the same merge request');
   await narrateReview(tour, change);
   await approveAt(tour, 'Dana approves the change', 'merge', change);
   const deployment = await narrateRow(tour, 'Deploy', 'deploy');
@@ -71,14 +71,23 @@ export async function followFeature(
   return {
     spec: await changeOf(tour, spec),
     change: merged,
-    deployment: deployment.startsWith('[')
-      ? deployment.replace(/^\[([^\]]*)\]\([^)]*\)/, '$1')
-      : null,
+    deployment: deployment.startsWith('[') ? plain(deployment) : null,
     findings: { raised: threads.length, fixed: threads.filter(isResolved).length },
     votes: votesOf(merged.description),
     cost: costOf((await statusBody(tour.sam, base, where.iid)) ?? ''),
     verdict,
   };
+}
+
+/** Waits until the agents' pipeline after the n-th has begun: the n-th task is done then. */
+async function narrateTask(tour: Tour, title: string, nth: number, done: string): Promise<void> {
+  const stage = tour.view.stage(title);
+  await tour.until('next agent', async () => {
+    stage.note(await jobsNow(tour));
+    const begun = await tour.sam.get<unknown[]>(`${tour.base}/pipelines?source=api`);
+    return begun.length > nth ? begun : null;
+  });
+  stage.done(done);
 }
 
 /** Waits until the status comment says that a stage is done; returns what it says about it. */
