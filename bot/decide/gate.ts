@@ -104,7 +104,9 @@ function judge(
   };
   // Once it is open the merge follows at once, and its end is told.
   const shown = statusWanted(role, verdict.open, change.gate.mergeStatus);
-  const effects: Effect[] = [...(shown ? [gate] : []), ...statusOf(run, !verdict.open)];
+  // That a specification waits is told at once by its own merge request, which has just been opened.
+  const urgent = !verdict.open && (role === 'code' || run.gateNote !== null);
+  const effects: Effect[] = [...(shown ? [gate] : []), ...statusOf(run, urgent)];
   if (verdict.open && MERGEABLE.has(change.gate.mergeStatus)) {
     const asked = run.version;
     effects.push({ kind: 'merge_change', run: run.id, change: role, sha: ref.headSha, asked });

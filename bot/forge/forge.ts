@@ -60,10 +60,18 @@ export interface User {
   state: string;
 }
 
+/** A project with what people can change about it. */
+export interface ProjectState extends Project {
+  archived: boolean;
+  visibility: string;
+  /** Nothing is merged while the newest pipeline of its head has not succeeded. */
+  pipelinesMustSucceed: boolean;
+}
+
 export interface ForgeRead {
   /** The bot's own account. */
   me(): Promise<User>;
-  project(idOrPath: number | string): Promise<Project & { archived: boolean; visibility: string }>;
+  project(idOrPath: number | string): Promise<ProjectState>;
   issue(projectId: number, iid: number): Promise<Issue & { updatedAt: string }>;
   change(projectId: number, iid: number): Promise<Change & { description: string }>;
   /**

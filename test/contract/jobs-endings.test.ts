@@ -76,7 +76,7 @@ test('a checkout without the commit of the task is told, not guessed around', as
   expect(code).toBe(0);
   const result = job.standin.results[0];
   expect(result).toMatchObject({ outcome: 'crashed', baseSha: 'ab'.repeat(20), changes: [] });
-  expect(result?.cause).toContain('GIT_DEPTH');
+  expect(result?.cause).toContain('The commit to work on could not be fetched');
 });
 
 test('work starts from the commit of the task, although the branch moved on', async () => {

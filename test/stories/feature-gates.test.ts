@@ -122,6 +122,11 @@ test.concurrent('people merge by themselves, and send the change back before tha
     await story.comment('sam', '/autodev plan');
     const spec = await atGate(story, 'spec-gate');
     await decide(story, 'dana', 'merge', spec);
+    const enforce = (on: boolean): Promise<unknown> =>
+      stage.rest('dana', 'PUT', `/projects/${project.id}`, {
+        only_allow_merge_if_pipeline_succeeds: on,
+      });
+    await enforce(true);
     for (const lost of [threads, statuses]) weather.calls(lost, { kind: 'drop_reply' });
     const code = await atGate(story, 'merge');
     expect(spec.mergedById).toBe(stage.world.people.dana.user.id);
@@ -156,6 +161,8 @@ test.concurrent('people merge by themselves, and send the change back before tha
     await stage.settled();
     expect(remark.resolvedAt).not.toBeNull();
 
+    // Until then the pending status of the gate keeps everybody's hands off the merge button.
+    await enforce(false);
     await decide(story, 'dana', 'merge', code);
     const status = await story.ends('done');
     expect(status).toContain(`!${code.iid} was merged`);

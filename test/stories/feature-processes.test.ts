@@ -27,7 +27,7 @@ describe(SUITE, () => {
   for (const kind of missing) declareMissing(kind, SUITE);
   if (missing.length > 0) return;
   test('the whole way on PostgreSQL and Redis', async () => {
-    const [postgres, redis] = [await startPostgres(), await startRedis()];
+    const [postgres, redis] = [await startPostgres(), await startRedis(await freePort())];
     const scene = await startScene({});
     const stops: (() => Promise<void>)[] = [() => scene.world.close()];
     try {

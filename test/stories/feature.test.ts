@@ -1,6 +1,7 @@
 /** From a wish to the merged change: specification, approval, three agents, a fix, the merge. */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { SAMPLE_ISSUES } from '../../sandbox/sample-project.ts';
+import type { MergeRequest } from '../../sandbox/gitlab/state/types.ts';
 import type { Story } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { atGate, decide, headOf, mergeCalls, mergesOf } from '../support/team.ts';
@@ -8,7 +9,7 @@ import { atGate, decide, headOf, mergeCalls, mergesOf } from '../support/team.ts
 jest.setTimeout(180_000);
 
 /** Writes to the forge for one feature with one round of fixes; three of them edit the status comment. */
-const MAX_WRITES = 32;
+const MAX_WRITES = 25;
 /** The shipped pause between edits of the status comment that nobody waits for. */
 const STATUS_SECONDS = 45;
 
@@ -28,7 +29,8 @@ test('/autodev plan leads over two approvals to a merged change', async () => {
   await stage.tell(title, { description, project }, async (story) => {
     const since = performance.now();
     const asked = await story.comment('sam', '/autodev plan');
-    const spec = await atGate(story, 'spec-gate');
+    await story.waitFor('the specification', () => story.specs().length > 0);
+    const spec = story.specs()[0] as MergeRequest;
     expectSpec(story);
     await decide(story, 'dana', 'approve', spec);
     const code = await atGate(story, 'merge');

@@ -39,6 +39,9 @@ test('what the agents found stands in the widgets, and the gate in the same pipe
     '.gitlab-ci.yml': await withReports(stage),
     '.autodev.yml': 'verify: { reports: true }\n',
   });
+  await stage.rest('dana', 'PUT', `/projects/${project.id}`, {
+    only_allow_merge_if_pipeline_succeeds: true,
+  });
   hireTeam(stage, 'Show it in the widgets', { review: () => [SMALL] });
   await stage.tell('Show it in the widgets', { project }, async (story) => {
     await story.comment('sam', '/autodev plan bugfix');

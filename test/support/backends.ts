@@ -143,8 +143,8 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** Starts (or reaches) Redis. */
-export async function startRedis(): Promise<RedisServer> {
+/** Starts (or reaches) Redis; on a socket of its own, or also on a port of 127.0.0.1 when one is given. */
+export async function startRedis(port?: number): Promise<RedisServer> {
   const given = process.env.AUTODEV_TEST_REDIS_URL;
   if (given !== undefined) return { url: given, outage: null, stop: async () => undefined };
   const bin = redisBin();
@@ -152,14 +152,15 @@ export async function startRedis(): Promise<RedisServer> {
   const dir = await mkdtemp(path.join(tmpdir(), 'autodev-redis-'));
   const socket = path.join(dir, 'redis.sock');
   const start = async (): Promise<ChildProcess> => {
-    const args = ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', dir];
+    const own = ['--port', String(port ?? 0), '--bind', '127.0.0.1', '--unixsocket', socket];
+    const args = [...own, '--save', '', '--dir', dir];
     const started = spawn(bin, args, { stdio: 'ignore' });
     await until(() => pings(socket), START_MS, 'Redis to answer');
     return started;
   };
   let child = await start();
   return {
-    url: socket,
+    url: port === undefined ? socket : `redis://127.0.0.1:${port}`,
     outage: {
       begin: () => stopChild(child, 'SIGKILL'),
       end: async () => {

@@ -19,6 +19,7 @@ const ProjectAnswer = z.object({
   web_url: z.string(),
   archived: z.boolean().nullish(),
   visibility: z.string().nullish(),
+  only_allow_merge_if_pipeline_succeeds: z.boolean().nullish(),
 });
 
 const MemberAnswer = z.object({
@@ -56,6 +57,7 @@ function toProject(row: z.infer<typeof ProjectAnswer>) {
     webUrl: row.web_url,
     archived: row.archived ?? false,
     visibility: row.visibility ?? 'private',
+    pipelinesMustSucceed: row.only_allow_merge_if_pipeline_succeeds ?? false,
   };
 }
 

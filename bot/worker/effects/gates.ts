@@ -21,11 +21,18 @@ const PASSING = new Set([
   'mergeable',
 ]);
 
-/** Sets the gate's status on the head, attached to the change's own pipeline where there is one. */
+/**
+ * Sets the gate's status on the head, attached to the change's own pipeline where there is one. Only
+ * where the project merges nothing without a green pipeline: elsewhere a status would hold nobody back.
+ */
 export async function setGate(context: EffectContext<'set_gate'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
   const { branch, iid } = await changeOf(context, effect.run, effect.change);
-  const pipelines = await deps.forge.ci.changePipelines(repo.projectId, iid);
+  const [project, pipelines] = await Promise.all([
+    deps.forge.read.project(repo.projectId),
+    deps.forge.ci.changePipelines(repo.projectId, iid),
+  ]);
+  if (!project.pipelinesMustSucceed) return { kind: 'set_gate' };
   const pipeline = pipelines.find((candidate) => candidate.sha === effect.sha);
   await context.begin();
   // Without a pipeline of its own a status would make an external one that looks like the project's CI.

@@ -72,6 +72,8 @@ async function copyGate(
   const { effect, repo, deps } = context;
   const gate = await lastGate(deps.db, effect.run, effect.sha);
   if (gate === null) return;
+  const { pipelinesMustSucceed } = await deps.forge.read.project(repo.projectId);
+  if (!pipelinesMustSucceed) return;
   await deps.forge.gate.setStatus(repo.projectId, effect.sha, {
     name: STATUS_NAME,
     state: gate.state,
