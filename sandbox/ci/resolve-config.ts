@@ -17,7 +17,7 @@ export type Resolved =
   /** `fetched`: parts came from elsewhere and may change while the commit stays the same. */
   { ok: true; config: PipelineConfig; fetched: boolean } | { ok: false; errors: string[] };
 
-const CONFIG_FILE = '.gitlab-ci.yml';
+export const CONFIG_FILE = '.gitlab-ci.yml';
 const CHILD_FILE = '.sandbox-child-pipeline.yml';
 const PROBE_FILE = '.sandbox-rules-probe.yml';
 const PROBE = { file: PROBE_FILE, inputs: {}, validate: false };

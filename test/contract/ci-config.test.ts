@@ -108,11 +108,30 @@ test("the tool's own files in a repository change nothing", async () => {
   expect(ci.log(job(pipeline, 'a'))).toContain('\nA=\n');
 });
 
-test('the same question about a commit is asked once', async () => {
-  const ci = open(`a: {script: ['true'], tags: [none]}`);
+test('a question is asked once for all pipelines that agree in what the configuration mentions', async () => {
+  const ci = open(`a: {script: ['true'], tags: [none], rules: [{if: '$SEEN != "no"'}]}`);
   await ci.create();
   // Without its folder the engine cannot ask again.
   rmSync(path.join(ci.root, 'ci'), { recursive: true });
   expect(statuses(await ci.create())).toEqual({ a: 'created' });
-  await expect(ci.create({ variables: { NEW: '1' } })).rejects.toThrow(/ENOENT/);
+  expect(statuses(await ci.create({ variables: { UNSEEN: '1' } }))).toEqual({ a: 'created' });
+  await expect(ci.create({ variables: { SEEN: '1' } })).rejects.toThrow(/ENOENT/);
+});
+
+test('what depends on files of the commit is asked for every commit', async () => {
+  const ci = open(
+    `a: {script: ['true'], tags: [none], rules: [{exists: [x.txt]}, {when: always}]}`,
+  );
+  await ci.create();
+  rmSync(path.join(ci.root, 'ci'), { recursive: true });
+  await expect(ci.create()).rejects.toThrow(/ENOENT/);
+});
+
+test('numbers of a child pipeline are its own, also when another one like it was resolved before', async () => {
+  const ci = open(`a: {script: ['true']}`);
+  for (const id of ['17', '18']) {
+    const yaml = `job: {script: ['echo ID=$ID'], variables: {ID: "${id}"}}`;
+    const child = await ci.run({ yaml });
+    expect(ci.log(job(child, 'job'))).toContain(`\nID=${id}\n`);
+  }
 });

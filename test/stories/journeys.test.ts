@@ -31,7 +31,7 @@ describe('work that is asked for is done', () => {
         .filter((one) => one.spec.mergeRequest?.iid === change?.iid);
       expect(pipelines.map((one) => one.status)).toEqual(['success']);
       expect(status).toContain(`!${change?.iid} is open with the change.`);
-      expect(status).toMatch(/\*\*Cost\*\* (<\$0\.01|\$0\.0\d) of \$10\.00/);
+      expect(status).toMatch(/\*\*Cost\*\* (<\$0\.01|\$0\.0\d) of \$25\.00/);
       expect(status).toContain('/autodev implement');
     });
   });
