@@ -150,7 +150,7 @@ async function includesOf(text: string): Promise<string[] | null> {
   if (!HAS_INCLUDE.test(text)) return [];
   let include: unknown;
   try {
-    include = (parse(text) as { include?: unknown } | null)?.include;
+    include = (parse(text, { logLevel: 'error' }) as { include?: unknown } | null)?.include;
   } catch {
     return null;
   }
