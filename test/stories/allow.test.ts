@@ -4,7 +4,7 @@ import { afterAll, expect, jest, test } from '@jest/globals';
 import { finish, shell, type Story } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> => (opened ??= startStage());

@@ -4,7 +4,7 @@ import type { Answer, Conversation } from '../../sandbox/model/types.ts';
 import { edit, finish, shell, type Story } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 /** How often an agent's job asks for messages here. */
 const HEARTBEAT_SECONDS = 0.3;

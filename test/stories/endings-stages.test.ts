@@ -11,7 +11,7 @@ import { edit, type Story } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { atGate, decide, headOf, hireTeam } from '../support/team.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> => (opened ??= startStage());

@@ -14,7 +14,7 @@ import {
   statusesOf,
 } from '../support/team.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 /** LOOK_SECONDS.person of the sweeper, and time to act on what it saw. */
 const HEALED_MS = 45_000;

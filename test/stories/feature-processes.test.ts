@@ -17,7 +17,7 @@ import { available, startPostgres, startRedis } from '../support/backends.ts';
 import { declareMissing } from '../support/missing.ts';
 import { ROOT, startScene, type Scene } from '../support/story.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const SUITE = 'four processes';
 const LIMIT_MS = 150_000;

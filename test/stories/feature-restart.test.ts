@@ -5,7 +5,7 @@ import { declareMissing } from '../support/missing.ts';
 import { startStage, type StageOptions } from '../support/story.ts';
 import { atGate, decide, hireTeam, mergesOf } from '../support/team.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const TITLE = 'Slept over it';
 

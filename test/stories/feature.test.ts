@@ -6,7 +6,7 @@ import type { Story } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { atGate, decide, headOf, mergeCalls, mergesOf } from '../support/team.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 /** Writes to the forge for one feature with one round of fixes; three of them edit the status comment. */
 const MAX_WRITES = 25;

@@ -4,7 +4,7 @@ import type { Conversation } from '../../sandbox/model/types.ts';
 import { edit, finish, shell } from '../support/one-story.ts';
 import { startStage, type Stage } from '../support/story.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const HEARTBEAT_SECONDS = 0.3;
 /** Turns an agent waits for what it hopes to hear. */

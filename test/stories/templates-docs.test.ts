@@ -4,7 +4,7 @@ import type { Finding } from '../../schema/wire/report.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { atGate, decide, hireTeam } from '../support/team.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 let opened: Promise<Stage> | null = null;
 const open = (): Promise<Stage> => (opened ??= startStage());
