@@ -12,6 +12,8 @@ export interface BotProcess {
   /** The line it printed when it was ready. */
   ready: string;
   stop(): Promise<void>;
+  /** Ends it as a power cut would. */
+  kill(): Promise<void>;
 }
 
 /** Runs one `autodev` command to its end and returns what it printed. Throws with its output when it fails. */
@@ -56,6 +58,12 @@ export async function startBotProcess(
   const ready = await firstLine(child, () => errors);
   return {
     ready,
+    kill: async () => {
+      const closed = once(child, 'close');
+      child.kill('SIGKILL');
+      await closed;
+      log.end();
+    },
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
       const closed = once(child, 'close');

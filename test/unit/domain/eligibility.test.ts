@@ -194,11 +194,14 @@ describe('what the gate says', () => {
       snapshot({ run: atGate, change: changeFacts({ gate }) }),
     );
     const told = decision.effects.find((effect) => effect.kind === 'set_gate');
-    const state = { true: 'success', false: 'pending' }[`${expected(row).open}`];
-    expect(told?.state).toBe(state);
+    // The merge follows at once, so an open gate needs no status of its own.
+    expect(told?.state).toBe(expected(row).open ? undefined : 'pending');
     const merges = decision.effects.filter((effect) => effect.kind === 'merge_change');
     expect(merges).toHaveLength(expected(row).open ? 1 : 0);
-    return told?.text ?? '';
+    const patched = decision.writes.find((write) => write.op === 'update_run');
+    const note = patched?.op === 'update_run' ? patched.patch.gateNote : undefined;
+    if (told) expect(told.text).toBe(note);
+    return note ?? '';
   }
 
   /** Sentences as a person would expect to read them. */
