@@ -13,7 +13,7 @@ import { figure, longestChain, type Effort, type Figure } from './figure.ts';
 
 const LATENCY_MS = 40;
 const LOOK_MS = 20;
-const LIMIT_MS = 170_000;
+const LIMIT_MS = 400_000;
 /** The shipped pause between edits of the status comment that nobody waits for. */
 const STATUS_SECONDS = 45;
 
