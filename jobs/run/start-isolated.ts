@@ -1,4 +1,5 @@
 /** Starts the agent inside the isolation the runner gives, with an address that stands for the gateway. */
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ClaimResponse } from '../../schema/wire/job-api.ts';
 import { agentEnv, type JobEnv } from '../env.ts';
@@ -72,8 +73,16 @@ async function isolationFor({ env, self, claim, workspace }: StartInput): Promis
     network: claim.spec.isolation.network,
     path: env.path,
     writable: [workspace.dir, workspace.home, workspace.tmp],
-    readable: [program, ...(script === undefined ? [] : [dirname(script)])],
+    readable: [program, ...(script === undefined ? [] : [programFolder(script)])],
     hidden: [env.projectDir, `${env.projectDir}.tmp`, ...env.hidden],
     cwd: workspace.dir,
   });
+}
+
+/** The package that the program belongs to, with the modules it loads; a bundle has all beside it. */
+function programFolder(script: string): string {
+  for (let folder = dirname(script); folder !== dirname(folder); folder = dirname(folder)) {
+    if (existsSync(join(folder, 'package.json'))) return folder;
+  }
+  return dirname(script);
 }
