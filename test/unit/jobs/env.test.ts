@@ -14,6 +14,7 @@ test('the job environment is read once, empty counts as absent', () => {
       http_proxy: 'http://proxy:3128',
       NO_PROXY: '.internal',
       https_proxy: '',
+      CI_BUILDS_DIR: '/builds',
     }),
   ).toEqual({
     idToken: 'eyJ.a.b',
@@ -23,6 +24,7 @@ test('the job environment is read once, empty counts as absent', () => {
     path: '/bin',
     lang: 'C.UTF-8',
     secrets: [' eyJ.a.b ', 'job-token-123'],
+    hidden: ['/builds'],
     jobToken: 'job-token-123',
     network: { http_proxy: 'http://proxy:3128', NO_PROXY: '.internal' },
   });
