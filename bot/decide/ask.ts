@@ -4,8 +4,8 @@
 import type { Effect } from '../domain/effects.ts';
 import type { Actor } from '../domain/events.ts';
 import type { Target } from '../domain/runs.ts';
-import type { Decision } from '../domain/snapshot.ts';
 import { acted } from './decision.ts';
+import type { Decision } from '../domain/snapshot.ts';
 
 export interface Ask {
   command: string;

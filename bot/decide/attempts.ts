@@ -1,18 +1,12 @@
 /**
  * Purpose: which attempt counts, and what is done when one is lost.
  */
-import type { Effect } from '../domain/effects.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { latestAttempt, taskOfAttempt, type Attempt, type Run, type Task } from '../domain/runs.ts';
-import type { Snapshot, Write } from '../domain/snapshot.ts';
-import { endRun } from './end.ts';
+import type { Snapshot } from '../domain/snapshot.ts';
+import type { Moved } from './decision.ts';
+import { ended } from './end.ts';
 import { startAttempt } from './start.ts';
-
-export interface Step {
-  reasons: string[];
-  writes: Write[];
-  effects: Effect[];
-}
 
 /** Another attempt of each task while all have some left, in one launch; else the verdict. */
 export function retryOrStop(
@@ -21,9 +15,9 @@ export function retryOrStop(
   snapshot: Snapshot,
   reason: string,
   otherwise: Verdict,
-): Step {
+): Moved {
   if (tasks.some((task) => task.attempts.length >= run.context.attemptsPerTask)) {
-    return { reasons: [`verdict ${otherwise.kind}`], ...endRun(run, otherwise) };
+    return ended(run, otherwise);
   }
   const steps = tasks.map((task) => startAttempt(run, task, snapshot, reason));
   return {

@@ -12,10 +12,10 @@ import {
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { stageOf, type Deployment, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { acted, ignored } from './decision.ts';
 import * as say from './deploy-text.ts';
-import { endRun } from './end.ts';
-import { enterStage, nextStage, type Moved } from './stages.ts';
+import { decided, ignored, type Moved } from './decision.ts';
+import { ended } from './end.ts';
+import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
 
 /** What a look at the deployment comes to: the run moves, or it waits for something. */
@@ -35,13 +35,13 @@ export function decideDeploy(snapshot: Snapshot): Decision {
   if (facts === null) return ignored('nothing is known of the deployment');
   const look = lookAt(run, stage.to === 'back', facts, snapshot);
   if ('waitsFor' in look) return ignored(`waits for ${look.waitsFor}`);
-  return acted(look.reasons, look.writes, look.effects);
+  return decided(look);
 }
 
 /** The forge does not let the bot start the job, or the job cannot be started any more. */
 export function jobRefused(run: Run, cause: string, next: string): Decision {
   const moved = stop(run, { kind: 'needs-human', cause: `${say.merged(run)}${cause}`, next }, null);
-  return acted(moved.reasons, moved.writes, moved.effects);
+  return decided(moved);
 }
 
 /** The job could not be started, although nothing spoke against it. */
@@ -243,7 +243,7 @@ function failed(run: Run, ended: Deployment, verdict: Verdict): Moved {
 
 function stop(run: Run, verdict: Verdict, deployment?: Deployment | null): Moved {
   const also = deployment === undefined ? {} : { deployment };
-  return { reasons: [`verdict ${verdict.kind}`], ...endRun(run, verdict, also) };
+  return ended(run, verdict, also);
 }
 
 function inEnvironment(past: readonly PastDeployment[], environment: string): PastDeployment[] {

@@ -5,6 +5,7 @@ import type { Effect } from '../domain/effects.ts';
 import { RUN_STATE_OF_VERDICT, type Verdict } from '../domain/outcomes.ts';
 import { isOpen, stageOf, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { RunPatch, Write } from '../domain/snapshot.ts';
+import type { Moved } from './decision.ts';
 import { goesOn } from './deploy-text.ts';
 import { statusOf } from './status-effects.ts';
 
@@ -92,6 +93,11 @@ export function endRun(
 function withChildren(verdict: Verdict): Verdict {
   if (verdict.kind !== 'cancelled' && verdict.kind !== 'refused') return verdict;
   return { ...verdict, cause: `${verdict.cause} Children that were at work are cancelled, too.` };
+}
+
+/** The end of a run as a whole move. */
+export function ended(run: Run, verdict: Verdict, also: RunPatch = {}): Moved {
+  return { reasons: [`verdict ${verdict.kind}`], ...endRun(run, verdict, also) };
 }
 
 /** Ends whatever agents do for the run, and what was still to be published; `run` is it without them. */

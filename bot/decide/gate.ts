@@ -11,10 +11,10 @@ import { stageAfter, stageOf } from '../domain/runs.ts';
 import type { ChangeRef, ChangeRole, Run, RunContext } from '../domain/runs.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 import type { ChangeFacts, Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { acted, decided, ignored, type Moved } from './decision.ts';
 import { autonomyAt, type Autonomy } from './autonomy.ts';
-import { acted, ignored } from './decision.ts';
 import { endRun, stopWork } from './end.ts';
-import { enterStage, nextStage, type Moved } from './stages.ts';
+import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
 
 type GateStage = Extract<StageDefinition, { kind: 'gate' }>;
@@ -69,7 +69,7 @@ export function decideGate(snapshot: Snapshot): Decision {
   if (!ref || !change) return ignored('the change at the gate is not known yet');
   const moved = judge(run, stage, role, ref, change, snapshot);
   if (moved === null) return ignored('nothing changed at the gate');
-  return acted(moved.reasons, moved.writes, moved.effects);
+  return decided(moved);
 }
 
 function judge(

@@ -7,7 +7,7 @@ import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { roleAt, stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { acted } from './decision.ts';
+import { acted, decided } from './decision.ts';
 import { endRun } from './end.ts';
 import { mergedByPeople, specMergedByPeople } from './gate.ts';
 import { code } from './text.ts';
@@ -89,7 +89,7 @@ function changeTaken(run: Run, snapshot: Snapshot): Decision | null {
     const sha = change.mergedSha ?? change.headSha;
     const moved =
       role === 'code' ? mergedByPeople(run, sha, snapshot) : specMergedByPeople(run, snapshot);
-    return acted(moved.reasons, moved.writes, moved.effects);
+    return decided(moved);
   }
   if (change.state !== 'closed') return null;
   const ended = endRun(run, {

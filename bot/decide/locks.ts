@@ -9,8 +9,8 @@ import type { TaskType } from '../../schema/wire/agent.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { lastDone, resultOf, type Run } from '../domain/runs.ts';
 import type { Decision, FileClaim, Snapshot, Write } from '../domain/snapshot.ts';
-import { refuse, replyTo, type Ask } from './ask.ts';
 import { acted } from './decision.ts';
+import { refuse, replyTo, type Ask } from './ask.ts';
 import { utcTime } from './format.ts';
 import { code } from './text.ts';
 

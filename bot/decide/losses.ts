@@ -6,9 +6,10 @@ import type { AttemptLoss, Event } from '../domain/events.ts';
 import type { Verdict } from '../domain/outcomes.ts';
 import { isOpen, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
-import { currentAttempt, oneLine, retryOrStop, type Step } from './attempts.ts';
 import { acted, ignored } from './decision.ts';
-import { endRun } from './end.ts';
+import { ended } from './end.ts';
+import { currentAttempt, oneLine, retryOrStop } from './attempts.ts';
+import type { Moved } from './decision.ts';
 
 /** An attempt that can bring no result any more. */
 export function decideLost(
@@ -82,11 +83,8 @@ function afterLoss(
   tasks: readonly Task[],
   attempt: Attempt,
   snapshot: Snapshot,
-): Step {
-  const stop = (verdict: Verdict): Step => ({
-    reasons: [`verdict ${verdict.kind}`],
-    ...endRun(run, verdict),
-  });
+): Moved {
+  const stop = (verdict: Verdict): Moved => ended(run, verdict);
   switch (loss) {
     case 'no_runner': {
       const tags = attempt.spec.tags.map((tag) => `\`${tag}\``).join(', ') || 'no tag';

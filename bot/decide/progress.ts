@@ -17,8 +17,8 @@ import {
   type Task,
 } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { acted, ignored } from './decision.ts';
-import { endRun } from './end.ts';
+import { acted, decided, ignored } from './decision.ts';
+import { endRun, ended } from './end.ts';
 import { issueRefused } from './epic-control.ts';
 import { BUILDING } from './builds.ts';
 import { decideChildren } from './children.ts';
@@ -44,13 +44,15 @@ export function decideSettled(snapshot: Snapshot): Decision {
   if (effect.kind === 'create_pipeline') return pipelineRefused(run, effect, error, snapshot);
   if (effect.kind === 'play_job') return jobFailed(run, error);
   if (effect.kind === 'create_epic' || effect.kind === 'create_issue') {
-    return end(run, issueRefused(error));
+    return decided(ended(run, issueRefused(error)));
   }
-  return end(run, {
-    kind: 'needs-human',
-    cause: `The result could not be published: ${error}`,
-    next: 'Check the bot account’s rights in the project, then `/autodev retry`.',
-  });
+  return decided(
+    ended(run, {
+      kind: 'needs-human',
+      cause: `The result could not be published: ${error}`,
+      next: 'Check the bot account’s rights in the project, then `/autodev retry`.',
+    }),
+  );
 }
 
 /**
@@ -85,11 +87,12 @@ function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snaps
       if (receipt.outcome === 'refused') {
         const { cause, next, blocked: files } = receipt;
         const verdict: Verdict = { kind: 'refused', cause, next };
-        if (files === undefined || effect.kind !== 'commit_changes') return end(run, verdict);
+        if (files === undefined || effect.kind !== 'commit_changes')
+          return decided(ended(run, verdict));
         const { attempt, change } = effect;
-        return end(run, { ...verdict, blocked: { attempt, change, files } });
+        return decided(ended(run, { ...verdict, blocked: { attempt, change, files } }));
       }
-      if (receipt.outcome === 'same') return end(run, verdictOfSame(run, receipt.as));
+      if (receipt.outcome === 'same') return decided(ended(run, verdictOfSame(run, receipt.as)));
       return effect.kind === 'commit_changes'
         ? committed(run, effect, receipt.sha, snapshot)
         : noFollow(receipt);
@@ -138,7 +141,8 @@ function committed(
       [{ kind: 'open_change', run: run.id, attempt, change, draft }, ...statusOf(run)],
     );
   }
-  if (task && partial) return end(run, limitVerdict(result, task, whereIsIt(run), snapshot));
+  if (task && partial)
+    return decided(ended(run, limitVerdict(result, task, whereIsIt(run), snapshot)));
   const next = goOn(run, snapshot, reason);
   if (change !== 'code' || !task || !wasDraft(run, task)) return next;
   const ready: Effect = { kind: 'update_change', run: run.id, round: run.round, ready: true };
@@ -164,7 +168,7 @@ function opened(
   const result = resultOf(task);
   if (task && result && result.outcome !== 'finished') {
     const partial = ` What was done so far is in draft !${iid}.`;
-    return end(run, limitVerdict(result, task, partial, snapshot));
+    return decided(ended(run, limitVerdict(result, task, partial, snapshot)));
   }
   return goOn(run, snapshot, `change !${iid} is open`);
 }
@@ -252,7 +256,7 @@ function decideFiles(run: Run, snapshot: Snapshot): Decision {
     return ignored(`still waits for ${run.gateNote}`);
   }
   const moved = enterStage(run, stage, snapshot);
-  return acted(moved.reasons, moved.writes, moved.effects);
+  return decided(moved);
 }
 
 /**
@@ -281,9 +285,4 @@ function openAttempts(run: Run): Attempt[] {
   return run.tasks
     .flatMap((task) => latestAttempt(task) ?? [])
     .filter((attempt) => isOpen(attempt));
-}
-
-function end(run: Run, verdict: Verdict): Decision {
-  const ended = endRun(run, verdict);
-  return acted([`verdict ${verdict.kind}`], ended.writes, ended.effects);
 }

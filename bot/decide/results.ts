@@ -7,10 +7,10 @@ import type { Event } from '../domain/events.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { stageOf, writesPage, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { acted, decided, ignored } from './decision.ts';
 import { currentAttempt, oneLine, retryOrStop } from './attempts.ts';
 import { budgetVerdict } from './budget.ts';
-import { acted, ignored } from './decision.ts';
-import { endRun } from './end.ts';
+import { endRun, ended } from './end.ts';
 import { planProblem } from './epic.ts';
 import { planRefused } from './epic-control.ts';
 import { enterStage, nextStage } from './stages.ts';
@@ -43,25 +43,31 @@ export function decideResult(
     case 'budget':
     case 'limit':
       if (publishes(task) && result.changes.length > 0) return publish(run, task, attempt, true);
-      return end(run, limitVerdict(result, task, whereIsIt(run), snapshot));
+      return decided(ended(run, limitVerdict(result, task, whereIsIt(run), snapshot)));
     case 'needs_human':
-      return end(run, {
-        kind: 'needs-human',
-        cause: `The ${task.agent} stopped because it needs a decision or more facts. What it says is below.`,
-        next: 'Answer in the issue, then `/autodev retry <hint>`.',
-      });
+      return decided(
+        ended(run, {
+          kind: 'needs-human',
+          cause: `The ${task.agent} stopped because it needs a decision or more facts. What it says is below.`,
+          next: 'Answer in the issue, then `/autodev retry <hint>`.',
+        }),
+      );
     case 'model_error':
-      return end(run, {
-        kind: 'outage',
-        cause: `The model gave no usable answer: ${oneLine(result.cause)}`,
-        next: '`/autodev retry` tries again; the job log has the details.',
-      });
+      return decided(
+        ended(run, {
+          kind: 'outage',
+          cause: `The model gave no usable answer: ${oneLine(result.cause)}`,
+          next: '`/autodev retry` tries again; the job log has the details.',
+        }),
+      );
     case 'cancelled':
-      return end(run, {
-        kind: 'cancelled',
-        cause: 'The agent job was stopped.',
-        next: '`/autodev retry` starts it again.',
-      });
+      return decided(
+        ended(run, {
+          kind: 'cancelled',
+          cause: 'The agent job was stopped.',
+          next: '`/autodev retry` starts it again.',
+        }),
+      );
     case 'crashed': {
       const why = oneLine(result.cause);
       const next = retryOrStop(run, [task], snapshot, `the agent crashed (${why})`, {
@@ -69,7 +75,7 @@ export function decideResult(
         cause: `The agent crashed ${task.attempts.length} times: ${why}`,
         next: 'See the job log of the pipeline, then `/autodev retry`.',
       });
-      return acted(next.reasons, next.writes, next.effects);
+      return decided(next);
     }
   }
 }
@@ -121,27 +127,31 @@ function finished(
   const report = result.report;
   if (task.type === 'answer_question') return answered(run, result);
   if (task.type === 'write_spec' && report?.kind === 'spec' && !report.feasible) {
-    return end(run, {
-      kind: 'needs-human',
-      cause: 'The architect thinks this cannot be done as it is asked. What it says is below.',
-      next: 'Change the issue, then `/autodev retry <hint>`.',
-    });
+    return decided(
+      ended(run, {
+        kind: 'needs-human',
+        cause: 'The architect thinks this cannot be done as it is asked. What it says is below.',
+        next: 'Change the issue, then `/autodev retry <hint>`.',
+      }),
+    );
   }
   if (task.type === 'break_down_epic') {
     const problem =
       report?.kind === 'epic' ? planProblem(report) : 'There is no plan in the result';
-    if (problem !== null) return end(run, planRefused(problem));
+    if (problem !== null) return decided(ended(run, planRefused(problem)));
   }
   if (task.type === 'triage_issue') return triaged(run, task, result, snapshot);
   if (publishes(task)) {
     if (!writesPage(task.type) && result.changes.length === 0) {
       const stage = stageOf(run);
       if (stage?.kind === 'task' && stage.optional) return nothingToDo(run, task, snapshot);
-      return end(run, {
-        kind: 'needs-human',
-        cause: 'The agent finished without changing a file. What it says is below.',
-        next: 'Say more precisely what should change, then `/autodev retry <hint>`.',
-      });
+      return decided(
+        ended(run, {
+          kind: 'needs-human',
+          cause: 'The agent finished without changing a file. What it says is below.',
+          next: 'Say more precisely what should change, then `/autodev retry <hint>`.',
+        }),
+      );
     }
     return publish(run, task, attempt, false);
   }
@@ -164,11 +174,13 @@ function finished(
 function triaged(run: Run, task: Task, result: JobResult, snapshot: Snapshot): Decision {
   const report = result.report?.kind === 'triage' ? result.report : null;
   if (report !== null && report.missing.length > 0) {
-    return end(run, {
-      kind: 'needs-human',
-      cause: 'Something is missing before anybody can start; the questions are below.',
-      next: 'Answer them in the description of the issue, then `/autodev retry`; or `/autodev retry <answers>`.',
-    });
+    return decided(
+      ended(run, {
+        kind: 'needs-human',
+        cause: 'Something is missing before anybody can start; the questions are below.',
+        next: 'Answer them in the description of the issue, then `/autodev retry`; or `/autodev retry <answers>`.',
+      }),
+    );
   }
   return nothingToDo(run, task, snapshot);
 }
@@ -201,9 +213,4 @@ function answered(run: Run, result: JobResult): Decision {
   };
   const ended = endRun(run, { kind: 'done', cause: 'Answered in the thread.', next: '' });
   return acted(['the question was answered'], ended.writes, [reply, ...ended.effects]);
-}
-
-function end(run: Run, verdict: Verdict): Decision {
-  const ended = endRun(run, verdict);
-  return acted([`verdict ${verdict.kind}`], ended.writes, ended.effects);
 }

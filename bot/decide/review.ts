@@ -5,12 +5,11 @@
 import type { Run } from '../domain/runs.ts';
 import type { Verdict } from '../domain/outcomes.ts';
 import type { ChangeFacts, Decision, Snapshot } from '../domain/snapshot.ts';
+import { acted, type Moved } from './decision.ts';
 import { checksSentence } from './check-text.ts';
-import { acted } from './decision.ts';
 import { doneVerdict } from './done.ts';
 import { endRun } from './end.ts';
 import { openFindings } from './findings.ts';
-import type { Moved } from './stages.ts';
 import { tallyOf, weightsOf } from './tally.ts';
 
 /** The head that a look at people's change is about; null for work of the bot's own. */

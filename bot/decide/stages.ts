@@ -15,9 +15,10 @@ import {
   type Run,
 } from '../domain/runs.ts';
 import type { Launch, NewTask, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
+import type { Moved } from './decision.ts';
 import { ANSWERING, parentOf, pathsOf } from './builds.ts';
 import { doneVerdict } from './done.ts';
-import { endRun } from './end.ts';
+import { endRun, ended } from './end.ts';
 import { workOf } from './start.ts';
 import { claimFor, claimText } from './locks.ts';
 import { standingOf } from './standing.ts';
@@ -25,12 +26,6 @@ import { statusOf } from './status-effects.ts';
 import type { TaskInputFacts } from './task-input.ts';
 import { makeTask, usableAgent } from './tasks.ts';
 import { openFindings } from './findings.ts';
-
-export interface Moved {
-  reasons: string[];
-  writes: Write[];
-  effects: Effect[];
-}
 
 /** Why a stage is entered again, for the agent that has to answer it. */
 export interface Feedback {
@@ -75,7 +70,7 @@ export function enterStage(
   const run = { ...from, ...left };
   if (stage === null) {
     const verdict = doneVerdict(run, feedback.note);
-    return { reasons: [`verdict ${verdict.kind}`], ...endRun(run, verdict, left) };
+    return ended(run, verdict, left);
   }
   // A stage that is entered again is a new round, so that its tasks are new ones.
   const again = run.tasks.some((task) => task.stage === stage.id && task.round === run.round);

@@ -7,14 +7,14 @@ import type { Effect } from '../domain/effects.ts';
 import { isActive, type Verdict } from '../domain/outcomes.ts';
 import { currentTasks, stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
+import { acted, decided, ignored, type Moved } from './decision.ts';
 import { checksSentence } from './check-text.ts';
-import { acted, ignored } from './decision.ts';
-import { endRun } from './end.ts';
+import { endRun, ended } from './end.ts';
 import { blocking, findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
 import { mergedByPeople } from './gate.ts';
 import { lookGone, looked } from './review.ts';
 import { fixTasks } from './rounds.ts';
-import { enterStage, nextStage, type Moved } from './stages.ts';
+import { enterStage, nextStage } from './stages.ts';
 import { tallyOf, weightsOf } from './tally.ts';
 import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
@@ -33,14 +33,16 @@ export function decideVerify(snapshot: Snapshot, now: Run | null = snapshot.run)
   if (run.target.type === 'change' && change.state !== 'opened') return lookGone(run, change);
   if (change.state === 'merged') {
     const merged = mergedByPeople(run, change.mergedSha ?? change.headSha, snapshot);
-    return acted(merged.reasons, merged.writes, merged.effects);
+    return decided(merged);
   }
   if (change.state === 'closed') {
-    return end(run, {
-      kind: 'cancelled',
-      cause: `!${code.iid} was closed.`,
-      next: 'Reopen it to go on by hand, or `/autodev retry` to start anew.',
-    });
+    return decided(
+      ended(run, {
+        kind: 'cancelled',
+        cause: `!${code.iid} was closed.`,
+        next: 'Reopen it to go on by hand, or `/autodev retry` to start anew.',
+      }),
+    );
   }
   const waiting = currentTasks(run).filter((task) => task.state !== 'done');
   if (waiting.length > 0) {
@@ -55,11 +57,11 @@ export function decideVerify(snapshot: Snapshot, now: Run | null = snapshot.run)
     url: change.pipeline?.url ?? '',
     tests: change.tests,
   };
-  const moved = decided({ ...run, checks }, stage, checks, snapshot);
+  const moved = judged({ ...run, checks }, stage, checks, snapshot);
   return acted(moved.reasons, withChecks(moved.writes, checks), moved.effects);
 }
 
-function decided(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snapshot): Moved {
+function judged(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snapshot): Moved {
   if (run.target.type === 'change') return looked(run, snapshot);
   if (stage.tasks.length === 0) return checked(run, checks, snapshot);
   return voted(run, stage, checks, snapshot);
@@ -217,9 +219,4 @@ function handOver(run: Run, why: string): Moved {
     next: 'Take over on the branch, or `/autodev retry <hint>`.',
   };
   return { reasons: [`verdict needs-human: ${why}`], ...endRun(run, verdict) };
-}
-
-function end(run: Run, verdict: Verdict): Decision {
-  const ended = endRun(run, verdict);
-  return acted([`verdict ${verdict.kind}`], ended.writes, ended.effects);
 }
