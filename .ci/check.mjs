@@ -12,6 +12,19 @@ const STEP_SECONDS = 120;
 const quiet = { quiet: true, seconds: STEP_SECONDS };
 const ours = ['bot', 'jobs', 'sandbox', 'schema', 'test'];
 
+/** Both generated schemas: of the database and of what programs send each other. */
+async function schemas() {
+  const [sql, json] = [
+    await schemaDrift(),
+    await run('node', ['.ci/dump-json-schemas.mjs', '--check'], quiet),
+  ];
+  return {
+    code: sql.code || json.code,
+    output: `${sql.output}${json.output}`,
+    seconds: sql.seconds + json.seconds,
+  };
+}
+
 /** Dumps the schema anew and compares; the file on disk is left as it was found. */
 async function schemaDrift() {
   const file = join(root, 'schema', 'sql', 'schema.dump.sql');
@@ -33,7 +46,7 @@ const steps = {
   types: () => run('tsc', ['-p', '.'], quiet),
   imports: () => run('depcruise', ['--config', '.dependency-cruiser.cjs', ...ours], quiet),
   unused: () => run('knip', ['--no-progress'], quiet),
-  schema: schemaDrift,
+  schema: schemas,
   rules: () => run('node', ['.ci/jest.mjs', 'test/repo', '--silent'], quiet),
 };
 

@@ -2,7 +2,7 @@
  * Purpose: findings keep an identity over rounds: what a newer look at the change does not raise again
  * counts as fixed.
  */
-import type { Finding } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
 import { latestAttempt, type Run, type Task } from '../domain/runs.ts';
 
 /** Least confidence of a finding that is raised, and how many at most per round. */

@@ -2,35 +2,11 @@
  * Purpose: the words that ask an agent for one task, with text by people and models fenced off as data.
  */
 import type { TaskType } from '../../schema/wire/agent.ts';
+import { TASKS } from '../domain/task-types.ts';
 import type { RaisedFinding } from './findings.ts';
 
 /** Longest text of one kind an agent is given; the rest is cut with a note. */
 const TEXT_CHARS = 60_000;
-
-const ASK: Readonly<Record<TaskType, string>> = {
-  answer_question:
-    'Answer the question below from what the repository really contains. Change nothing.',
-  triage_issue:
-    'Judge the issue below: what kind of work it is, how large, how urgent, and what is missing. Change nothing.',
-  break_down_epic:
-    'Cut the wish below into issues that can be done one by one, each with acceptance criteria. Change nothing.',
-  write_spec: 'Write the specification for what the issue asks. Change nothing.',
-  implement_feature:
-    'Implement what the issue asks for, with tests, and leave the repository working.',
-  implement_fix:
-    'Find the cause of the problem the issue describes, mend it, and add a test that fails without the mend.',
-  implement_refactor:
-    'Give the code the shape the specification describes. Behaviour stays as it is; the tests prove it.',
-  fix_build:
-    "Make the change's pipeline green. Find the cause in the failed jobs; you are on the branch of the change.",
-  write_docs:
-    'Bring the documentation in line with what the issue and the change on this branch say. Change documentation only; change nothing when it is right already.',
-  address_review_feedback:
-    "Answer the findings below and make the change's pipeline green. You are on the branch of the change.",
-  review_mr: 'Review the change on this branch against the issue. Change nothing.',
-  run_tests: 'Test the change on this branch against the issue. Change nothing that is to be kept.',
-  security_scan: 'Look for security problems in the change on this branch. Change nothing.',
-};
 
 export interface TaskInputFacts {
   /** `change`: there is no issue, the text is the change's own. */
@@ -61,7 +37,7 @@ export interface TaskInputFacts {
  * itself cannot contain, and is named as data; no guarantee rests on that (DESIGN §4.1).
  */
 export function taskInput(type: TaskType, facts: TaskInputFacts): string {
-  const lines = [ASK[type], '', ...subjectLines(facts)];
+  const lines = [TASKS[type].ask, '', ...subjectLines(facts)];
   if (facts.spec !== undefined) {
     lines.push('', 'Approved specification:', fenced('specification', cut(facts.spec)));
   }

@@ -3,28 +3,11 @@
  */
 import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
-import type { ReportKind } from '../../schema/wire/report.ts';
 import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
 import type { NewTask, Snapshot } from '../domain/snapshot.ts';
+import { TASKS } from '../domain/task-types.ts';
 import { routesWith } from './assign.ts';
 import { taskInput, type TaskInputFacts } from './task-input.ts';
-
-/** The typed report each task brings. */
-export const REPORT_OF: Readonly<Record<TaskType, ReportKind>> = {
-  answer_question: 'none',
-  triage_issue: 'triage',
-  break_down_epic: 'epic',
-  write_spec: 'spec',
-  implement_feature: 'build',
-  implement_fix: 'build',
-  implement_refactor: 'build',
-  fix_build: 'build',
-  address_review_feedback: 'build',
-  review_mr: 'review',
-  run_tests: 'test',
-  security_scan: 'security',
-  write_docs: 'none',
-};
 
 /** What stands in the way of an agent's work, or the agent with the models it can use. */
 export function usableAgent(
@@ -77,7 +60,7 @@ export function makeTask(
     isolation: context.isolation,
     models,
     tools: agent.settings.tools,
-    report: REPORT_OF[type],
+    report: TASKS[type].report,
     limits,
     image: context.image,
     tags: context.tags,

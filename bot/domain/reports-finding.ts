@@ -1,5 +1,5 @@
 /** What the reports of every format share: a finding with its identity, and how paths and words are written. */
-import type { Finding } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
 
 /** A finding with its identity over rounds and who raised it. */
 export interface ReportedFinding extends Finding {

@@ -1,15 +1,5 @@
 import { z } from 'zod';
-import {
-  BuildReport,
-  EpicReport,
-  type Report,
-  type ReportKind,
-  ReviewReport,
-  SecurityReport,
-  SpecReport,
-  TestReport,
-  TriageReport,
-} from '../../schema/wire/report.ts';
+import { type Report, type ReportKind, REPORTS } from '../../schema/wire/report.ts';
 import { RESULT_LIMITS } from '../../schema/wire/result.ts';
 import { defineTool, type Tool, type ToolResult } from './tool.ts';
 
@@ -29,16 +19,6 @@ const INPUT = z.strictObject({
     .nullish()
     .describe('Answer or question for the people in the issue; Markdown'),
 });
-
-const REPORTS = {
-  triage: TriageReport,
-  epic: EpicReport,
-  spec: SpecReport,
-  build: BuildReport,
-  review: ReviewReport,
-  test: TestReport,
-  security: SecurityReport,
-} satisfies Record<Exclude<ReportKind, 'none'>, z.ZodType<Report>>;
 
 /**
  * The tool that ends a task whose result carries a report of `kind`. With outcome `done` the report

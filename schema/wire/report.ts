@@ -1,26 +1,25 @@
 /** The typed part of a result, by kind of task: what votes, findings and the spec are made of. */
 import { z } from 'zod';
+import { Findings, Score, Severity } from './finding.ts';
+import {
+  AuditReport,
+  BugHuntReport,
+  ComplianceReport,
+  CoverageReport,
+  StaticAnalysisReport,
+  ValidationReport,
+} from './report-checks.ts';
+import { DeployPlanReport, DocumentReport, ReleaseReport } from './report-delivery.ts';
+import {
+  AnalysisReport,
+  BacklogReport,
+  EpicDraftReport,
+  FeasibilityReport,
+  IssuesReport,
+  StoriesReport,
+} from './report-plans.ts';
 
-export const Severity = z.enum(['critical', 'high', 'medium', 'low', 'info']);
-export type Severity = z.infer<typeof Severity>;
-
-/** One review remark; `line` counts on the new side of the diff. */
-export const Finding = z.strictObject({
-  path: z.string().min(1).max(400),
-  line: z.int().positive(),
-  severity: Severity,
-  category: z.string().min(1).max(40),
-  title: z.string().min(1).max(200),
-  body: z.string().min(1).max(4_000),
-  /** Text that replaces the line, when the remark can be applied as it is. */
-  suggestion: z.string().max(4_000).optional(),
-  /** How sure the agent is, from 0 to 1. */
-  confidence: z.number().min(0).max(1),
-});
-export type Finding = z.infer<typeof Finding>;
-
-const Score = z.int().min(0).max(100);
-const Findings = z.array(Finding).max(50);
+const Line = z.string().min(1).max(300);
 
 export const SpecReport = z.strictObject({
   kind: z.literal('spec'),
@@ -33,6 +32,15 @@ export const SpecReport = z.strictObject({
   files: z.array(z.string().max(400)).max(100),
   /** What counts as done, one checkable statement each. */
   acceptance: z.array(z.string().min(1).max(300)).max(20).default([]),
+  /** What is wrong or missing today, and for whom. */
+  problem: z.string().max(2_000).optional(),
+  /** How it is solved, and why this way. */
+  approach: z.string().max(4_000).optional(),
+  /** Signatures, options, routes and formats that are new or change. */
+  interfaces: z.array(Line).max(20).optional(),
+  risks: z.array(Line).max(10).optional(),
+  /** The tests that will show it, one each. */
+  testPlan: z.array(Line).max(20).optional(),
   /** The specification itself, Markdown. */
   text: z.string().min(1).max(60_000),
 });
@@ -49,6 +57,10 @@ export const TriageReport = z.strictObject({
   missing: z.array(z.string().min(1).max(300)).max(5),
   /** Numbers of issues that ask for the same, as far as the texts name them. */
   duplicates: z.array(z.int().positive()).max(5).default([]),
+  /** How bad it is as it stands, for bugs and holes. */
+  severity: Severity.optional(),
+  /** Names of labels that would fit; the bot sets none of them. */
+  labels: z.array(z.string().min(1).max(60)).max(8).optional(),
 });
 export type TriageReport = z.infer<typeof TriageReport>;
 
@@ -71,7 +83,12 @@ export const EpicReport = z.strictObject({
 });
 export type EpicReport = z.infer<typeof EpicReport>;
 
-export const BuildReport = z.strictObject({ kind: z.literal('build'), selfScore: Score });
+export const BuildReport = z.strictObject({
+  kind: z.literal('build'),
+  selfScore: Score,
+  /** Why the build was red, where the task was to make it green. */
+  cause: z.string().min(1).max(1_000).optional(),
+});
 export type BuildReport = z.infer<typeof BuildReport>;
 
 export const ReviewReport = z.strictObject({
@@ -85,6 +102,18 @@ export const TestReport = z.strictObject({
   kind: z.literal('test'),
   score: Score,
   findings: Findings,
+  /** What was to be tried, and what came of it. */
+  cases: z
+    .array(
+      z.strictObject({
+        name: Line,
+        outcome: z.enum(['passed', 'failed', 'not run']),
+        /** What was run and seen; why it was not run. */
+        detail: z.string().max(1_000),
+      }),
+    )
+    .max(40)
+    .optional(),
 });
 export type TestReport = z.infer<typeof TestReport>;
 
@@ -106,26 +135,58 @@ export const SecurityReport = z.strictObject({
 });
 export type SecurityReport = z.infer<typeof SecurityReport>;
 
+/** Every kind of report by its name. */
+export const REPORTS = {
+  analysis: AnalysisReport,
+  epic_draft: EpicDraftReport,
+  epic: EpicReport,
+  stories: StoriesReport,
+  backlog: BacklogReport,
+  triage: TriageReport,
+  feasibility: FeasibilityReport,
+  issues: IssuesReport,
+  spec: SpecReport,
+  build: BuildReport,
+  review: ReviewReport,
+  test: TestReport,
+  validation: ValidationReport,
+  coverage: CoverageReport,
+  security: SecurityReport,
+  audit: AuditReport,
+  compliance: ComplianceReport,
+  deploy_plan: DeployPlanReport,
+  release: ReleaseReport,
+  static_analysis: StaticAnalysisReport,
+  bug_hunt: BugHuntReport,
+  document: DocumentReport,
+} as const;
+
 export const Report = z.discriminatedUnion('kind', [
-  TriageReport,
+  AnalysisReport,
+  EpicDraftReport,
   EpicReport,
+  StoriesReport,
+  BacklogReport,
+  TriageReport,
+  FeasibilityReport,
+  IssuesReport,
   SpecReport,
   BuildReport,
   ReviewReport,
   TestReport,
+  ValidationReport,
+  CoverageReport,
   SecurityReport,
+  AuditReport,
+  ComplianceReport,
+  DeployPlanReport,
+  ReleaseReport,
+  StaticAnalysisReport,
+  BugHuntReport,
+  DocumentReport,
 ]);
 export type Report = z.infer<typeof Report>;
 
 /** What a task's result must carry; `none` for tasks whose changes or comment say it all. */
-export const ReportKind = z.enum([
-  'none',
-  'triage',
-  'epic',
-  'spec',
-  'build',
-  'review',
-  'test',
-  'security',
-]);
+export const ReportKind = z.enum(['none', ...(Object.keys(REPORTS) as (keyof typeof REPORTS)[])]);
 export type ReportKind = z.infer<typeof ReportKind>;

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { loadAgents } from '../../bot/config/settings.ts';
 import { taskInput, type TaskInputFacts } from '../../bot/decide/task-input.ts';
-import { REPORT_OF } from '../../bot/decide/tasks.ts';
+import { TASKS } from '../../bot/domain/task-types.ts';
 import { consensusOf, securityScore } from '../../bot/domain/votes.ts';
 import { firstMessage } from '../../jobs/context/first-message.ts';
 import type { LoopResult } from '../../jobs/engines/builtin/loop-input.ts';
@@ -78,7 +78,7 @@ async function play(role: AgentRole, type: TaskType, facts: TaskInputFacts): Pro
   const agent = agents[role];
   if (!agent) throw new Error(`no agent ${role}`);
   const { models: routes, tools, limits } = agent.settings;
-  const spec = { ...makeSpec('openai'), models: routes, tools, report: REPORT_OF[type], limits };
+  const spec = { ...makeSpec('openai'), models: routes, tools, report: TASKS[type].report, limits };
   const { models } = buildRoute(routes, {
     gateway: gateway.url,
     token: TOKEN,

@@ -4,7 +4,7 @@
  * happenings are played in memory in test/unit/decide/endings-matrix; these are some of them for real.
  */
 import { afterAll, expect, jest, test } from '@jest/globals';
-import type { Finding } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
 import { ACCESS } from '../../sandbox/gitlab/state/access-levels.ts';
 import type { MergeRequest } from '../../sandbox/gitlab/state/types.ts';
 import { edit, type Story } from '../support/one-story.ts';

@@ -1,6 +1,6 @@
 /** The gates: whose approval counts, for which commit, and what else people can do there. */
 import { afterAll, expect, jest, test } from '@jest/globals';
-import type { Finding } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
 import { ACCESS } from '../../sandbox/gitlab/state/access-levels.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import {

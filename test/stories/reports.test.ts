@@ -1,7 +1,7 @@
 /** Findings in the merge request's own widgets: a pipeline of their own, one job, the gate beside it. */
 import { readFileSync } from 'node:fs';
 import { afterAll, expect, jest, test } from '@jest/globals';
-import type { Finding } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { atGate, headOf, hireTeam } from '../support/team.ts';
 

@@ -1,6 +1,7 @@
 /** Looks at merge requests of people: by command, on default-branch pipelines, with facts from CI. */
 import { afterAll, expect, jest, test } from '@jest/globals';
-import type { Finding, Report } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
+import type { Report } from '../../schema/wire/report.ts';
 import type { MergeRequest, Note, Project } from '../../sandbox/gitlab/state/types.ts';
 import { calls, finish, shell } from '../support/one-story.ts';
 import type { PersonName } from '../support/stage.ts';

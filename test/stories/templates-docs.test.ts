@@ -1,6 +1,6 @@
 /** Documentation alone, and the label that starts the whole way. */
 import { afterAll, expect, jest, test } from '@jest/globals';
-import type { Finding } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
 import { startStage, type Stage } from '../support/story.ts';
 import { atGate, decide, hireTeam } from '../support/team.ts';
 

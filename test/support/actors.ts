@@ -1,5 +1,6 @@
 /** Agents for the simulation: what each brings when all goes well, and the people around them. */
-import type { Finding, Report } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
+import type { Report } from '../../schema/wire/report.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import type { Actor } from '../../bot/domain/events.ts';
 import type { Task } from '../../bot/domain/runs.ts';

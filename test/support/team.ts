@@ -1,5 +1,6 @@
 /** A scripted team for stories of the feature workflow, and what people do at its gates. */
-import type { EpicReport, Finding, Report, TriageReport } from '../../schema/wire/report.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
+import type { EpicReport, Report, TriageReport } from '../../schema/wire/report.ts';
 import type { MergeRequest } from '../../sandbox/gitlab/state/types.ts';
 import type { Conversation } from '../../sandbox/model/types.ts';
 import { edit, finish, type Story } from './one-story.ts';

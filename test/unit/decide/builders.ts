@@ -1,6 +1,7 @@
 /** Events and snapshots with sensible defaults; each case says only what it is about. */
 import type { Agent, AgentRole } from '../../../schema/wire/agent.ts';
-import type { Finding, Report } from '../../../schema/wire/report.ts';
+import type { Finding } from '../../../schema/wire/finding.ts';
+import type { Report } from '../../../schema/wire/report.ts';
 import type { Workflow } from '../../../schema/wire/workflow.ts';
 import { loadSettings, loadWorkflows } from '../../../bot/config/settings.ts';
 import { RepoConfig } from '../../../schema/wire/repo-config.ts';

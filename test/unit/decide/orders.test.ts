@@ -3,7 +3,7 @@
  * the end is the same. What an order leaves undone, the sweeper's wake-ups do.
  */
 import { expect, test } from '@jest/globals';
-import type { Finding } from '../../../schema/wire/report.ts';
+import type { Finding } from '../../../schema/wire/finding.ts';
 import type { Event } from '../../../bot/domain/events.ts';
 import type { Task } from '../../../bot/domain/runs.ts';
 import { atVerify, DANA, goodWork } from '../../support/actors.ts';

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decide } from '../../../bot/decide/decide.ts';
 import { stageRow } from '../../../bot/decide/status-rows.ts';
 import type { TaskType } from '../../../schema/wire/agent.ts';
-import type { Finding } from '../../../schema/wire/report.ts';
+import type { Finding } from '../../../schema/wire/finding.ts';
 import type { StageDefinition } from '../../../schema/wire/workflow.ts';
 import { stageOf, type Run, type Task } from '../../../bot/domain/runs.ts';
 import type { NewTask, Snapshot } from '../../../bot/domain/snapshot.ts';

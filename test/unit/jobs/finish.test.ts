@@ -2,53 +2,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { finishTool } from '../../../jobs/tools/finish.ts';
 import { checkCall, toolSpec, type ToolContext } from '../../../jobs/tools/tool.ts';
-import { Report, ReportKind } from '../../../schema/wire/report.ts';
+import { Report, ReportKind, REPORTS } from '../../../schema/wire/report.ts';
+import { SAMPLE_FINDING, SAMPLE_REPORTS } from '../../support/sample-reports.ts';
 
-const FINDING = {
-  path: 'src/a.js',
-  line: 3,
-  severity: 'high',
-  category: 'correctness',
-  title: 'Loses the last line',
-  body: 'A file without a line break at its end loses its last line.',
-  confidence: 0.9,
-};
-const RUBRIC = {
-  privilegeEscalation: false,
-  destructiveWithoutSafeguard: false,
-  unvalidatedExternalApi: true,
-  missingAuditLog: false,
-  encryption: false,
-  advancedAudit: false,
-};
-const GOOD: Record<Exclude<ReportKind, 'none'>, Record<string, unknown>> = {
-  triage: {
-    kind: 'triage',
-    type: 'bug',
-    size: 'small',
-    priority: 7,
-    missing: ['Which version?'],
-    duplicates: [4],
-  },
-  epic: {
-    kind: 'epic',
-    text: '# Plan',
-    children: [{ title: 'One', text: 'Do it.', acceptance: ['Done.'], priority: 5, dependsOn: [] }],
-  },
-  spec: {
-    kind: 'spec',
-    feasible: true,
-    confidence: 8.5,
-    decisions: ['One array, no stream.'],
-    files: ['src/a.js'],
-    acceptance: ['It prints JSON.'],
-    text: '# Spec',
-  },
-  build: { kind: 'build', selfScore: 80 },
-  review: { kind: 'review', score: 60, findings: [FINDING] },
-  test: { kind: 'test', score: 95, findings: [] },
-  security: { kind: 'security', rubric: RUBRIC, findings: [] },
-};
+const GOOD = SAMPLE_REPORTS;
+const FINDING = SAMPLE_FINDING;
+const RUBRIC = GOOD.security.rubric;
 const KINDS = Object.entries(GOOD) as [Exclude<ReportKind, 'none'>, Record<string, unknown>][];
 const NO_CONTEXT = {} as ToolContext;
 
@@ -63,8 +22,29 @@ async function endOf(kind: ReportKind, args: Record<string, unknown>) {
   return (await checked.tool.run(checked.input, NO_CONTEXT)).end;
 }
 
-test('every kind of report has its case here', () => {
+test('every kind of report has its case here, and is one that a result may carry', () => {
   expect(['none', ...Object.keys(GOOD)].toSorted()).toEqual([...ReportKind.options].toSorted());
+  expect(Report.options).toEqual(Object.values(REPORTS));
+});
+
+test.each<[ReportKind, Record<string, unknown>]>([
+  ['review', { findings: [{ ...FINDING, endLine: 5, cwe: 'CWE-79', suggestion: 'a' }] }],
+  ['triage', { severity: 'high', labels: ['bug', 'area::cli'] }],
+  ['build', { cause: 'The job used an image without git.' }],
+  ['test', { cases: [{ name: 'Empty file', outcome: 'passed', detail: 'Printed nothing.' }] }],
+  [
+    'spec',
+    {
+      problem: 'No JSON.',
+      approach: 'A printer.',
+      interfaces: ['--json'],
+      risks: [],
+      testPlan: ['One.'],
+    },
+  ],
+])('%s: what may be there is kept', async (kind, more) => {
+  const report = { ...GOOD[kind as keyof typeof GOOD], ...more };
+  expect((await endOf(kind, { report }))?.report).toEqual(report);
 });
 
 describe.each(KINDS)('%s', (kind, good) => {
@@ -122,6 +102,32 @@ test.each<[ReportKind, Record<string, unknown>, string]>([
     'review',
     { ...GOOD.review, findings: [FINDING, { ...FINDING, severity: 'fatal' }] },
     'report.findings.1.severity: Invalid option: expected one of "critical"|"high"',
+  ],
+  [
+    'review',
+    { ...GOOD.review, findings: [{ ...FINDING, endLine: 2 }] },
+    'report.findings.0.endLine: must not be before line',
+  ],
+  [
+    'security',
+    { ...GOOD.security, findings: [{ ...FINDING, cwe: '79' }] },
+    'report.findings.0.cwe: must be like CWE-79',
+  ],
+  [
+    'coverage',
+    { ...GOOD.coverage, gaps: [{ ...GOOD.coverage.gaps[0], to: 3 }] },
+    'report.gaps.0.to: must not be before from',
+  ],
+  ['release', { ...GOOD.release, version: 'next' }, 'report.version: must be like 1.4.0'],
+  [
+    'issues',
+    { kind: 'issues', issues: Array(13).fill(GOOD.issues.issues[0]) },
+    'report.issues: Too big',
+  ],
+  [
+    'bug_hunt',
+    { ...GOOD.bug_hunt, bugs: [{ ...GOOD.bug_hunt.bugs[0], steps: [] }] },
+    'steps: Too small',
   ],
   ['test', { ...GOOD.test, verdict: 'merge' }, 'report: Unrecognized key: "verdict"'],
   ['spec', { ...GOOD.spec, text: '' }, 'report.text: Too small'],
