@@ -1,5 +1,5 @@
 /** Starts short helper programs (git, gitlab-ci-local) with an environment of their own. */
-import { execFile } from 'node:child_process';
+import { runCommand } from '../commands/run-command.ts';
 
 /** Longest a helper may take; a configuration that needs more is reported as an error. */
 const HELPER_TIMEOUT_MS = 60_000;
@@ -15,25 +15,24 @@ export interface Output {
  * Runs a program to its end and returns what it printed; a non-zero exit is a value, not an error.
  * Throws only when the program could not be started or did not end in time.
  */
-export function exec(
+export async function exec(
   file: string,
   args: string[],
   options: { cwd: string; env: Record<string, string> },
 ): Promise<Output> {
-  return new Promise((resolve, reject) => {
-    execFile(
-      file,
-      args,
-      { ...options, timeout: HELPER_TIMEOUT_MS, maxBuffer: HELPER_OUTPUT_BYTES },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve({ code: 0, stdout, stderr });
-        if (typeof error.code === 'number') return resolve({ code: error.code, stdout, stderr });
-        reject(
-          new Error(`${file} ${args[0] ?? ''} did not run: ${error.message}`, { cause: error }),
-        );
-      },
-    );
+  const result = await runCommand({
+    file,
+    args,
+    ...options,
+    timeoutMs: HELPER_TIMEOUT_MS,
+    maxBytes: HELPER_OUTPUT_BYTES,
   });
+  if (result.kind === 'ended' && result.code !== null) {
+    const stdout = Buffer.from(result.stdout).toString('utf8');
+    return { code: result.code, stdout, stderr: result.stderr };
+  }
+  const why = result.kind === 'error' ? result.message : result.kind;
+  throw new Error(`${file} ${args[0] ?? ''} did not run to its end: ${why}`);
 }
 
 /**

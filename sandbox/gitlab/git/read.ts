@@ -1,5 +1,8 @@
 /** Reading a bare repository: refs, commits, trees, files and diffs. */
-import { git, gitBytes, gitMaybe } from './run.ts';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { gitOfIds, isFullId, textOfIds, textOfKnown } from './known.ts';
+import { git, gitMaybe } from './run.ts';
 
 export interface Commit {
   id: string;
@@ -62,10 +65,11 @@ export function safeRevision(name: string): boolean {
 /** Full commit id of a branch, tag, ref or (short) id; a branch wins over a tag. Null: no such thing. */
 export async function resolveCommit(gitDir: string, revision: string): Promise<string | null> {
   if (!safeRevision(revision)) return null;
-  const full = /^[0-9a-f]{40}$/.test(revision);
-  const names = full ? [revision] : [`refs/heads/${revision}`, `refs/tags/${revision}`, revision];
-  for (const name of names) {
-    const found = await gitMaybe(gitDir, ['rev-parse', '--verify', '-q', `${name}^{commit}`]);
+  if (isFullId(revision)) return textOfIds(gitDir, [revision], verify(revision));
+  const head = await looseHead(gitDir, revision);
+  if (head !== null) return head;
+  for (const name of [`refs/heads/${revision}`, `refs/tags/${revision}`, revision]) {
+    const found = await gitMaybe(gitDir, verify(name));
     if (found) return found;
   }
   return null;
@@ -74,7 +78,18 @@ export async function resolveCommit(gitDir: string, revision: string): Promise<s
 /** Head of a branch, or null when there is no such branch. */
 export async function branchHead(gitDir: string, branch: string): Promise<string | null> {
   if (!safeRevision(branch)) return null;
-  return gitMaybe(gitDir, ['rev-parse', '--verify', '-q', `refs/heads/${branch}^{commit}`]);
+  return (await looseHead(gitDir, branch)) ?? gitMaybe(gitDir, verify(`refs/heads/${branch}`));
+}
+
+function verify(name: string): string[] {
+  return ['rev-parse', '--verify', '-q', `${name}^{commit}`];
+}
+
+/** The branch's head from its file, which most branches have; null: git has to say. */
+async function looseHead(gitDir: string, branch: string): Promise<string | null> {
+  if (branch.split('/').some((part) => part === '' || part.startsWith('.'))) return null;
+  const text = await readFile(join(gitDir, 'refs/heads', branch), 'latin1').catch(() => '');
+  return isFullId(text.trimEnd()) ? text.trimEnd() : null;
 }
 
 /** Branches with their heads, by name. */
@@ -107,13 +122,8 @@ export async function allRefs(gitDir: string): Promise<Map<string, string>> {
 }
 
 export async function readCommit(gitDir: string, sha: string): Promise<Commit | null> {
-  const text = await gitMaybe(gitDir, [
-    'show',
-    '-s',
-    `--format=${FORMAT}`,
-    `${sha}^{commit}`,
-    '--',
-  ]);
+  const args = ['show', '-s', `--format=${FORMAT}`, `${sha}^{commit}`, '--'];
+  const text = await textOfIds(gitDir, [sha], args);
   return text === null ? null : parseCommit(text);
 }
 
@@ -141,7 +151,7 @@ export async function log(gitDir: string, options: LogOptions): Promise<Commit[]
 }
 
 export async function mergeBase(gitDir: string, a: string, b: string): Promise<string | null> {
-  return gitMaybe(gitDir, ['merge-base', a, b]);
+  return textOfIds(gitDir, [a, b], ['merge-base', a, b]);
 }
 
 /** Whether `ancestor` is reachable from `descendant`. */
@@ -150,7 +160,8 @@ export async function isAncestor(
   ancestor: string,
   descendant: string,
 ): Promise<boolean> {
-  return (await gitMaybe(gitDir, ['merge-base', '--is-ancestor', ancestor, descendant])) !== null;
+  const args = ['merge-base', '--is-ancestor', ancestor, descendant];
+  return (await textOfIds(gitDir, [ancestor, descendant], args)) !== null;
 }
 
 /** Bytes of a file at a commit, or null when it is not there. */
@@ -160,11 +171,12 @@ export async function readFileAt(
   path: string,
 ): Promise<{ blobId: string; mode: string; content: Buffer } | null> {
   if (!safeRevision(path)) return null;
-  const line = await gitMaybe(gitDir, ['ls-tree', '-z', sha, '--', path]);
+  const line = await textOfIds(gitDir, [sha], ['ls-tree', '-z', sha, '--', path]);
   const match = /^(\d{6}) blob ([0-9a-f]+)\t([^\0]*)\0?$/.exec(line ?? '');
   if (!match || match[3] !== path) return null;
   const [, mode = '', blobId = ''] = match;
-  return { mode, blobId, content: await gitBytes(gitDir, ['cat-file', 'blob', blobId]) };
+  const content = await gitOfIds(gitDir, [blobId], ['cat-file', 'blob', blobId]);
+  return content === null ? null : { mode, blobId, content };
 }
 
 /** Entries under a folder (`''` = root), or null when there is no such folder. */
@@ -176,7 +188,7 @@ export async function tree(
 ): Promise<TreeEntry[] | null> {
   const folder = path.replace(/\/+$/, '');
   const args = ['ls-tree', '-z', ...(recursive ? ['-r', '-t'] : []), `${sha}:${folder}`];
-  const text = await gitMaybe(gitDir, args);
+  const text = await textOfIds(gitDir, [sha], args);
   if (text === null) return null;
   return text
     .split('\0')
@@ -197,10 +209,10 @@ export async function tree(
 /** File changes between two commits (`from` may be null: everything is new). */
 export async function diff(gitDir: string, from: string | null, to: string): Promise<FileDiff[]> {
   const base = from ?? (await git(gitDir, ['hash-object', '-t', 'tree', '/dev/null']));
-  const args = ['diff', '--no-color', '--no-ext-diff', '--find-renames', base, to];
+  const args = ['--no-color', '--no-ext-diff', '--find-renames', base, to];
   const [raw, patch] = await Promise.all([
-    git(gitDir, [...args.slice(0, 1), '--raw', '-z', '--abbrev=40', ...args.slice(1)]),
-    git(gitDir, [...args.slice(0, 1), '-p', ...args.slice(1)]),
+    textOfKnown(gitDir, [base, to], ['diff', '--raw', '-z', '--abbrev=40', ...args]),
+    textOfKnown(gitDir, [base, to], ['diff', '-p', ...args]),
   ]);
   const hunks = patch
     .split(/^diff --git /m)

@@ -1,5 +1,5 @@
 /** Runs git on a bare repository, without the machine's own git configuration. */
-import { spawn } from 'node:child_process';
+import { runCommand } from '../../commands/run-command.ts';
 import { systemEnvironment } from '../../env.ts';
 
 /** Most bytes one git command may print. */
@@ -43,37 +43,25 @@ export function gitEnv(extra: Record<string, string> = {}): Record<string, strin
 }
 
 /** Output of `git <args>` as bytes; throws {@link GitError} on a non-zero exit. */
-export function gitBytes(
+export async function gitBytes(
   gitDir: string,
   args: readonly string[],
   options: GitOptions = {},
 ): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const child = spawn('git', ['-c', 'core.quotePath=false', ...args], {
-      cwd: options.cwd ?? gitDir,
-      env: gitEnv({ GIT_DIR: gitDir, ...options.env }),
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    const out: Buffer[] = [];
-    let size = 0;
-    let stderr = '';
-    child.stdout.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size > MAX_OUTPUT) child.kill('SIGKILL');
-      else out.push(chunk);
-    });
-    child.stderr.on('data', (chunk: Buffer) => {
-      stderr = (stderr + chunk.toString()).slice(0, 100_000);
-    });
-    child.on('error', reject);
-    child.on('close', (code) => {
-      if (code === 0) resolve(Buffer.concat(out));
-      else reject(new GitError(args, code, stderr));
-    });
-    // A command that ends before reading its input is reported by its exit code.
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(options.input ?? '');
+  const result = await runCommand({
+    file: 'git',
+    args: ['-c', 'core.quotePath=false', ...args],
+    cwd: options.cwd ?? gitDir,
+    env: gitEnv({ GIT_DIR: gitDir, ...options.env }),
+    ...(options.input === undefined ? {} : { input: options.input }),
+    maxBytes: MAX_OUTPUT,
   });
+  if (result.kind !== 'ended') {
+    const why = result.kind === 'error' ? result.message : `it printed over ${MAX_OUTPUT} bytes`;
+    throw new Error(`git ${args[0] ?? ''} did not run to its end: ${why}`);
+  }
+  if (result.code !== 0) throw new GitError(args, result.code, result.stderr);
+  return Buffer.from(result.stdout);
 }
 
 /** Output of `git <args>` as text without the last line break. */
