@@ -11,6 +11,9 @@ export class JobError extends Error {
   }
 }
 
+/** The runner or the job image lacks what the settings ask for: trying again there would not help. */
+export class UnableError extends JobError {}
+
 /** One line for any thrown value: `what: why. fix`, without a stack. */
 export function describeError(error: unknown): string {
   if (error instanceof JobError) return `${error.message}: ${error.why}. ${error.fix}`;

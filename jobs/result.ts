@@ -28,11 +28,15 @@ export interface ResultParts {
   baseSha: string | undefined;
   checks: readonly CommandCheck[];
   stats: JobStats;
+  /** What isolation is in force; absent before that is known. */
+  isolation?: string | undefined;
+  /** Why another engine did the work than the one asked for. */
+  engine: string | null;
 }
 
 /** Outcomes after which the workspace is not looked at (schema/wire/result.ts `JobOutcome`). */
 export function carriesChanges(outcome: JobOutcome): boolean {
-  return outcome !== 'cancelled' && outcome !== 'crashed';
+  return outcome !== 'cancelled' && outcome !== 'crashed' && outcome !== 'unable';
 }
 
 /**
@@ -66,7 +70,17 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
       command: redact(check.command).slice(0, 500),
     })),
     stats: parts.stats,
+    ...setupOf(parts, redact),
   });
+}
+
+function setupOf(
+  { isolation, engine }: ResultParts,
+  redact: (text: string) => string,
+): Pick<JobResult, 'setup'> {
+  if (isolation === undefined) return {};
+  const short = (text: string): string => redact(text).slice(0, RESULT_LIMITS.setupChars);
+  return { setup: { isolation: short(isolation), engine: engine === null ? null : short(engine) } };
 }
 
 /** The report with every text of it redacted. */

@@ -15,7 +15,11 @@ import { planProblem } from './epic.ts';
 import { planRefused } from './epic-control.ts';
 import { enterStage, nextStage } from './stages.ts';
 import { statusOf } from './status-effects.ts';
+import { code } from './text.ts';
 import { decideVerify } from './verify.ts';
+
+/** Longest account of what a runner lacks. */
+const CAUSE_CHARS = 300;
 
 /** The agent job took its task. */
 export function decideClaimed(snapshot: Snapshot): Decision {
@@ -66,6 +70,14 @@ export function decideResult(
           kind: 'cancelled',
           cause: 'The agent job was stopped.',
           next: '`/autodev retry` starts it again.',
+        }),
+      );
+    case 'unable':
+      return decided(
+        ended(run, {
+          kind: 'needs-human',
+          cause: `The runner cannot do this task as the settings ask: ${code(oneLine(result.cause), CAUSE_CHARS)}`,
+          next: '`autodev-job doctor` in the job image shows what is missing; then `/autodev retry`.',
         }),
       );
     case 'crashed': {

@@ -253,6 +253,10 @@ function freezeContext(subject: Subject, workflow: Workflow, snapshot: Snapshot)
     image: own.runner.image ?? settings.ci.image,
     attemptsPerTask: settings.limits.attemptsPerTask,
     isolation: { ...settings.ci.isolation, ...stricter(own.runner) },
+    whenMissing: {
+      codex: own.runner.engine_missing ?? settings.engines.codex.whenMissing,
+      claude: own.runner.engine_missing ?? settings.engines.claude.whenMissing,
+    },
     autonomy: settings.autonomy === 'full' ? own.autonomy : 'guided',
     reports: own.verify.reports,
     environment: own.deploy.environment ?? null,

@@ -20,6 +20,8 @@ import { code, pausedText } from './text.ts';
 
 /** Longest acceptance criterion in the details. */
 const ACCEPTANCE_CHARS = 300;
+/** Longest account of isolation or engine in the details. */
+const SETUP_CHARS = 300;
 
 /** Marks the comment, so that it is found again after a lost answer. Only the bot's own notes count. */
 export const STATUS_MARKER = '<!-- autodev:status -->';
@@ -178,8 +180,23 @@ function details(facts: StatusFacts): string[] {
       );
     }
   }
+  lines.push(...setupLines(run));
   for (const change of [run.changes.spec, run.changes.code]) {
     if (change !== null) lines.push(`- branch ${code(change.branch)}`);
   }
   return ['<details><summary>Details</summary>', '', ...lines, '', '</details>'];
+}
+
+/** What the work was done with: each isolation once, and every engine that stepped in for another. */
+function setupLines(run: Run): string[] {
+  const setups = run.tasks.flatMap((task) =>
+    task.attempts.flatMap(({ result }) => (result?.setup ? [{ task, ...result.setup }] : [])),
+  );
+  const isolations = new Set(setups.map(({ isolation }) => isolation));
+  return [
+    ...[...isolations].map((says) => `- isolation: ${code(says, SETUP_CHARS)}`),
+    ...setups.flatMap(({ task, engine }) =>
+      engine === null ? [] : [`- ${roleName(task.agent)}: ${code(engine, SETUP_CHARS)}`],
+    ),
+  ];
 }

@@ -2,7 +2,7 @@
  * Purpose: tasks as they are handed to agents: who does what, from which facts, under which limits.
  */
 import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
-import type { ModelRoute } from '../../schema/wire/job-api.ts';
+import type { EngineName, ModelRoute, WhenMissing } from '../../schema/wire/job-api.ts';
 import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
 import type { NewTask, Snapshot } from '../domain/snapshot.ts';
 import { TASKS } from '../domain/task-types.ts';
@@ -57,6 +57,7 @@ export function makeTask(
     instructions: agent.prompt,
     input: taskInput(type, { ...facts, acceptance }),
     engine: agent.settings.engine,
+    whenMissing: whenMissing(agent.settings.engine, context),
     isolation: context.isolation,
     models,
     tools: agent.settings.tools,
@@ -67,4 +68,9 @@ export function makeTask(
   };
   const capMicrousd = Math.min(context.taskCapMicrousd, Math.floor(maxCostUsd * 1_000_000));
   return { type, agent: agent.role, capMicrousd, priority, parentId, dependsOn, acceptance, spec };
+}
+
+/** Our own loop is part of the job program, so it is never missing. */
+function whenMissing(engine: EngineName, context: RunContext): WhenMissing {
+  return engine === 'builtin' ? 'builtin' : context.whenMissing[engine];
 }

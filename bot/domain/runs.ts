@@ -1,7 +1,12 @@
 /** A run and what belongs to it, as decide sees them. */
 import type { TaskType, AgentRole } from '../../schema/wire/agent.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
-import type { IsolationWish, ModelRoute, TaskSpec } from '../../schema/wire/job-api.ts';
+import type {
+  IsolationWish,
+  ModelRoute,
+  TaskSpec,
+  WhenMissing,
+} from '../../schema/wire/job-api.ts';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { CheckFacts } from './checks.ts';
 import type { Estimate, Refusal } from './budgets.ts';
@@ -35,6 +40,8 @@ export interface RunContext {
   /** `full`: gates open by themselves under strict conditions (DESIGN §5). */
   autonomy: 'guided' | 'full';
   isolation: IsolationWish;
+  /** What becomes of a task whose engine the job image does not have. */
+  whenMissing: Record<'codex' | 'claude', WhenMissing>;
   /** Reports are shown in a merge request pipeline of their own. */
   reports: boolean;
   /** Where `deploy` stages deploy to; null: wherever the repository's only deploy job leads. */

@@ -73,7 +73,7 @@ export interface Snapshot {
   requesterAccess: number | null;
   settings: Pick<
     Settings,
-    'permissions' | 'ci' | 'limits' | 'protectedPaths' | 'autonomy' | 'prices'
+    'permissions' | 'ci' | 'engines' | 'limits' | 'protectedPaths' | 'autonomy' | 'prices'
   >;
   agents: Readonly<Record<AgentRole, Agent | undefined>>;
   /** Workflow templates by name. */

@@ -6,12 +6,13 @@ import type { CommandCheck } from '../../schema/wire/result.ts';
 import { runLoop } from '../engines/builtin/loop.ts';
 import type { LoopEvents } from '../engines/builtin/loop-input.ts';
 import { buildRoute } from '../engines/builtin/route.ts';
-import { commandLineTool } from '../engines/cli/find.ts';
+import { findEngine } from '../engines/cli/find.ts';
 import { runCli } from '../engines/cli/run.ts';
 import { commandEnv } from '../env.ts';
 import { trimSlashes } from '../slashes.ts';
 import { startSocketForwarder } from '../socket-forwarder.ts';
 import { selectTools } from '../tools/all.ts';
+import { engineWork } from './engine-work.ts';
 import { lineReader, Order, REPORT_FD, type Report } from './protocol.ts';
 
 type Start = Extract<Order, { type: 'start' }>;
@@ -61,48 +62,37 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
     note: (text) => report({ type: 'note', text }),
   };
   const env = commandEnv();
-  const tool = await commandLineTool(spec.engine, env['PATH'] ?? '', self, events.note);
-  const loading = tool === null ? preload() : undefined;
+  const loading = spec.engine === 'builtin' ? preload() : undefined;
+  const found = await findEngine(spec.engine, env['PATH'] ?? '', self);
   const opening = await firstMessage(root, spec.input);
   await loading;
   const signal = AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000));
-  const common = {
-    spec,
-    opening,
-    takeMessages: () => messages.splice(0),
-    events,
-    now: Date.now,
-  };
   const onCommand = (check: CommandCheck): void => report({ type: 'command', check });
-  const verdict =
-    tool === null
-      ? await runLoop({
-          ...common,
-          models,
-          tools: selectTools(spec),
-          context: {
-            root,
-            resultBytes: spec.limits.toolResultBytes,
-            commandSeconds: spec.limits.commandSeconds,
-            env,
-            self,
-            signal,
-            onCommand,
-          },
-        })
-      : await runCli(tool.engine, {
-          ...common,
-          program: tool.program,
-          gateway,
-          token: order.token,
-          workspace: root,
-          env,
-          tmp: env['TMPDIR'] ?? root,
-          isolated: order.isolated,
-          signal,
-          onRequest,
-          onCommand,
-        });
+  const takeMessages = (): string[] => messages.splice(0);
+  const common = { spec, opening, takeMessages, events, now: Date.now };
+  const { commandSeconds, toolResultBytes: resultBytes } = spec.limits;
+  const context = { root, resultBytes, commandSeconds, env, self, signal, onCommand };
+  const verdict = await engineWork({
+    spec,
+    found,
+    withLoop: () => runLoop({ ...common, models, tools: selectTools(spec), context }),
+    withTool: ({ engine, program }) =>
+      runCli(engine, {
+        ...common,
+        program,
+        gateway,
+        token: order.token,
+        workspace: root,
+        env,
+        tmp: env['TMPDIR'] ?? root,
+        isolated: order.isolated,
+        signal,
+        onRequest,
+        onCommand,
+      }),
+    note: events.note,
+    instead: (why) => report({ type: 'engine', why }),
+  });
   const { turns, toolCalls, model, ...rest } = verdict;
   const seconds = (performance.now() - startedAt) / 1000;
   report({ type: 'end', ...rest, stats: { turns, toolCalls, seconds, firstRequestMs, model } });

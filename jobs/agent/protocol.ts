@@ -48,12 +48,22 @@ export const Report = z.discriminatedUnion('type', [
     ms: z.number().nonnegative(),
   }),
   z.strictObject({ type: z.literal('command'), check: CommandCheck }),
+  /** Another engine than the one asked for does the work, and why. */
+  z.strictObject({ type: z.literal('engine'), why: z.string() }),
   /** Something worth a line in the log. */
   z.strictObject({ type: z.literal('note'), text: z.string() }),
   /** The verdict; the last line. */
   z.strictObject({
     type: z.literal('end'),
-    outcome: z.enum(['finished', 'needs_human', 'limit', 'budget', 'model_error', 'cancelled']),
+    outcome: z.enum([
+      'finished',
+      'needs_human',
+      'limit',
+      'budget',
+      'model_error',
+      'cancelled',
+      'unable',
+    ]),
     cause: z.string().transform((text) => text.slice(0, 1_000)),
     summary: z.string().transform((text) => text.slice(0, RESULT_LIMITS.summaryChars)),
     comment: z

@@ -27,6 +27,8 @@ export interface AgentProcess {
   tell(text: string): void;
   /** Commands it says it ran, oldest first. */
   checks(): CommandCheck[];
+  /** Why another engine does the work than the one asked for; null when it is that one. */
+  engine(): string | null;
   /** Resolves when the process is gone: with its verdict, or with how it died. */
   ended: Promise<{ end: EndReport | null; died: string }>;
   /** Kills it, its commands and whatever they left behind. Safe to call twice. */
@@ -73,6 +75,7 @@ export function startAgent(options: AgentOptions): AgentProcess {
     status: state.status,
     tell: (text) => send({ type: 'message', text }),
     checks: state.checks,
+    engine: state.engine,
     ended: ended.then(async (died) => {
       await kill();
       return { end: state.end(), died };
@@ -94,6 +97,7 @@ function reportState(log: (line: string) => void) {
   let doing = 'starting';
   let lines = 0;
   let end: EndReport | null = null;
+  let engine: string | null = null;
   const checks: CommandCheck[] = [];
   const apply = (report: Report): void => {
     switch (report.type) {
@@ -108,6 +112,9 @@ function reportState(log: (line: string) => void) {
         checks.push(report.check);
         if (checks.length > CHECKS) checks.shift();
         return;
+      case 'engine':
+        engine ??= report.why;
+        return log(`engine: ${report.why}`);
       case 'note':
         return log(`agent: ${report.text}`);
       case 'end':
@@ -125,6 +132,7 @@ function reportState(log: (line: string) => void) {
     take,
     status: () => ({ turn, doing }),
     checks: () => [...checks],
+    engine: () => engine,
     end: (): EndReport | null => end,
   };
 }

@@ -4,7 +4,7 @@ import type { CommandCheck, JobResult, JobStats } from '../../schema/wire/result
 import type { EndReport } from '../agent/protocol.ts';
 import { ApiRefusal, post } from '../api.ts';
 import type { JobEnv } from '../env.ts';
-import { describeError, JobError } from '../errors.ts';
+import { describeError, JobError, UnableError } from '../errors.ts';
 import { requireIdToken, serverUrl } from '../id-token.ts';
 import { buildResult, carriesChanges, type ResultParts, writeResult } from '../result.ts';
 import type { RunLog } from '../run-log.ts';
@@ -34,6 +34,8 @@ interface Progress {
   claim?: ClaimResponse;
   workspace?: PreparedWorkspace;
   agent?: AgentProcess;
+  /** What isolation is in force. */
+  isolation?: string;
 }
 
 interface Ending {
@@ -52,7 +54,8 @@ export async function run(input: RunInput): Promise<number> {
   try {
     ending = await work(input, progress);
   } catch (error) {
-    ending = { outcome: 'crashed', cause: describeError(error), end: null };
+    const outcome = error instanceof UnableError ? 'unable' : 'crashed';
+    ending = { outcome, cause: describeError(error), end: null };
   }
   // What the agent had finished before the stop is kept.
   if (input.stop.aborted && ending.end === null) {
@@ -129,7 +132,9 @@ async function supervise(
 ): Promise<Ending> {
   const { env, log } = input;
   const { token, spec } = claim;
-  const agent = await startIsolated({ env, self: input.self, claim, workspace, log: log.line });
+  const onIsolation = (says: string): void => void (progress.isolation = says);
+  const { self } = input;
+  const agent = await startIsolated({ env, self, claim, workspace, log: log.line, onIsolation });
   progress.agent = agent;
   let timer: NodeJS.Timeout | undefined;
   let stopHeartbeat: () => void = () => undefined;
@@ -182,6 +187,8 @@ async function collectResult(
     baseSha: progress.claim?.spec.baseSha,
     checks,
     stats: ending.end?.stats ?? ownStats(progress),
+    isolation: progress.isolation,
+    engine: progress.agent?.engine() ?? null,
   };
   try {
     if (carriesChanges(parts.outcome)) parts.collected = await progress.workspace?.collect();

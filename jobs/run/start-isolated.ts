@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ClaimResponse } from '../../schema/wire/job-api.ts';
 import { agentEnv, type JobEnv } from '../env.ts';
-import { JobError } from '../errors.ts';
+import { UnableError } from '../errors.ts';
 import { startGatewayProxy } from '../gateway-proxy.ts';
 import { trimSlashes } from '../slashes.ts';
 import { type AgentProcess, startAgent } from './agent-process.ts';
@@ -17,19 +17,22 @@ export interface StartInput {
   claim: ClaimResponse;
   workspace: PreparedWorkspace;
   log: (line: string) => void;
+  /** Told what isolation is in force, before the agent starts. */
+  onIsolation: (says: string) => void;
 }
 
 /**
  * The running agent. It gets a key for the stand-in only: the attempt's token stays here.
- * @throws JobError when isolation is required and the runner gives none.
+ * @throws UnableError when isolation is required and the runner gives none.
  */
 export async function startIsolated(input: StartInput): Promise<AgentProcess> {
   const { env, claim, workspace, self, log } = input;
   const { spec } = claim;
   const isolation = await isolationFor(input);
   log(`isolation: ${isolation.says}`);
+  input.onIsolation(isolation.says);
   if (spec.isolation.sandbox === 'required' && isolation.kind === 'none') {
-    throw new JobError(
+    throw new UnableError(
       'This task needs isolation, and the runner gives it none',
       isolation.says,
       'Install bubblewrap in the job image and allow user namespaces, or set `sandbox: auto`',

@@ -12,6 +12,10 @@ export type ModelRoute = z.infer<typeof ModelRoute>;
 export const EngineName = z.enum(['builtin', 'codex', 'claude']);
 export type EngineName = z.infer<typeof EngineName>;
 
+/** What becomes of a task whose engine the job image does not have, or not in a version known to work. */
+export const WhenMissing = z.enum(['builtin', 'stop']);
+export type WhenMissing = z.infer<typeof WhenMissing>;
+
 /** How far the agent process is kept away from the rest of the runner. */
 export const IsolationWish = z.strictObject({
   /** `required` fails where the runner allows none, `auto` takes what there is. */
@@ -54,6 +58,8 @@ export const TaskSpec = z.strictObject({
   /** What is asked, with the issue's text fenced as data. */
   input: z.string(),
   engine: EngineName,
+  /** `builtin`: our own loop does the work then; `stop`: a person is told what to install. */
+  whenMissing: WhenMissing.default('builtin'),
   isolation: IsolationWish,
   models: z.array(ModelRoute).min(1),
   tools: z.array(ToolName).min(1),

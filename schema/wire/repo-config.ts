@@ -23,6 +23,8 @@ export const RepoConfig = z.strictObject({
       sandbox: z.enum(['required', 'auto']).optional(),
       /** `gateway` closes the network to agents where the installation leaves it open. */
       network: z.enum(['gateway']).optional(),
+      /** `stop` has a person told what to install, where the installation lets another engine step in. */
+      engine_missing: z.enum(['stop']).optional(),
     })
     .prefault({}),
   /** Files the agent must not touch, besides the built-in list; glob patterns. */

@@ -11,6 +11,7 @@ export const RESULT_LIMITS = {
   summaryChars: 20_000,
   commentChars: 60_000,
   checks: 50,
+  setupChars: 400,
 } as const;
 
 export const FileChange = z.strictObject({
@@ -33,7 +34,8 @@ export type CommandCheck = z.infer<typeof CommandCheck>;
 
 /**
  * Why the agent stopped. `finished` is the only one that may publish changes; `limit` carries a
- * partial result, `cancelled` and `crashed` carry none.
+ * partial result, `cancelled`, `crashed` and `unable` carry none. `unable`: the runner or the job image
+ * lacks what the settings ask for, so no agent was started and trying again there would not help.
  */
 export const JobOutcome = z.enum([
   'finished',
@@ -43,6 +45,7 @@ export const JobOutcome = z.enum([
   'model_error',
   'cancelled',
   'crashed',
+  'unable',
 ]);
 export type JobOutcome = z.infer<typeof JobOutcome>;
 
@@ -55,6 +58,15 @@ export const JobStats = z.strictObject({
   model: z.string().max(200).nullable(),
 });
 export type JobStats = z.infer<typeof JobStats>;
+
+/** What the work was done with, in the supervisor's words; for the details of the status comment. */
+export const JobSetup = z.strictObject({
+  /** How far the agent was kept away from the rest of the runner. */
+  isolation: z.string().max(RESULT_LIMITS.setupChars),
+  /** Why another engine did the work than the one asked for; null when it was that one. */
+  engine: z.string().max(RESULT_LIMITS.setupChars).nullable(),
+});
+export type JobSetup = z.infer<typeof JobSetup>;
 
 export const JobResult = z.strictObject({
   version: z.literal(1),
@@ -74,5 +86,7 @@ export const JobResult = z.strictObject({
   /** Commands run, newest last; facts about the job, not proof that tests pass. */
   checks: z.array(CommandCheck).max(RESULT_LIMITS.checks),
   stats: JobStats,
+  /** Absent when the job ended before an agent was to be started. */
+  setup: JobSetup.optional(),
 });
 export type JobResult = z.infer<typeof JobResult>;

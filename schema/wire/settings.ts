@@ -1,6 +1,6 @@
 /** config/settings.yaml: the installation's settings, read once at start. */
 import { z } from 'zod';
-import { IsolationWish } from './job-api.ts';
+import { IsolationWish, WhenMissing } from './job-api.ts';
 import { PriceTable } from './prices.ts';
 import { AccessLevelName } from './repo-config.ts';
 
@@ -16,6 +16,11 @@ export const Settings = z.strictObject({
     strategy: z.enum(['depend', 'mirror']),
     /** How far agents are kept away from the rest of the runner; repositories can only ask for more. */
     isolation: IsolationWish,
+  }),
+  /** The engines that are programs of other makers, installed in the job image by whoever wants them. */
+  engines: z.strictObject({
+    codex: z.strictObject({ whenMissing: WhenMissing }),
+    claude: z.strictObject({ whenMissing: WhenMissing }),
   }),
   limits: z.strictObject({
     /** Dollars one task may spend on models; repositories and agents can only go lower. */

@@ -232,6 +232,6 @@ test.each([codex, claude])('$name says nothing about lines it does not know', ({
 test('a program that cannot be started is named', async () => {
   const nothing: Script = { name: 'test', matches: () => true, answer: () => ({}) };
   const { result } = await play(codex, '/nowhere/codex', nothing);
-  expect(result).toMatchObject({ outcome: 'model_error' });
+  expect(result).toMatchObject({ outcome: 'unable' });
   expect(result.cause).toMatch(/codex: it could not be started/);
 });

@@ -68,6 +68,7 @@ export function makeSpec(provider: Provider, more: Partial<TaskSpec['limits']> =
     tools: ['read_file', 'list', 'search', 'edit_file', 'run_command', 'finish'],
     report: 'none',
     engine: 'builtin',
+    whenMissing: 'builtin',
     isolation: { sandbox: 'auto', network: 'gateway' },
     limits: {
       turns: 20,

@@ -1,4 +1,4 @@
-/** The engine `claude`: `claude -p --output-format stream-json` (seen working with 2.1.329). */
+/** The engine `claude`: `claude -p --output-format stream-json`. */
 import { member, textOf, type CliEngine, type CliEvent } from './contract.ts';
 
 const READING = ['Read', 'Glob', 'Grep', 'Bash'];
@@ -14,6 +14,9 @@ export const claude: CliEngine = {
   name: 'claude',
   provider: 'anthropic',
   program: 'claude',
+  package: '@anthropic-ai/claude-code',
+  // Tried: 2.1.326, 2.1.329, 2.1.332.
+  known: { from: '2.1.326', below: '2.2.0', pinned: '2.1.329' },
   command(task) {
     const tools = task.writes ? [...READING, ...WRITING] : READING;
     return {

@@ -1,4 +1,4 @@
-/** The engine `codex`: `codex exec --json` (seen working with 0.169). */
+/** The engine `codex`: `codex exec --json`. */
 import { join } from 'node:path';
 import { member, textOf, type CliEngine, type CliEvent } from './contract.ts';
 
@@ -6,6 +6,9 @@ export const codex: CliEngine = {
   name: 'codex',
   provider: 'openai',
   program: 'codex',
+  package: '@openai/codex',
+  // Tried: 0.163.0, 0.169.0, 0.171.0.
+  known: { from: '0.163.0', below: '0.172.0', pinned: '0.169.0' },
   command(task) {
     const provider = [
       'name="AutoDev"',

@@ -44,12 +44,23 @@ export type CliEvent =
   | { kind: 'answer'; json: string }
   | { kind: 'failed'; cause: string };
 
+/** Versions that are taken: the engine's tests passed with the oldest and with the newest there was. */
+export interface KnownVersions {
+  from: string;
+  below: string;
+  /** The one that continuous integration installs, and that people are told to install. */
+  pinned: string;
+}
+
 export interface CliEngine {
   readonly name: 'codex' | 'claude';
   /** The one provider whose models it can use. */
   readonly provider: ModelRoute['provider'];
   /** Name of the program. */
   readonly program: string;
+  /** The npm package that brings it. */
+  readonly package: string;
+  readonly known: KnownVersions;
   command(task: CliTask): CliCommand;
   /** What one line of its JSON output says; unknown lines say nothing. Never throws. */
   read(line: unknown): CliEvent[];

@@ -1,37 +1,48 @@
-/** Where the command line tools are: on PATH, or installed by npm beside the job program. */
+/** Where the command line tools are (on PATH, or installed by npm beside the job program), and which version. */
 import { access, constants } from 'node:fs/promises';
 import { delimiter, dirname, join } from 'node:path';
 import type { EngineName } from '../../../schema/wire/job-api.ts';
 import { claude } from './claude.ts';
 import { codex } from './codex.ts';
 import type { CliEngine } from './contract.ts';
+import { probeVersion } from './version.ts';
 
 const ENGINES: Readonly<Record<EngineName, CliEngine | null>> = { builtin: null, codex, claude };
 
-/**
- * The tool of an engine with its program, or null for our own loop. A tool that is not installed is said
- * once, and our own loop does the work with the same models.
- */
-export async function commandLineTool(
+export interface CommandLineTool {
+  engine: CliEngine;
+  /** Full path of the program. */
+  program: string;
+  version: string;
+}
+
+export type FoundEngine =
+  | { kind: 'builtin' }
+  | { kind: 'tool'; tool: CommandLineTool }
+  /** `why` names the program and what is wrong with it, `fix` what to do; each a sentence without its end. */
+  | { kind: 'unusable'; why: string; fix: string };
+
+/** The engine of that name as this machine has it. `self` is the command line of this program. */
+export async function findEngine(
   name: EngineName,
   path: string,
   self: readonly string[],
-  note: (text: string) => void,
-): Promise<{ engine: CliEngine; program: string } | null> {
+): Promise<FoundEngine> {
   const engine = ENGINES[name];
-  if (engine === null) return null;
+  if (engine === null) return { kind: 'builtin' };
+  const fix = `Install it there: npm install -g ${engine.package}@${engine.known.pinned}`;
   const beside = self[1] === undefined ? [] : [join(dirname(self[1]), 'node_modules/.bin')];
   const program = await findProgram(engine.program, path, beside);
-  if (program !== null) return { engine, program };
-  note(
-    `${engine.program} is not installed in the job image; the builtin engine does the work. ` +
-      `Install it there with npm, or set \`engine: builtin\` for this agent.`,
-  );
-  return null;
+  if (program === null) {
+    return { kind: 'unusable', why: `${engine.program} is not installed in the job image`, fix };
+  }
+  const probed = await probeVersion(program, path, engine.known);
+  if (!probed.ok) return { kind: 'unusable', why: `${engine.program} ${probed.why}`, fix };
+  return { kind: 'tool', tool: { engine, program, version: probed.version } };
 }
 
 /** Full path of `program`, or null. `extra` are folders that are looked at after PATH. */
-async function findProgram(
+export async function findProgram(
   program: string,
   path: string,
   extra: readonly string[] = [],

@@ -36,6 +36,8 @@ export interface CliInput extends Pick<
 interface Session {
   turns: number;
   toolCalls: number;
+  /** Times it asked a model; a program that never did could not start its work. */
+  requests: number;
   lastText: string;
   answer: string | null;
   failed: string | null;
@@ -50,11 +52,12 @@ export async function runCli(engine: CliEngine, input: CliInput): Promise<LoopRe
   const model = input.spec.models.find(({ provider }) => provider === engine.provider);
   if (!model) {
     const cause = `${engine.name} needs a model of ${engine.provider}, and the task has none`;
-    return { outcome: 'model_error', cause, summary: '', turns: 0, toolCalls: 0, model: null };
+    return { outcome: 'unable', cause, summary: '', turns: 0, toolCalls: 0, model: null };
   }
   const session: Session = {
     turns: 0,
     toolCalls: 0,
+    requests: 0,
     lastText: '',
     answer: null,
     failed: null,
@@ -88,7 +91,10 @@ async function withProxy(
   const proxy = await startGatewayProxy({
     gateway: input.gateway,
     token: input.token,
-    onRequest: input.onRequest,
+    onRequest: () => {
+      session.requests += 1;
+      input.onRequest();
+    },
     onTerminal: (why, message) => {
       session.terminal ??= { why, message };
       session.kill();
@@ -226,7 +232,7 @@ async function verdictOf(
   }
   if (session.answer === null || session.failed !== null) {
     const cause = `${engine.name}: ${session.failed ?? 'it gave no answer'}`.slice(0, 1_000);
-    return stopped(session, 'model_error', cause);
+    return stopped(session, session.requests === 0 ? 'unable' : 'model_error', cause);
   }
   const read = await readAnswer(input.spec.report, session.answer);
   if (!read.ok) {

@@ -100,6 +100,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         strategy: 'depend',
         isolation: { sandbox: 'auto', network: 'gateway' },
       },
+      engines: { codex: { whenMissing: 'builtin' }, claude: { whenMissing: 'builtin' } },
       limits: {
         taskUsd: 10,
         runUsd: 25,
@@ -219,6 +220,7 @@ export const spec: AttemptSpec = {
   instructions: 'You are the builder.',
   input: 'Implement it.',
   engine: 'builtin',
+  whenMissing: 'builtin',
   isolation: { sandbox: 'auto', network: 'gateway' },
   models: [{ provider: 'anthropic', model: 'claude-sonnet-5-5' }],
   tools: ['read_file', 'finish'],
@@ -327,6 +329,7 @@ export function run(patch: Partial<Run> = {}, workflow = 'quick'): Run {
       image: 'autodev-job:1',
       attemptsPerTask: 2,
       isolation: { sandbox: 'auto', network: 'gateway' },
+      whenMissing: { codex: 'builtin', claude: 'builtin' },
       autonomy: 'guided',
       reports: false,
       environment: null,

@@ -353,6 +353,10 @@ export const CASES: Readonly<Record<string, Case>> = {
       }),
     }),
   },
+  'a runner that lacks what the settings ask for': {
+    event: brought({ outcome: 'unable', cause: 'codex is not `installed`', changes: [] }),
+    snapshot: snapshot({ run: run() }),
+  },
   'a cancelled job': {
     event: brought({ outcome: 'cancelled', changes: [] }),
     snapshot: snapshot({ run: run() }),

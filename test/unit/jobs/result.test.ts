@@ -10,6 +10,7 @@ const parts = (more: Partial<ResultParts>): ResultParts => ({
   summary: 'All good',
   baseSha: 'a'.repeat(40),
   checks: [],
+  engine: null,
   stats: { turns: 1, toolCalls: 1, seconds: 1, firstRequestMs: 1, model: 'm' },
   collected: { changes: [change], refusals: [], limit: null },
   ...more,
@@ -22,6 +23,7 @@ test.each<[Partial<ResultParts>, string, number, RegExp]>([
   [{ outcome: 'budget' }, 'budget', 1, /^Done$/],
   [{ outcome: 'crashed' }, 'crashed', 0, /^Done$/],
   [{ outcome: 'cancelled' }, 'cancelled', 0, /^Done$/],
+  [{ outcome: 'unable' }, 'unable', 0, /^Done$/],
   [
     { collected: { changes: [], refusals: [], limit: 'too big' } },
     'limit',
