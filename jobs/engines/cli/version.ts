@@ -35,7 +35,7 @@ export async function probeVersion(
   const said = result.output.trim().split('\n').at(-1)?.slice(0, 200) ?? '';
   if (result.exitCode !== 0)
     return { ok: false, why: `cannot start: ${said || 'it says nothing'}` };
-  const version = /\d+\.\d+\.\d+(?:-[\w.]+)?/.exec(result.output)?.[0];
+  const version = /\b\d{1,5}\.\d{1,5}\.\d{1,5}(?:-[\w.]{1,40})?/.exec(result.output)?.[0];
   if (version === undefined) return { ok: false, why: `did not tell its version: ${said}` };
   if (isKnown(version, known)) return { ok: true, version };
   return { ok: false, why: `is version ${version}; known to work is ${rangeText(known)}` };
