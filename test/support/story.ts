@@ -20,6 +20,7 @@ import type { CiEngineOptions } from '../../sandbox/ci/contract.ts';
 import { loadScripts } from '../../sandbox/model/scripts.ts';
 import type { Script } from '../../sandbox/model/types.ts';
 import { freePort, startWorld, type World } from '../../sandbox/world.ts';
+import { prepareData } from './prepared-data.ts';
 import { createStory, type Story, type StoryOptions } from './one-story.ts';
 import type { StageBase } from './stage.ts';
 import { until } from './until.ts';
@@ -71,6 +72,7 @@ export interface Scene {
 /** A world with its job program and the environment of a bot that listens on a free port. */
 export async function startScene(options: StageOptions): Promise<Scene> {
   const dir = mkdtempSync(path.join(tmpdir(), 'autodev-story-'));
+  if (options.databaseUrl === undefined) await prepareData(path.join(dir, 'data'));
   const port = await freePort();
   const scripts: Script[] = await loadScripts(path.join(ROOT, 'sandbox/model/scripts'));
   const world = await startWorld({
