@@ -12,12 +12,16 @@ import { benchIntake } from './intake.ts';
 import { benchJourney } from './journey.ts';
 import { benchMemory } from './memory.ts';
 import { benchPipeline } from './pipeline.ts';
+import { benchPrompt } from './prompt.ts';
+import { benchRepoMap } from './repo-map.ts';
 import { benchSizes } from './sizes.ts';
 
 const BENCHES: Record<string, Bench> = {
   decide: benchDecide,
   sizes: benchSizes,
   agent: benchAgent,
+  prompt: benchPrompt,
+  map: benchRepoMap,
   pipeline: benchPipeline,
   journey: benchJourney,
   memory: benchMemory,

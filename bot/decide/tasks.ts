@@ -3,6 +3,7 @@
  */
 import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { EngineName, ModelRoute, WhenMissing } from '../../schema/wire/job-api.ts';
+import { ReportKind } from '../../schema/wire/report.ts';
 import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
 import type { NewTask, Snapshot } from '../domain/snapshot.ts';
 import { TASKS } from '../domain/task-types.ts';
@@ -34,6 +35,12 @@ export function usableAgent(
   return { agent, models };
 }
 
+/** What the tasks of an agent bring, each kind once, in the order in which the wire names them. */
+export function reportsOf(agent: Agent): ReportKind[] {
+  const kinds = new Set(agent.settings.tasks.map((task) => TASKS[task].report));
+  return ReportKind.options.filter((kind) => kinds.has(kind));
+}
+
 /** Where a task stands among the others of its run. */
 export type TaskPlace = Pick<NewTask, 'priority' | 'parentId' | 'dependsOn' | 'acceptance'>;
 const USUAL_PRIORITY = 5;
@@ -62,6 +69,7 @@ export function makeTask(
     models,
     tools: agent.settings.tools,
     report: TASKS[type].report,
+    reports: reportsOf(agent),
     limits,
     image: context.image,
     tags: context.tags,

@@ -13,6 +13,7 @@ import { trimSlashes } from '../slashes.ts';
 import { startSocketForwarder } from '../socket-forwarder.ts';
 import { selectTools } from '../tools/all.ts';
 import { engineWork } from './engine-work.ts';
+import { reportAdvice } from '../tools/finish.ts';
 import { lineReader, Order, REPORT_FD, type Report } from './protocol.ts';
 
 type Start = Extract<Order, { type: 'start' }>;
@@ -75,7 +76,10 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
   const verdict = await engineWork({
     spec,
     found,
-    withLoop: () => runLoop({ ...common, models, tools: selectTools(spec), context }),
+    withLoop: () => {
+      const told = `${opening}\n\n${reportAdvice(spec.report)}`;
+      return runLoop({ ...common, opening: told, models, tools: selectTools(spec), context });
+    },
     withTool: ({ engine, program }) =>
       runCli(engine, {
         ...common,

@@ -4,7 +4,7 @@ import { clipBytes } from '../tools/tool.ts';
 import { repoMap } from './repo-map.ts';
 
 /** Tokens of the map of the repository. */
-const MAP_TOKENS = 4_000;
+export const MAP_TOKENS = 4_000;
 /** Bytes of each guidance file. */
 const GUIDE_BYTES = 8_000;
 /** The first of each group that exists is quoted. */

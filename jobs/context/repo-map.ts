@@ -11,7 +11,7 @@ import { outlineOf, OUTLINED } from './outline.ts';
 /** Entries that are looked at; beyond them the map says that it is not complete. */
 const ENTRIES = 60_000;
 /** Bytes of text that make a token at the least. */
-const BYTES_PER_TOKEN = 3;
+export const BYTES_PER_TOKEN = 3;
 /** Part of the budget for the tree; the outline gets what is left. */
 const TREE_SHARE = 0.7;
 /** Files of one folder that are named; of the rest their number is told. */

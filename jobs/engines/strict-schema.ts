@@ -2,9 +2,12 @@
 
 export type Schema = Record<string, unknown>;
 
-/** Strict mode wants every property required, at every depth: an optional one may be null instead. */
+/**
+ * Strict mode wants every property required, at every depth: an optional one may be null instead. It
+ * knows no `default`: what a report may leave out is filled in when it is checked.
+ */
 export function strictSchema(schema: Schema): Schema {
-  const strict = { ...schema };
+  const { default: _, ...strict } = schema;
   if (strict['anyOf']) strict['anyOf'] = (strict['anyOf'] as Schema[]).map(strictSchema);
   if (strict['items']) strict['items'] = strictSchema(strict['items'] as Schema);
   if (strict['properties']) {

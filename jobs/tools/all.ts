@@ -16,10 +16,14 @@ const TOOLS: Record<Exclude<ToolName, 'finish'>, Tool> = {
 };
 
 /**
- * The tools of a task, in a fixed order (the prompt's prefix must not vary). `finish` is always the
- * last one and takes the report that the task asks for.
+ * The tools of a task, in a fixed order: what a model is told of them is the same for every task of a
+ * role. `finish` is always the last one; it takes the report that the task asks for.
  */
-export function selectTools({ tools, report }: Pick<TaskSpec, 'tools' | 'report'>): Tool[] {
+export function selectTools({
+  tools,
+  report,
+  reports,
+}: Pick<TaskSpec, 'tools' | 'report' | 'reports'>): Tool[] {
   const wanted = Object.values(TOOLS).filter((tool) => tools.includes(tool.name));
-  return [...wanted, finishTool(report)];
+  return [...wanted, finishTool(report, reports)];
 }

@@ -40,6 +40,8 @@ export interface Tool<Input = unknown> {
   name: ToolName;
   description: string;
   input: z.ZodType<Input>;
+  /** What the model is told instead of `input`, where the check knows more than every task of a role may. */
+  told?: z.ZodType;
   /** One short line for the log, e.g. the path. */
   about(input: Input): string;
   run(input: Input, context: ToolContext): Promise<ToolResult>;
@@ -54,7 +56,7 @@ export function defineTool<Schema extends z.ZodType>(
 
 /** The tool as told to a model: a plain JSON schema without the dialect's own noise. */
 export function toolSpec(tool: Tool): ToolSpec {
-  const { $schema: _, ...parameters } = z.toJSONSchema(tool.input, {
+  const { $schema: _, ...parameters } = z.toJSONSchema(tool.told ?? tool.input, {
     override: ({ jsonSchema }) => {
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;

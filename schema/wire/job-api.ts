@@ -65,6 +65,11 @@ export const TaskSpec = z.strictObject({
   tools: z.array(ToolName).min(1),
   /** The typed report `finish` must carry. */
   report: ReportKind,
+  /**
+   * What the tasks of this role bring. `finish` is told as taking any of them, so that the stable part
+   * of the prompt is the same for all of them; only `report` is taken.
+   */
+  reports: z.array(ReportKind).default([]),
   limits: TaskLimits,
 });
 export type TaskSpec = z.infer<typeof TaskSpec>;

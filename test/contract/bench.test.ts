@@ -54,5 +54,7 @@ test('an unknown name is answered with the ones there are', async () => {
     (error: { code: number; stdout: string }) => error,
   );
   expect(failed).toMatchObject({ code: 2 });
-  expect(failed.stdout).toContain('decide, sizes, agent, pipeline, journey, memory, intake');
+  expect(failed.stdout).toContain(
+    'decide, sizes, agent, prompt, map, pipeline, journey, memory, intake',
+  );
 });

@@ -352,7 +352,7 @@ test('requests are what the providers document', async () => {
   expect(anthropic).toMatchObject({
     max_tokens: 4000,
     stream: true,
-    system: [{ type: 'text', cache_control: { type: 'ephemeral' } }],
+    system: [{ type: 'text', cache_control: { type: 'ephemeral', ttl: '1h' } }],
     cache_control: { type: 'ephemeral' },
   });
   expect(anthropic.tools?.map((tool) => tool.name)).toEqual(openai.tools?.map((tool) => tool.name));

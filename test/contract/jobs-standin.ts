@@ -67,6 +67,7 @@ export function makeSpec(provider: Provider, more: Partial<TaskSpec['limits']> =
     models: [{ provider, model: provider === 'openai' ? 'gpt-test' : 'claude-test' }],
     tools: ['read_file', 'list', 'search', 'edit_file', 'run_command', 'finish'],
     report: 'none',
+    reports: [],
     engine: 'builtin',
     whenMissing: 'builtin',
     isolation: { sandbox: 'auto', network: 'gateway' },

@@ -59,6 +59,7 @@ export const SPEC: AttemptSpec = {
   models: [{ provider: 'openai', model: 'test' }],
   tools: ['finish'],
   report: 'build',
+  reports: ['build'],
   limits: { turns: 1, minutes: 1, commandSeconds: 1, toolResultBytes: 1, maxOutputTokens: 1 },
 };
 

@@ -18,6 +18,8 @@ import {
   type TurnRequest,
 } from '../model.ts';
 
+const STABLE = { type: 'ephemeral', ttl: '1h' } as const;
+
 /** A model behind `<gateway>/anthropic`. */
 export function anthropicModel(options: ModelOptions): Model {
   const name = `anthropic/${options.model}`;
@@ -44,9 +46,10 @@ export function anthropicModel(options: ModelOptions): Model {
 }
 
 /**
- * The prefix (tools, then system) never changes within a task and carries one cache mark; the
- * top-level mark caches the conversation so far without moving marks through old messages, so every
- * request repeats the one before it byte for byte.
+ * The prefix (tools, then system) is the same for every task of a role and carries one mark, kept for an
+ * hour, which pays from the third task or after one slow command; the API wants longer-lived marks
+ * first. The top-level mark caches the conversation so far without moving marks through old messages,
+ * so every request repeats the one before it byte for byte.
  */
 function requestBody(
   model: string,
@@ -61,7 +64,7 @@ function requestBody(
       description: tool.description,
       input_schema: tool.parameters as Tool['input_schema'],
     })),
-    system: [{ type: 'text', text: request.instructions, cache_control: { type: 'ephemeral' } }],
+    system: [{ type: 'text', text: request.instructions, cache_control: STABLE }],
     messages: toMessages(request.transcript, name),
     cache_control: { type: 'ephemeral' },
     stream: true,

@@ -1,6 +1,8 @@
 /** OpenAI's Responses API, streaming, nothing stored at the provider. */
+import { createHash } from 'node:crypto';
 import OpenAI from 'openai';
 import type {
+  FunctionTool,
   ResponseCreateParamsStreaming,
   ResponseInputItem,
   ResponseOutputItem,
@@ -19,6 +21,9 @@ import {
 
 /** Models that reason, and so accept (and need, with `store: false`) encrypted reasoning items. */
 const REASONING = /^(o\d|gpt-[5-9]|codex)/;
+
+/** The provider takes 64 characters. */
+const CACHE_KEY_DIGITS = 32;
 
 /** A model behind `<gateway>/openai/v1`. */
 export function openaiModel(options: ModelOptions): Model {
@@ -47,21 +52,30 @@ export function openaiModel(options: ModelOptions): Model {
   };
 }
 
+/**
+ * Instructions and tools come first and are the same for every task of a role; the key made of them
+ * leads requests that share them to the same cache. Kept for the provider's usual half hour: twelve
+ * hours cost twice as much to write.
+ */
 function requestBody(
   model: string,
   name: string,
   request: TurnRequest,
 ): ResponseCreateParamsStreaming {
+  const { instructions } = request;
+  const tools: FunctionTool[] = request.tools.map((tool) => ({
+    type: 'function',
+    name: tool.name,
+    description: tool.description,
+    parameters: strictSchema(tool.parameters),
+    strict: true,
+  }));
+  const stable = createHash('sha256').update(JSON.stringify([model, instructions, tools]));
   return {
     model,
-    instructions: request.instructions,
-    tools: request.tools.map((tool) => ({
-      type: 'function',
-      name: tool.name,
-      description: tool.description,
-      parameters: strictSchema(tool.parameters),
-      strict: true,
-    })),
+    instructions,
+    tools,
+    prompt_cache_key: `autodev-${stable.digest('hex').slice(0, CACHE_KEY_DIGITS)}`,
     input: request.transcript.flatMap((step) => inputItems(step, name)),
     max_output_tokens: request.maxOutputTokens,
     ...(REASONING.test(model) ? { include: ['reasoning.encrypted_content' as const] } : {}),

@@ -225,6 +225,7 @@ export const spec: AttemptSpec = {
   models: [{ provider: 'anthropic', model: 'claude-sonnet-5-5' }],
   tools: ['read_file', 'finish'],
   report: 'build',
+  reports: ['build'],
   limits: {
     turns: 60,
     minutes: 30,

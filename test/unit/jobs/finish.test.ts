@@ -1,6 +1,6 @@
 /** What `finish` takes as a report, by kind of task. */
 import { describe, expect, test } from '@jest/globals';
-import { finishTool } from '../../../jobs/tools/finish.ts';
+import { finishTool, reportAdvice } from '../../../jobs/tools/finish.ts';
 import { checkCall, toolSpec, type ToolContext } from '../../../jobs/tools/tool.ts';
 import { Report, ReportKind, REPORTS } from '../../../schema/wire/report.ts';
 import { SAMPLE_FINDING, SAMPLE_REPORTS } from '../../support/sample-reports.ts';
@@ -159,4 +159,39 @@ test('a task that asks for none takes none', async () => {
 test('a wrong outcome is a malformed call, not a wrong report', () => {
   const checked = call('build', { outcome: 'approved', report: GOOD.build });
   expect(checked).toEqual({ ok: false, text: expect.stringContaining('outcome: Invalid option') });
+});
+
+describe('a role whose tasks bring different reports', () => {
+  const kinds = ['none', 'spec', 'build'] as const;
+  const told = kinds.map((kind) => toolSpec(finishTool(kind, kinds)));
+
+  test('is told the same for each of them, and all that it may bring', () => {
+    expect(told[1]).toEqual(told[0]);
+    expect(told[2]).toEqual(told[0]);
+    const properties = told[0]?.parameters['properties'];
+    expect(JSON.stringify(properties)).toMatch(/"const":"spec".*"const":"build".*"type":"null"/);
+  });
+
+  test('and still may bring only the one that the task asks for', () => {
+    const bring = (kind: ReportKind, report: unknown) =>
+      checkCall(
+        [finishTool(kind, kinds)],
+        'finish',
+        JSON.stringify({ outcome: 'done', summary: 'Done.', report }),
+      );
+    expect(bring('spec', GOOD.spec)).toMatchObject({ ok: true });
+    expect(bring('spec', GOOD.build)).toMatchObject({ ok: false, report: true });
+    expect(bring('none', null)).toMatchObject({ ok: true });
+    expect(bring('none', GOOD.build)).toMatchObject({
+      ok: false,
+      text: expect.stringContaining('report: This task takes no report; leave it out'),
+    });
+  });
+
+  test.each<[ReportKind, string]>([
+    ['spec', 'kind "spec"'],
+    ['none', 'takes no report'],
+  ])('the message of a task names %s', (kind, expected) => {
+    expect(reportAdvice(kind)).toContain(expected);
+  });
 });

@@ -23,6 +23,7 @@ let root = '';
 const tools = selectTools({
   tools: ['read_file', 'list', 'search', 'edit_file', 'run_command', 'finish'],
   report: 'none',
+  reports: [],
 });
 const checks: unknown[] = [];
 
@@ -240,7 +241,7 @@ test('run_command cannot outlast the limit of the task', async () => {
 });
 
 test('a task without finish gets it, in a fixed order, with strict schemas', () => {
-  const chosen = selectTools({ tools: ['run_command', 'read_file'], report: 'none' });
+  const chosen = selectTools({ tools: ['run_command', 'read_file'], report: 'none', reports: [] });
   expect(chosen.map((tool) => tool.name)).toEqual(['read_file', 'run_command', 'finish']);
   for (const tool of tools) {
     const { parameters } = toolSpec(tool);
