@@ -8,6 +8,7 @@ const USAGE = `autodev-job: runs inside a CI job made by AutoDev
 
   autodev-job plan --out FILE   fetch the child pipeline's YAML from the bot
   autodev-job reports --out DIR fetch what agents found, as report files
+  autodev-job doctor [--json]   say what this image and this runner give to agents
   autodev-job run               claim this job's attempt, run its agent, deliver the result
 `;
 
@@ -23,6 +24,8 @@ async function main(args: readonly string[]): Promise<number> {
       return runCommand();
     case 'reports':
       return reportsCommand(rest);
+    case 'doctor':
+      return doctorCommand(rest);
     case 'agent': {
       const { agent } = await import('./agent/agent.ts');
       await agent(SELF);
@@ -74,6 +77,16 @@ async function reportsCommand(args: readonly string[]): Promise<number> {
   const log = createLog(write, env.secrets, () => new Date());
   await fetchReports(env, out, log);
   return 0;
+}
+
+async function doctorCommand(args: readonly string[]): Promise<number> {
+  if (args.some((arg) => arg !== '--json')) {
+    process.stderr.write('doctor takes nothing but --json\n');
+    return 2;
+  }
+  const { doctor } = await import('./doctor/doctor.ts');
+  const surroundings = { path: readJobEnv().path, self: SELF };
+  return doctor(surroundings, args.length > 0, (line) => void process.stdout.write(`${line}\n`));
 }
 
 async function runCommand(): Promise<number> {

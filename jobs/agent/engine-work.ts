@@ -21,7 +21,7 @@ export async function engineWork(work: EngineWork): Promise<LoopResult> {
     case 'builtin':
       return work.withLoop();
     case 'unusable':
-      return without(found.why, found.fix, work);
+      return without(found.why, `Install it there: ${found.install}`, work);
     case 'tool': {
       work.note(`engine: ${found.tool.engine.name} ${found.tool.version}`);
       const result = await work.withTool(found.tool);

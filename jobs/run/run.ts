@@ -191,7 +191,10 @@ async function collectResult(
     engine: progress.agent?.engine() ?? null,
   };
   try {
-    if (carriesChanges(parts.outcome)) parts.collected = await progress.workspace?.collect();
+    // What a role that may not edit left behind is no proposal.
+    const edits = progress.claim?.spec.tools.includes('edit_file') === true;
+    if (edits && carriesChanges(parts.outcome))
+      parts.collected = await progress.workspace?.collect();
     return buildResult(parts, input.log.redact);
   } catch (error) {
     const cause = `The changes could not be collected: ${describeError(error)}`;

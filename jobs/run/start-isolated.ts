@@ -1,13 +1,14 @@
 /** Starts the agent inside the isolation the runner gives, with an address that stands for the gateway. */
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ClaimResponse } from '../../schema/wire/job-api.ts';
 import { agentEnv, type JobEnv } from '../env.ts';
 import { UnableError } from '../errors.ts';
 import { startGatewayProxy } from '../gateway-proxy.ts';
 import { trimSlashes } from '../slashes.ts';
 import { type AgentProcess, startAgent } from './agent-process.ts';
+import { hostPowers } from './host-power.ts';
 import { chooseIsolation, type Isolation } from './isolation.ts';
+import { programFiles } from './isolated-view.ts';
 import type { PreparedWorkspace } from './workspace.ts';
 
 export interface StartInput {
@@ -28,16 +29,7 @@ export interface StartInput {
 export async function startIsolated(input: StartInput): Promise<AgentProcess> {
   const { env, claim, workspace, self, log } = input;
   const { spec } = claim;
-  const isolation = await isolationFor(input);
-  log(`isolation: ${isolation.says}`);
-  input.onIsolation(isolation.says);
-  if (spec.isolation.sandbox === 'required' && isolation.kind === 'none') {
-    throw new UnableError(
-      'This task needs isolation, and the runner gives it none',
-      isolation.says,
-      'Install bubblewrap in the job image and allow user namespaces, or set `sandbox: auto`',
-    );
-  }
+  const isolation = await isolationInForce(input);
   const alone = isolation.kind !== 'none' && spec.isolation.network === 'gateway';
   const socket = alone ? join(workspace.tmp, 'gateway.sock') : undefined;
   const proxy = await startGatewayProxy({
@@ -69,23 +61,43 @@ export async function startIsolated(input: StartInput): Promise<AgentProcess> {
   };
 }
 
+/** Chooses the isolation, says in the log what is in force, and keeps to `sandbox: required`. */
+async function isolationInForce(input: StartInput): Promise<Isolation> {
+  const [isolation, powers] = await Promise.all([isolationFor(input), hostPowers()]);
+  const beware = powers.length === 0 ? '' : `; beware: ${powers.join(', ')}`;
+  input.log(`isolation: ${isolation.says}${beware}`);
+  input.onIsolation(`${isolation.says}${beware}`);
+  if (input.claim.spec.isolation.sandbox !== 'required') return isolation;
+  if (isolation.kind === 'none') {
+    throw new UnableError(
+      'This task needs isolation, and the runner gives it none',
+      isolation.says,
+      'Install bubblewrap in the job image and allow user namespaces, or set `sandbox: auto`',
+    );
+  }
+  if (powers.length > 0) {
+    throw new UnableError(
+      'This task needs isolation, and its job has power over the machine',
+      powers.join(', '),
+      'Give agents a runner without `privileged`, host mounts and engine sockets, or set `sandbox: auto`',
+    );
+  }
+  return isolation;
+}
+
+/** A role that neither edits nor runs commands finds its files read-only, whatever drives the model. */
 async function isolationFor({ env, self, claim, workspace }: StartInput): Promise<Isolation> {
-  const [program = process.execPath, script] = self;
+  const { isolation, tools } = claim.spec;
+  const writes = tools.includes('edit_file') || tools.includes('run_command');
+  const own = [workspace.home, workspace.tmp];
+  const needed = programFiles(self);
   return chooseIsolation({
-    mode: claim.spec.isolation.sandbox,
-    network: claim.spec.isolation.network,
+    mode: isolation.sandbox,
+    network: isolation.network,
     path: env.path,
-    writable: [workspace.dir, workspace.home, workspace.tmp],
-    readable: [program, ...(script === undefined ? [] : [programFolder(script)])],
+    writable: writes ? [workspace.dir, ...own] : own,
+    readable: writes ? needed : [workspace.dir, ...needed],
     hidden: [env.projectDir, `${env.projectDir}.tmp`, ...env.hidden],
     cwd: workspace.dir,
   });
-}
-
-/** The package that the program belongs to, with the modules it loads; a bundle has all beside it. */
-function programFolder(script: string): string {
-  for (let folder = dirname(script); folder !== dirname(folder); folder = dirname(folder)) {
-    if (existsSync(join(folder, 'package.json'))) return folder;
-  }
-  return dirname(script);
 }

@@ -75,7 +75,7 @@ describe('stops the task with the remedy where the settings ask for that', () =>
 
 test('a program that hangs when it is asked for its version is not waited for', async () => {
   const known = { from: '1.0.0', below: '2.0.0' };
-  const probed = await probeVersion(fakeCodex('sleep 60'), process.env.PATH ?? '', known, 200);
+  const probed = await probeVersion([fakeCodex('sleep 60')], process.env.PATH ?? '', known, 200);
   expect(probed).toEqual({ ok: false, why: 'did not tell its version in time' });
 });
 

@@ -106,7 +106,7 @@ test('isolation that is required and not there ends the attempt before the agent
     });
     await program.done;
     expect(job.file()).toMatchObject({
-      outcome: 'crashed',
+      outcome: 'unable',
       cause: expect.stringContaining('This task needs isolation, and the runner gives it none'),
     });
     expect(job.file().cause).toContain('Install bubblewrap in the job image');

@@ -2,6 +2,7 @@
 import { checkRoutes, loadAgents, loadSettings, loadWorkflows } from '../../config/settings.ts';
 import type { Settings } from '../../../schema/wire/settings.ts';
 import { causeOf } from '../describe-error.ts';
+import { checkJobs } from './engine-checks.ts';
 import { ANSWER_MS, bad, guarded, ok, warning, type Check, type DoctorDeps } from './check.ts';
 
 type Provider = 'openai' | 'anthropic';
@@ -40,6 +41,7 @@ export async function checkSettings(
     },
     `mend ${file}; AUTODEV_SETTINGS names another one`,
   );
+  let jobs: Check[] = [];
   const second = await guarded(
     'agents',
     () => {
@@ -47,6 +49,7 @@ export async function checkSettings(
       if (settings !== null) checkRoutes(settings, agents);
       loadWorkflows(files.workflowsDir, agents);
       const all = Object.values(agents).filter((agent) => agent !== undefined);
+      if (settings !== null) jobs = checkJobs(settings, all);
       if (all.length === 0) {
         const fix = 'set AUTODEV_AGENTS_DIR to the folder with the agents';
         return bad('agents', `there is none in ${dir}`, fix);
@@ -56,7 +59,7 @@ export async function checkSettings(
     },
     `mend the files in ${dir}; AUTODEV_AGENTS_DIR names another folder`,
   );
-  return { checks: [first, second], settings };
+  return { checks: [first, second, ...jobs], settings };
 }
 
 /** Agents whose providers all lack a key; with no key at all that is the keys' check. */

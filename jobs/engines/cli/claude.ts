@@ -1,8 +1,9 @@
 /** The engine `claude`: `claude -p --output-format stream-json`. */
 import { member, textOf, type CliEngine, type CliEvent } from './contract.ts';
 
-const READING = ['Read', 'Glob', 'Grep', 'Bash'];
+const READING = ['Read', 'Glob', 'Grep'];
 const WRITING = ['Edit', 'Write'];
+const RUNNING = ['Bash'];
 
 /** Its own words for an end, in ours. It asks for a structured answer again by itself. */
 const CAUSES: Readonly<Record<string, string>> = {
@@ -18,7 +19,7 @@ export const claude: CliEngine = {
   // Tried: 2.1.326, 2.1.329, 2.1.332.
   known: { from: '2.1.326', below: '2.2.0', pinned: '2.1.329' },
   command(task) {
-    const tools = task.writes ? [...READING, ...WRITING] : READING;
+    const tools = [...READING, ...(task.writes ? WRITING : []), ...(task.runs ? RUNNING : [])];
     return {
       args: [
         '-p',

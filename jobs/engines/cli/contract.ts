@@ -20,6 +20,8 @@ export interface CliTask {
   key: string;
   /** May it change files? Reviewers may not. */
   writes: boolean;
+  /** May it run commands? */
+  runs: boolean;
   /** True inside an isolation of our own; else the tool's own sandbox is asked for. */
   isolated: boolean;
 }

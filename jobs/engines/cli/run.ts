@@ -131,6 +131,7 @@ async function runOnce(
     gateway: proxy.url,
     key: proxy.key,
     writes: input.spec.tools.includes('edit_file'),
+    runs: input.spec.tools.includes('run_command'),
     isolated: input.isolated,
   });
   try {

@@ -17,14 +17,15 @@ export type Probed =
  * exist, so that neither a person's configuration nor the repository has a say.
  */
 export async function probeVersion(
-  program: string,
+  program: readonly string[],
   path: string,
   known: Range,
   limitMs = VERSION_MS,
 ): Promise<Probed> {
+  const [file = '', ...args] = program;
   const result = await runInGroup({
-    file: program,
-    args: ['--version'],
+    file,
+    args: [...args, '--version'],
     cwd: '/',
     env: { PATH: path, HOME: '/nonexistent', DISABLE_AUTOUPDATER: '1' },
     timeoutMs: limitMs,
