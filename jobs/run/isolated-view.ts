@@ -29,7 +29,7 @@ const SECRETS = [
   ...['shadow', 'shadow-', 'gshadow', 'gshadow-', 'sudoers', 'sudoers.d', 'krb5.keytab'],
 ].map((name) => `/etc/${name}`);
 /** Folders that programs expect to be there; they are empty and vanish with the agent. */
-const EMPTY = ['/tmp', '/var/tmp', '/run', '/home', '/root'];
+const EMPTY = ['tmp', 'var/tmp', 'run', 'home', 'root'].map((folder) => `/${folder}`);
 
 /** Arguments of `bwrap`, up to the command. */
 export function bubblewrapArgs(input: ViewInput): string[] {

@@ -146,7 +146,7 @@ interface Looked {
 async function attack(isolation: IsolationWish): Promise<Looked> {
   const { tcp, tcp6, udp, file, abstract } = ears;
   const node = process.execPath;
-  const backwards = (text: string): string => [...text].reverse().join('');
+  const backwards = (text: string): string => [...text].toReversed().join('');
   const script = (name: string): string => `"$HOME/${name}.cjs"`;
   const program = (name: string, text: string): string =>
     `cat > ${script(name)} <<'END'\n${text}\nEND`;
