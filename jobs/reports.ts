@@ -13,6 +13,9 @@ const FILES: Readonly<Record<keyof ReportsResponse, string>> = {
   junit: 'autodev-junit.xml',
   codequality: 'autodev-codequality.json',
   sast: 'gl-sast-report.json',
+  dependencyScanning: 'gl-dependency-scanning-report.json',
+  secretDetection: 'gl-secret-detection-report.json',
+  sarif: 'autodev.sarif',
 };
 
 /** Asks the bot for this pipeline's reports and writes them into `dir`. @throws JobError */
@@ -33,8 +36,14 @@ export async function fetchReports(env: JobEnv, dir: string, log: RunLog): Promi
   const reports = read(text);
   await mkdir(dir, { recursive: true });
   for (const [kind, file] of Object.entries(FILES) as [keyof ReportsResponse, string][]) {
-    await writeFile(join(dir, file), reports[kind]);
-    log.line(`reports: ${Buffer.byteLength(reports[kind])} bytes written to ${file}`);
+    const report = reports[kind];
+    if (report === null) {
+      // An empty file would say that somebody looked and found nothing.
+      log.line(`reports: no ${file}, because no scanner was asked for it`);
+      continue;
+    }
+    await writeFile(join(dir, file), report);
+    log.line(`reports: ${Buffer.byteLength(report)} bytes written to ${file}`);
   }
 }
 

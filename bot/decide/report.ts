@@ -1,5 +1,6 @@
 /** Purpose: what a run came to, for its final report in the store and on the issue. */
-import { latestAttempt, spentOn, type Run, type RunReport } from '../domain/runs.ts';
+import type { RunReport } from '../domain/run-report.ts';
+import { latestAttempt, spentOn, type Run } from '../domain/runs.ts';
 import type { AgentRole } from '../../schema/wire/agent.ts';
 import { findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
 import { tallyOf } from './tally.ts';

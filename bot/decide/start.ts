@@ -239,6 +239,8 @@ function stricter(runner: RepoConfig['runner']): Partial<IsolationWish> {
 function freezeContext(subject: Subject, workflow: Workflow, snapshot: Snapshot): RunContext {
   const { settings, repoConfig } = snapshot;
   const own = repoConfig.config;
+  const allowed = settings.security.scanners;
+  const scanners = own.security.scanners.filter((name) => allowed.includes(name));
   const capUsd = Math.min(settings.limits.taskUsd, own.budget.task_usd ?? Number.POSITIVE_INFINITY);
   return {
     title: subject.title,
@@ -259,6 +261,7 @@ function freezeContext(subject: Subject, workflow: Workflow, snapshot: Snapshot)
     },
     autonomy: settings.autonomy === 'full' ? own.autonomy : 'guided',
     reports: own.verify.reports,
+    ...(scanners.length > 0 ? { scanners } : {}),
     environment: own.deploy.environment ?? null,
     workflow,
   };

@@ -6,6 +6,7 @@ import type { EngineName, ModelRoute, WhenMissing } from '../../schema/wire/job-
 import { ReportKind } from '../../schema/wire/report.ts';
 import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
 import type { NewTask, Snapshot } from '../domain/snapshot.ts';
+import { scannersOf } from '../domain/scans.ts';
 import { TASKS } from '../domain/task-types.ts';
 import { routesWith } from './assign.ts';
 import { taskInput, type TaskInputFacts } from './task-input.ts';
@@ -57,6 +58,7 @@ export function makeTask(
   const { agent, models } = found;
   const { priority = USUAL_PRIORITY, parentId = null, dependsOn = [], acceptance = [] } = place;
   const { maxCostUsd, ...limits } = agent.settings.limits;
+  const scanners = scannersOf(type, context.scanners ?? []);
   const spec: AttemptSpec = {
     taskType: type,
     agent: agent.role,
@@ -70,6 +72,7 @@ export function makeTask(
     tools: agent.settings.tools,
     report: TASKS[type].report,
     reports: reportsOf(agent),
+    ...(scanners.length > 0 ? { scanners } : {}),
     limits,
     image: context.image,
     tags: context.tags,

@@ -1,20 +1,34 @@
 /** The tester's look as JUnit XML: the subset that GitLab reads. */
+import type { TestReport } from '../../schema/wire/report.ts';
 import type { CommandCheck } from '../../schema/wire/result.ts';
-import type { ReportedFinding } from './reports-finding.ts';
+import { plainText, type ReportedFinding } from './reports-finding.ts';
 
 const NAME_CHARS = 200;
 
+/** What a tester's look came to. */
+export interface TestLook {
+  /** What was to be tried, and what came of it. */
+  plan: readonly PlannedCase[];
+  /** What the tester ran, as the supervisor saw it end. */
+  checks: readonly CommandCheck[];
+  findings: readonly ReportedFinding[];
+}
+
+type PlannedCase = NonNullable<TestReport['cases']>[number];
+
 /**
- * One case per thing the tester says is wrong, and one per command it ran. A command that ended badly is
- * shown as skipped: agents run commands to find out, and only what they then report is a failure.
+ * One case per thing the tester says is wrong, one per entry of its plan, and one per command it ran. A
+ * command that ended badly is shown as skipped: agents run commands to find out, and only what they then
+ * report is a failure.
  */
-export function testReport(
-  checks: readonly CommandCheck[],
-  findings: readonly ReportedFinding[],
-): string {
-  const cases = [...unique(findings.map(findingCase)), ...unique(checks.map(checkCase))];
-  const failures = findings.length;
-  const skipped = checks.filter(({ exitCode }) => exitCode !== 0).length;
+export function testReport({ plan, checks, findings }: TestLook): string {
+  const cases = [
+    ...unique(findings.map(findingCase)),
+    ...unique(plan.map(plannedCase)),
+    ...unique(checks.map(checkCase)),
+  ];
+  const failures = cases.filter(({ inner }) => inner.startsWith('<failure')).length;
+  const skipped = cases.filter(({ inner }) => inner.startsWith('<skipped')).length;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<testsuites>',
@@ -40,6 +54,18 @@ function findingCase(finding: ReportedFinding): Case {
   return { of: `findings.${path}`, name: title, seconds: 0, inner };
 }
 
+function plannedCase({ name, outcome, detail }: PlannedCase): Case {
+  const told = escape(detail);
+  switch (outcome) {
+    case 'passed':
+      return { of: 'plan', name, seconds: 0, inner: `<system-out>${told}</system-out>` };
+    case 'failed':
+      return { of: 'plan', name, seconds: 0, inner: `<failure message="failed">${told}</failure>` };
+    case 'not run':
+      return { of: 'plan', name, seconds: 0, inner: `<skipped message="${told || 'not run'}"/>` };
+  }
+}
+
 function checkCase(check: CommandCheck): Case {
   const { command, exitCode, seconds } = check;
   const why = exitCode === null ? 'was stopped' : `ended with ${exitCode}`;
@@ -63,18 +89,11 @@ function caseText({ of, name, seconds, inner }: Case): string {
   return inner === '' ? `${head}/>` : `${head}>${inner}</testcase>`;
 }
 
-/** Text as XML may hold it: what XML 1.0 has no sign for is left out. */
+/** Text as XML may hold it. */
 function escape(text: string): string {
-  return [...text]
-    .filter((sign) => isAllowed(sign.codePointAt(0) ?? 0))
-    .join('')
+  return plainText(text)
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')
     .replaceAll('"', '&quot;');
-}
-
-function isAllowed(code: number): boolean {
-  if (code < 0x20) return code === 0x09 || code === 0x0a || code === 0x0d;
-  return !(code >= 0xd800 && code <= 0xdfff) && code !== 0xfffe && code !== 0xffff;
 }

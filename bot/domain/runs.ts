@@ -7,10 +7,12 @@ import type {
   TaskSpec,
   WhenMissing,
 } from '../../schema/wire/job-api.ts';
+import type { ScannerName } from '../../schema/wire/scan.ts';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { CheckFacts } from './checks.ts';
 import type { Estimate, Refusal } from './budgets.ts';
 import type { RunState, Verdict } from './outcomes.ts';
+import type { RunReport } from './run-report.ts';
 
 export type TargetType = 'issue' | 'change';
 
@@ -44,6 +46,8 @@ export interface RunContext {
   whenMissing: Record<'codex' | 'claude', WhenMissing>;
   /** Reports are shown in a merge request pipeline of their own. */
   reports: boolean;
+  /** Scanners that tasks may start with; absent where there are none. */
+  scanners?: ScannerName[];
   /** Where `deploy` stages deploy to; null: wherever the repository's only deploy job leads. */
   environment: string | null;
   /** The template the run started with. */
@@ -144,24 +148,6 @@ export interface Allowance {
   blob: string;
   mode: '100644' | '100755';
   by: { id: number; username: string };
-}
-
-/** What a run came to; written once, with its verdict. */
-export interface RunReport {
-  costMicrousd: number;
-  /** From the command to the end. */
-  seconds: number;
-  /** Time of agents at work, all added up. */
-  agentSeconds: number;
-  /** Time at gates. */
-  waitedSeconds: number;
-  /** How often the fix stage was entered. */
-  fixRounds: number;
-  findings: { raised: number; fixed: number };
-  /** Weighted mean of the votes; null when nobody voted. */
-  consensus: number | null;
-  /** `provider/model` that did the work, most tasks first. */
-  models: string[];
 }
 
 export interface Run {

@@ -11,6 +11,7 @@ import type { DeployFacts } from './deploys.ts';
 import type { ChildFacts, EpicItem } from './children.ts';
 import type { GateFacts } from './gates.ts';
 import type { TargetChange } from './looks.ts';
+import type { RunReport } from './run-report.ts';
 import type {
   Allowance,
   AttemptSpec,
@@ -19,7 +20,6 @@ import type {
   Run,
   RunContext,
   RunOverrides,
-  RunReport,
   RunRole,
   Target,
 } from './runs.ts';
@@ -73,7 +73,14 @@ export interface Snapshot {
   requesterAccess: number | null;
   settings: Pick<
     Settings,
-    'permissions' | 'ci' | 'engines' | 'limits' | 'protectedPaths' | 'autonomy' | 'prices'
+    | 'permissions'
+    | 'ci'
+    | 'engines'
+    | 'limits'
+    | 'protectedPaths'
+    | 'security'
+    | 'autonomy'
+    | 'prices'
   >;
   agents: Readonly<Record<AgentRole, Agent | undefined>>;
   /** Workflow templates by name. */

@@ -4,6 +4,7 @@
  */
 import type { TaskType } from '../../schema/wire/agent.ts';
 import type { ReportKind } from '../../schema/wire/report.ts';
+import type { ScanFinding } from '../../schema/wire/scan.ts';
 
 /**
  * What becomes of a result. `answer`: said in the thread it was asked in. `onward`: the run goes on by it.
@@ -21,6 +22,8 @@ export interface TaskKind {
   /** What its agent is given: the default branch, or the head of the code change once there is one. */
   works: 'on-default' | 'on-change';
   delivers: Delivery;
+  /** What scanners look for before its agent starts, where the repository asked for some. */
+  scans?: readonly ScanFinding['kind'][];
   /** It answers what was found in the change. */
   answers?: true;
 }
@@ -149,12 +152,14 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'security',
     works: 'on-change',
     delivers: 'votes',
+    scans: ['code', 'secret', 'dependency'],
   },
   dependency_audit: {
     ask: `Look for dependencies with known problems, and find out what each of them means here. ${TRIES}`,
     report: 'audit',
     works: 'on-change',
     delivers: 'note',
+    scans: ['dependency'],
   },
   compliance_check: {
     ask: `Find the rules that apply to this repository, and hold the code against each of them. ${READS}`,
@@ -198,6 +203,7 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'static_analysis',
     works: 'on-change',
     delivers: 'note',
+    scans: ['code'],
   },
   bug_hunt: {
     ask: `Look for bugs by using the program in ways its tests do not, and show each by steps that anyone can follow. ${TRIES}`,

@@ -17,6 +17,7 @@ import { SAY_AT, SAY_TEXT } from '../domain/budgets.ts';
 import { childPipeline, harmlessPipeline } from '../domain/child-pipeline.ts';
 import type { InternalEvent } from '../domain/events.ts';
 import type { AttemptSpec } from '../domain/runs.ts';
+import { scansProblem } from '../domain/scans.ts';
 import {
   attemptById,
   attemptsByPipeline,
@@ -209,6 +210,8 @@ async function result(request: Request, response: Response, deps: JobApiDeps): P
     const message = `is ${brought}, but this task brings ${wanted}`;
     return wrongBody(response, [{ path: ['report'], message }]);
   }
+  const odd = scansProblem(body.data.scans ?? [], attempt.spec.scanners ?? []);
+  if (odd !== null) return wrongBody(response, [{ path: ['scans'], message: odd }]);
   const kept = await deps.db.tx(async (db) => {
     const finished = await finishAttempt(db, attempt.id, {
       state: 'finished',

@@ -1,12 +1,12 @@
 /** Runs: the journey of one issue or change, at most one active per target and role. */
 import type { CheckFacts } from '../domain/checks.ts';
 import type { Verdict, RunState } from '../domain/outcomes.ts';
+import type { RunReport } from '../domain/run-report.ts';
 import type {
   Allowance,
   Deployment,
   RunContext,
   RunOverrides,
-  RunReport,
   RunRole,
   TargetType,
 } from '../domain/runs.ts';

@@ -1,6 +1,7 @@
 /** The HTTP API between a CI job and the bot: plan, claim, heartbeat, result. */
 import { z } from 'zod';
 import { ReportKind } from './report.ts';
+import { ScannerName } from './scan.ts';
 
 export const ModelRoute = z.strictObject({
   provider: z.enum(['openai', 'anthropic']),
@@ -70,6 +71,8 @@ export const TaskSpec = z.strictObject({
    * of the prompt is the same for all of them; only `report` is taken.
    */
   reports: z.array(ReportKind).default([]),
+  /** Scanners to run before the agent starts. */
+  scanners: z.array(ScannerName).max(8).optional(),
   limits: TaskLimits,
 });
 export type TaskSpec = z.infer<typeof TaskSpec>;
@@ -110,6 +113,11 @@ export const ReportsResponse = z.strictObject({
   junit: z.string(),
   codequality: z.string(),
   sast: z.string(),
+  /** Null where no scanner was asked to look for that. */
+  dependencyScanning: z.string().nullable().default(null),
+  secretDetection: z.string().nullable().default(null),
+  /** The same findings for forges that read SARIF. */
+  sarif: z.string().nullable().default(null),
 });
 export type ReportsResponse = z.infer<typeof ReportsResponse>;
 

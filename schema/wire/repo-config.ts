@@ -1,5 +1,6 @@
 /** `.autodev.yml` of a repository, read from its default branch only. Every key is optional. */
 import { z } from 'zod';
+import { ScannerName } from './scan.ts';
 
 export const AccessLevelName = z.enum(['guest', 'reporter', 'developer', 'maintainer', 'owner']);
 export type AccessLevelName = z.infer<typeof AccessLevelName>;
@@ -48,6 +49,12 @@ export const RepoConfig = z.strictObject({
        * `merge_requests: true`, and costs one more merge request pipeline per look.
        */
       reports: z.boolean().default(false),
+    })
+    .prefault({}),
+  security: z
+    .strictObject({
+      /** Scanners that run before the security engineer; those the installation does not allow are left out. */
+      scanners: z.array(ScannerName).max(8).default([]),
     })
     .prefault({}),
   deploy: z

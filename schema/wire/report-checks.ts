@@ -1,6 +1,7 @@
 /** Typed results of looks besides review, test and security: what holds, what is missing, what is broken. */
 import { z } from 'zod';
 import { Findings, Score, Severity } from './finding.ts';
+import { Judgements } from './scan.ts';
 
 const Line = z.string().min(1).max(300);
 const Path = z.string().min(1).max(400);
@@ -75,6 +76,8 @@ export const AuditReport = z.strictObject({
       }),
     )
     .max(50),
+  /** On the scanners' findings, where scanners ran. */
+  judgements: Judgements,
 });
 export type AuditReport = z.infer<typeof AuditReport>;
 
@@ -105,6 +108,8 @@ export const StaticAnalysisReport = z.strictObject({
   looked: z.array(Line).min(1).max(20),
   score: Score,
   findings: Findings,
+  /** On the scanners' findings, where scanners ran. */
+  judgements: Judgements,
 });
 export type StaticAnalysisReport = z.infer<typeof StaticAnalysisReport>;
 

@@ -18,6 +18,7 @@ import {
   IssuesReport,
   StoriesReport,
 } from './report-plans.ts';
+import { Judgements } from './scan.ts';
 
 const Line = z.string().min(1).max(300);
 
@@ -132,6 +133,8 @@ export const SecurityReport = z.strictObject({
   kind: z.literal('security'),
   rubric: SecurityRubric,
   findings: Findings,
+  /** On the scanners' findings, where scanners ran. */
+  judgements: Judgements,
 });
 export type SecurityReport = z.infer<typeof SecurityReport>;
 

@@ -1,6 +1,7 @@
 /** What an agent job sends back: the closed list of things an agent may propose (DESIGN §4.5). */
 import { z } from 'zod';
 import { Report } from './report.ts';
+import { Scan } from './scan.ts';
 
 /** Upper bounds of one result; the publisher refuses anything larger before it parses further. */
 export const RESULT_LIMITS = {
@@ -85,6 +86,8 @@ export const JobResult = z.strictObject({
   baseSha: z.string().regex(/^[0-9a-f]{40,64}$/),
   /** Commands run, newest last; facts about the job, not proof that tests pass. */
   checks: z.array(CommandCheck).max(RESULT_LIMITS.checks),
+  /** What the scanners found that the task asked for, as the supervisor read it. */
+  scans: z.array(Scan).max(8).optional(),
   stats: JobStats,
   /** Absent when the job ended before an agent was to be started. */
   setup: JobSetup.optional(),

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { IsolationWish, WhenMissing } from './job-api.ts';
 import { PriceTable } from './prices.ts';
 import { AccessLevelName } from './repo-config.ts';
+import { ScannerName } from './scan.ts';
 
 export const Settings = z.strictObject({
   /** Least access level per command; `default` covers the rest. */
@@ -56,6 +57,12 @@ export const Settings = z.strictObject({
     /** Children of one epic that are worked on at once. */
     epicParallel: z.int().min(1).max(12),
   }),
+  security: z
+    .strictObject({
+      /** What repositories may ask for in `.autodev.yml`; npm-audit and trivy need the network. */
+      scanners: z.array(ScannerName).default([...ScannerName.options]),
+    })
+    .prefault({}),
   /** `full` lets repositories choose that gates open by themselves under strict conditions. */
   autonomy: z.enum(['guided', 'full']),
   /** Files no agent may create, change, rename or delete; glob patterns, case-insensitive. */

@@ -24,6 +24,8 @@ afterAll(() => stage.close());
 
 const FILES = { junit: '<testsuites/>', codequality: '[]', sast: '{}' };
 
+const NO_SCANS = { dependencyScanning: null, secretDetection: null, sarif: null };
+
 /** An effect that started a pipeline for reports; without one it is under way. */
 async function published(work: Work, pipelineId: number | null): Promise<void> {
   const { id } = await putEffect(stage.store, {
@@ -56,7 +58,8 @@ describe('reports', () => {
     const [own, other] = [stage.newId(), stage.newId()];
     await published(work, own);
     const answer = await stage.call('reports', mergeRequestJob(work, own));
-    expect(ReportsResponse.parse(answer.json)).toEqual(FILES);
+    // A receipt from before there were scanners is read as one without them.
+    expect(ReportsResponse.parse(answer.json)).toEqual({ ...FILES, ...NO_SCANS });
     const strange = await stage.call('reports', mergeRequestJob(work, other));
     const empty = ReportsResponse.parse(strange.json);
     expect(JSON.parse(empty.codequality)).toEqual([]);

@@ -6,8 +6,9 @@
 import { findingsOfRound } from '../../decide/findings.ts';
 import type { Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
-import { renderReports, type RenderedReports } from '../../domain/reports.ts';
-import { resultOf, type Run } from '../../domain/runs.ts';
+import { renderReports, type RenderedReports, type ReportFacts } from '../../domain/reports.ts';
+import { scanFacts, type ScanFacts } from '../../domain/scans.ts';
+import { resultOf, type Run, type Task } from '../../domain/runs.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { lastGate } from '../../store/reports.ts';
 import { loadRun } from '../load-run.ts';
@@ -31,7 +32,7 @@ export async function publishReports(context: EffectContext<'publish_reports'>):
   if (change.state !== 'opened' || change.headSha !== effect.sha) {
     throw new ForgeError('invalid', 'the head moved or it was closed');
   }
-  const reports = reportsOf(loaded.run, effect.round, deps.forgeHost);
+  const reports = reportsOf(loaded.run, effect, deps.forgeHost);
   const lost = context.again ? await findLost(context) : null;
   if (!lost) await context.begin();
   const pipeline = lost ?? (await deps.forge.checks.createChangePipeline(repo.projectId, code.iid));
@@ -40,7 +41,11 @@ export async function publishReports(context: EffectContext<'publish_reports'>):
 }
 
 /** What the round's agents brought, in the forge's formats; their words pass the neutraliser. */
-function reportsOf(run: Run, round: number, allowedHost: string): RenderedReports {
+function reportsOf(
+  run: Run,
+  { round, sha }: { round: number; sha: string },
+  allowedHost: string,
+): RenderedReports {
   const safe = (text: string): string => neutralise(text, { allowedHost, maxChars: BODY_CHARS });
   const findings = findingsOfRound(run, round).map((finding) => ({
     ...finding,
@@ -48,15 +53,51 @@ function reportsOf(run: Run, round: number, allowedHost: string): RenderedReport
     body: safe(finding.body),
   }));
   const looks = run.tasks.filter((task) => task.stage === effectStage(run) && task.round === round);
-  const tester = looks.find((task) => task.agent === 'tester');
   const to = run.updatedAt;
   const seconds = Math.max(0, ...looks.map((task) => resultOf(task)?.stats.seconds ?? 0));
   return renderReports({
     findings,
-    checks: tester ? (resultOf(tester)?.checks ?? []) : null,
+    tests: testsOf(looks, safe),
+    scans: scansOf(looks, safe),
+    sha,
     from: new Date(to.getTime() - seconds * 1000),
     to,
   });
+}
+
+/** What testers planned and ran. */
+function testsOf(looks: readonly Task[], safe: (text: string) => string): ReportFacts['tests'] {
+  const results = looks
+    .filter((task) => task.agent === 'tester')
+    .flatMap((task) => resultOf(task) ?? []);
+  const plan = results.flatMap(({ report }) =>
+    report?.kind === 'test' ? (report.cases ?? []) : [],
+  );
+  return {
+    plan: plan.map((one) => ({
+      ...one,
+      name: neutraliseTitle(one.name, TITLE_CHARS),
+      detail: safe(one.detail),
+    })),
+    checks: results.flatMap(({ checks }) => checks),
+  };
+}
+
+/** What scanners found, with the agents' reasons made harmless. */
+function scansOf(looks: readonly Task[], safe: (text: string) => string): ScanFacts {
+  const facts = scanFacts(looks.flatMap((task) => resultOf(task) ?? []));
+  return {
+    scans: facts.scans,
+    findings: facts.findings.map((finding) => ({
+      ...finding,
+      title: neutraliseTitle(finding.title, TITLE_CHARS),
+      text: safe(finding.text),
+      judgement: finding.judgement && {
+        ...finding.judgement,
+        reason: neutraliseTitle(finding.judgement.reason, TITLE_CHARS),
+      },
+    })),
+  };
 }
 
 function effectStage(run: Run): string | undefined {

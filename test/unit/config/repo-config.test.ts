@@ -27,6 +27,7 @@ test('every setting is read', () => {
     'autonomy: full',
     'deploy: { environment: staging }',
     'verify: { reports: true }',
+    'security: { scanners: [npm-audit, gitleaks] }',
   ].join('\n');
   expect(parseRepoConfig(text)).toEqual({
     config: {
@@ -38,6 +39,7 @@ test('every setting is read', () => {
       autonomy: 'full',
       deploy: { environment: 'staging' },
       verify: { reports: true },
+      security: { scanners: ['npm-audit', 'gitleaks'] },
     },
     problems: [],
   });

@@ -120,6 +120,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         epicParallel: 2,
       },
       protectedPaths: ['.*'],
+      security: { scanners: ['npm-audit', 'semgrep', 'gitleaks'] },
       autonomy: 'guided',
       prices,
     },

@@ -9,6 +9,9 @@ const SAMPLES = join(import.meta.dirname, '../../../../shared/reference/schemas/
 const FROM = new Date('2026-11-21T12:00:00.500Z');
 const TO = new Date('2026-11-21T12:01:30Z');
 
+const SHA = 'a'.repeat(40);
+const NO_SCANS = { scans: [], findings: [] };
+
 const finding = (patch: Partial<ReportedFinding> = {}): ReportedFinding => ({
   path: './src/cli.js',
   line: 31,
@@ -29,11 +32,20 @@ const rendered = renderReports({
     finding({ by: 'tester', fingerprint: 't' }),
     finding({ by: 'tester', fingerprint: 't2' }),
   ],
-  checks: [
-    { command: 'npm test', exitCode: 0, seconds: 1.25 },
-    { command: 'npm  test', exitCode: 1, seconds: 2 },
-    { command: 'sleep 9', exitCode: null, seconds: 9 },
-  ],
+  scans: NO_SCANS,
+  sha: SHA,
+  tests: {
+    plan: [
+      { name: 'Empty input', outcome: 'passed', detail: 'Ran <it>.' },
+      { name: 'Wrong input', outcome: 'failed', detail: 'Exit 0 & no error.' },
+      { name: 'Slow disk', outcome: 'not run', detail: 'None here.' },
+    ],
+    checks: [
+      { command: 'npm test', exitCode: 0, seconds: 1.25 },
+      { command: 'npm  test', exitCode: 1, seconds: 2 },
+      { command: 'sleep 9', exitCode: null, seconds: 9 },
+    ],
+  },
   from: FROM,
   to: TO,
 });
@@ -49,13 +61,16 @@ const sast = JSON.parse(rendered.sast) as Sast;
 test('JUnit: findings fail, commands pass or are skipped, names are told apart, text stays text', () => {
   expect(rendered.junit).toBe(`<?xml version="1.0" encoding="UTF-8"?>
 <testsuites>
-  <testsuite name="AutoDev tester" tests="5" failures="2" skipped="2">
+  <testsuite name="AutoDev tester" tests="8" failures="3" skipped="3">
     <testcase classname="findings../src/cli.js" name="A &lt;b&gt;&quot;title&quot;&lt;/b&gt; &amp; more" time="0.000"><failure message="A &lt;b&gt;&quot;title&quot;&lt;/b&gt; &amp; more">high at ./src/cli.js:31
 Line one
 line two]]&gt;  end</failure></testcase>
     <testcase classname="findings../src/cli.js" name="A &lt;b&gt;&quot;title&quot;&lt;/b&gt; &amp; more (2)" time="0.000"><failure message="A &lt;b&gt;&quot;title&quot;&lt;/b&gt; &amp; more">high at ./src/cli.js:31
 Line one
 line two]]&gt;  end</failure></testcase>
+    <testcase classname="plan" name="Empty input" time="0.000"><system-out>Ran &lt;it&gt;.</system-out></testcase>
+    <testcase classname="plan" name="Wrong input" time="0.000"><failure message="failed">Exit 0 &amp; no error.</failure></testcase>
+    <testcase classname="plan" name="Slow disk" time="0.000"><skipped message="None here."/></testcase>
     <testcase classname="commands" name="npm test" time="1.250"/>
     <testcase classname="commands" name="npm test (2)" time="2.000"><skipped message="ended with 1"/></testcase>
     <testcase classname="commands" name="sleep 9" time="9.000"><skipped message="was stopped"/></testcase>
@@ -80,7 +95,9 @@ test('a finding keeps its fingerprint and id when its line moves', () => {
   const moved = (line: number): [string, unknown] => {
     const both = renderReports({
       findings: [finding({ by: 'security', line })],
-      checks: null,
+      tests: { plan: [], checks: [] },
+      scans: NO_SCANS,
+      sha: SHA,
       from: FROM,
       to: TO,
     });
@@ -111,7 +128,7 @@ test('SAST: what the schema asks for', () => {
     {
       id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-a[0-9a-f]{3}-[0-9a-f]{12}$/),
       name: finding().title,
-      description: finding().body,
+      description: 'Line one\nline two]]>  end',
       severity: 'Critical',
       solution: 'safe()',
       identifiers: [
