@@ -3,9 +3,15 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parse } from 'yaml';
 import type { z } from 'zod';
-import { AgentFrontMatter, AgentRole, type Agent } from '../../schema/wire/agent.ts';
+import {
+  AgentFrontMatter,
+  AgentRole,
+  type Agent,
+  type OutputVerb,
+} from '../../schema/wire/agent.ts';
 import { Settings } from '../../schema/wire/settings.ts';
 import type { Workflow } from '../../schema/wire/workflow.ts';
+import { builds, TASKS } from '../domain/task-types.ts';
 import { SettingsError } from './settings-error.ts';
 import { parseWorkflow, type Agents } from './workflows.ts';
 
@@ -40,13 +46,33 @@ export function loadAgents(dir: string): Record<AgentRole, Agent | undefined> {
         `${file}: wants front matter between --- lines and a prompt below it`,
       );
     }
-    agents[role.data] = {
-      role: role.data,
-      settings: check(AgentFrontMatter, readYaml(file, head), file),
-      prompt: body.trim(),
-    };
+    const settings = check(AgentFrontMatter, readYaml(file, head), file);
+    const problem = unfit(settings, body);
+    if (problem !== null) throw new SettingsError(`${file}: ${problem}`);
+    agents[role.data] = { role: role.data, settings, prompt: body.trim() };
   }
   return agents;
+}
+
+/** What does not fit together although each part is well formed; null when all does. */
+function unfit(settings: AgentFrontMatter, prompt: string): string | null {
+  for (const task of settings.tasks) {
+    const verbs: OutputVerb[] = [
+      ...(builds(task) ? (['changes'] as const) : []),
+      ...(TASKS[task].report === 'none' ? [] : (['report'] as const)),
+    ];
+    const missing = verbs.find((verb) => !settings.output.includes(verb));
+    if (missing !== undefined) return `${task} brings ${missing}; add it to \`output\``;
+    if (builds(task) && !settings.tools.includes('edit_file')) {
+      return `${task} changes files; add edit_file to \`tools\``;
+    }
+  }
+  const named = [...prompt.matchAll(/\{\{([^{}\n]{0,60})\}\}/g)].map(([, name]) => name ?? '');
+  const declared: readonly string[] = settings.variables;
+  const strange = named.find((name) => !declared.includes(name));
+  if (strange !== undefined) return `the prompt names {{${strange}}}; declare it in \`variables\``;
+  const unused = declared.find((name) => !named.includes(name));
+  return unused === undefined ? null : `the variable ${unused} is declared and never named`;
 }
 
 /**

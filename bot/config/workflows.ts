@@ -3,6 +3,7 @@
  * Every mistake is named by line.
  */
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
+import { builds } from '../domain/task-types.ts';
 import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import { Workflow } from '../../schema/wire/workflow.ts';
 import { SettingsError } from './settings-error.ts';
@@ -135,18 +136,9 @@ function missingBefore(stage: Stage, before: readonly Stage[]): string | null {
   }
 }
 
-const CHANGES_CODE: ReadonlySet<TaskType> = new Set([
-  'implement_feature',
-  'implement_fix',
-  'implement_refactor',
-  'fix_build',
-  'address_review_feedback',
-  'write_docs',
-]);
-
 /** An optional stage may end without a change, and one aside may never be entered. */
 function makesCode(stage: Extract<Stage, { kind: 'task' }>): boolean {
-  return CHANGES_CODE.has(stage.task) && !stage.aside && !stage.optional;
+  return builds(stage.task) && !stage.aside && !stage.optional;
 }
 
 function at(file: string, doc: Document, path: Path, lines: LineCounter, what: string): string {

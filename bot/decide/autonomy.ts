@@ -4,7 +4,8 @@
  * function is asked again right before the merge.
  */
 import { patternOf } from '../domain/path-patterns.ts';
-import { latestAttempt, lastDone, resultOf, writesPage } from '../domain/runs.ts';
+import { latestAttempt, lastDone, resultOf } from '../domain/runs.ts';
+import { writesPage } from '../domain/task-types.ts';
 import type { ChangeRole, Run } from '../domain/runs.ts';
 import type { ChangeFacts, Snapshot } from '../domain/snapshot.ts';
 import { openFindings } from './findings.ts';

@@ -3,32 +3,20 @@
  */
 import type { TaskType } from '../../schema/wire/agent.ts';
 import { lastDone, resultOf, type Run, type Task } from '../domain/runs.ts';
+import { answers, builds, worksOnDefault } from '../domain/task-types.ts';
 import { blocking, openFindings } from './findings.ts';
-
-/** Tasks whose files become commits on the code change. */
-export const BUILDING: ReadonlySet<TaskType> = new Set([
-  'implement_feature',
-  'implement_fix',
-  'implement_refactor',
-  'address_review_feedback',
-  'fix_build',
-  'write_docs',
-]);
-
-/** Tasks that answer what was found in the change. */
-export const ANSWERING: ReadonlySet<TaskType> = new Set(['address_review_feedback', 'fix_build']);
 
 /** Paths that the run's finished work touched, each once. */
 export function pathsOf(run: Run): string[] {
   const changes = run.tasks
-    .filter((task) => task.state === 'done' && BUILDING.has(task.type))
+    .filter((task) => task.state === 'done' && builds(task.type))
     .flatMap((task) => resultOf(task)?.changes ?? []);
   return [...new Set(changes.map(({ path }) => path))].toSorted();
 }
 
 /** The newest work that stands for the change; documentation does where there is nothing else. */
 export function lastBuild(run: Run): Task | null {
-  const done = run.tasks.filter((task) => task.state === 'done' && BUILDING.has(task.type));
+  const done = run.tasks.filter((task) => task.state === 'done' && builds(task.type));
   return done.findLast((task) => task.type !== 'write_docs') ?? done.at(-1) ?? null;
 }
 
@@ -37,7 +25,7 @@ export function lastBuild(run: Run): Task | null {
  * for it.
  */
 export function parentOf(type: TaskType, run: Run, byPerson: boolean): number | null {
-  if (ANSWERING.has(type)) {
+  if (answers(type)) {
     if (byPerson) return null;
     const [worst] = blocking(openFindings(run));
     const raised = run.tasks.findLast(
@@ -45,9 +33,7 @@ export function parentOf(type: TaskType, run: Run, byPerson: boolean): number | 
     );
     return (raised ?? lastBuild(run))?.id ?? null;
   }
-  if (!BUILDING.has(type) && !LOOKING.has(type)) return null;
+  if (worksOnDefault(type)) return null;
   const onWhat = lastBuild(run) ?? lastDone(run, 'write_spec');
   return onWhat?.id ?? null;
 }
-
-const LOOKING: ReadonlySet<TaskType> = new Set(['review_mr', 'run_tests', 'security_scan']);

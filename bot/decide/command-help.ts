@@ -35,6 +35,24 @@ export const COMMANDS: readonly CommandHelp[] = [
     on: ['issue'],
   },
   {
+    name: 'analyze',
+    usage: 'analyze [hint]',
+    does: 'looks through the repository and says what it is and where it stands',
+    on: ['issue'],
+  },
+  {
+    name: 'tests',
+    usage: 'tests [hint]',
+    does: 'writes the tests that are missing for what this issue describes',
+    on: ['issue'],
+  },
+  {
+    name: 'hunt',
+    usage: 'hunt [hint]',
+    does: 'looks for bugs and makes an issue of each that it can show',
+    on: ['issue'],
+  },
+  {
     name: 'review',
     usage: 'review [hint]',
     does: 'reviews, tests and checks this merge request for security; findings become threads',

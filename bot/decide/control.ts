@@ -5,6 +5,7 @@ import type { Effect } from '../domain/effects.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
+import { argsAgain } from '../domain/work.ts';
 import { acted } from './decision.ts';
 import { refuse, type Ask } from './ask.ts';
 import { endRun } from './end.ts';
@@ -12,7 +13,6 @@ import { canResumeEpic, resumeEpic } from './epic-control.ts';
 import { sendBack } from './gate.ts';
 import { permissionFor } from './permissions.ts';
 import * as text from './text.ts';
-import { argsAgain } from './start.ts';
 import { startWork } from './work.ts';
 
 /** `/autodev cancel`: final; a later result of the agent is refused by its fence. */

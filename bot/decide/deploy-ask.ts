@@ -5,15 +5,9 @@
 import { environmentNamed } from '../domain/deploys.ts';
 import type { Run, Target } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
+import { isDeploy } from '../domain/work.ts';
 import type { Ask } from './ask.ts';
 import { code } from './text.ts';
-
-const DEPLOYS: ReadonlySet<string> = new Set(['deploy', 'rollback']);
-
-/** True for commands that act on what is merged already. */
-export function isDeploy(command: string): boolean {
-  return DEPLOYS.has(command);
-}
 
 /** The environment behind the command; null when the command names none. */
 export function environmentAsked(command: string, args: string): string | null {

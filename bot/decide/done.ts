@@ -1,6 +1,7 @@
 /** Purpose: the good end of a run, told from what the run has: a merge, a deployment, an open change. */
 import type { Verdict } from '../domain/outcomes.ts';
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
+import { isTold, titleOf } from '../domain/task-types.ts';
 import { duration, money } from './format.ts';
 import { agentSeconds } from './report.ts';
 
@@ -18,7 +19,8 @@ export function doneVerdict(run: Run, note = ''): Verdict {
 
 function outcome(run: Run): string {
   const { spec, code } = run.changes;
-  const back = stageOf(run)?.kind === 'deploy' && run.command === 'rollback';
+  const stage = stageOf(run);
+  const back = stage?.kind === 'deploy' && stage.to === 'back';
   const how = back ? 'put back on' : 'deployed to';
   const deployed =
     run.deployment?.state === 'success' ? `${how} ${run.deployment.environment}` : null;
@@ -32,6 +34,8 @@ function outcome(run: Run): string {
   if (run.target.type === 'change') return `!${run.target.iid} was looked at.`;
   if (code?.iid != null) return `!${code.iid} is open with the change.`;
   if (spec?.iid != null) return `!${spec.iid} with the specification was approved and merged.`;
+  const told = run.tasks.findLast(({ type, state }) => state === 'done' && isTold(type));
+  if (told !== undefined) return `The comment “${titleOf(told.type)}” has the result.`;
   return 'There was nothing to do.';
 }
 

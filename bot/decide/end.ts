@@ -18,6 +18,7 @@ const FORWARD_EFFECTS: Effect['kind'][] = [
   'play_job',
   'create_epic',
   'create_issue',
+  'raise_issues',
 ];
 
 /** What a run still had to say on its changes: not wanted any more when people took the ground from it. */

@@ -5,10 +5,10 @@
  * changed when they publish, and people are told where that meets.
  */
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
-import type { TaskType } from '../../schema/wire/agent.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { lastDone, resultOf, type Run } from '../domain/runs.ts';
 import type { Decision, FileClaim, Snapshot, Write } from '../domain/snapshot.ts';
+import { TASKS } from '../domain/task-types.ts';
 import { acted } from './decision.ts';
 import { refuse, replyTo, type Ask } from './ask.ts';
 import { utcTime } from './format.ts';
@@ -18,13 +18,6 @@ import { code } from './text.ts';
 const MAX_FILES = 100;
 const MAX_PATH = 400;
 const MAX_TOLD = 5;
-
-/** Tasks that start from the specification. */
-const BUILDS: ReadonlySet<TaskType> = new Set([
-  'implement_feature',
-  'implement_fix',
-  'implement_refactor',
-]);
 
 /** The files the run's specification names, as they are claimed: plain paths, sorted, each once. */
 export function predictedFiles(run: Run): string[] {
@@ -52,7 +45,7 @@ export function claimFor(
   stage: StageDefinition,
   snapshot: Pick<Snapshot, 'claimed'>,
 ): { paths: string[] } | { waitsFor: FileClaim[] } | null {
-  if (stage.kind !== 'task' || stage.aside || !BUILDS.has(stage.task)) return null;
+  if (stage.kind !== 'task' || stage.aside || TASKS[stage.task].fromSpec !== true) return null;
   // What is claimed once stays claimed: a run with a change of its own waits for nobody.
   if (run.changes.code !== null) return null;
   const paths = predictedFiles(run);

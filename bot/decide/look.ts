@@ -7,18 +7,11 @@ import type { ChangeRef } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Ask } from './ask.ts';
 import type { TaskInputFacts } from './task-input.ts';
-import { code } from './text.ts';
 
 /** Why no look is taken: what is said, and the reason for the record; null when nothing is in the way. */
 export function lookRefusal(ask: Ask, snapshot: Snapshot): { say: string; reason: string } | null {
   const change = snapshot.targetChange;
   const again = `\`/autodev ${ask.command}\``;
-  if (ask.target.type !== 'change') {
-    return {
-      say: `${code(`/autodev ${ask.command}`)} works on merge requests. Write it under the one to look at.`,
-      reason: 'looks are taken at changes',
-    };
-  }
   if (ask.internal) {
     return {
       say:

@@ -17,13 +17,14 @@ import {
   type Task,
 } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
+import { builds } from '../domain/task-types.ts';
 import { acted, decided, ignored } from './decision.ts';
 import { endRun, ended } from './end.ts';
 import { issueRefused } from './epic-control.ts';
-import { BUILDING } from './builds.ts';
 import { decideChildren } from './children.ts';
 import { decideDeploy, jobFailed, jobRefused } from './deploy.ts';
 import { decideGate, passGate } from './gate.ts';
+import { issuesMade } from './finished.ts';
 import { claimFor, claimText } from './locks.ts';
 import { loseAttempts } from './losses.ts';
 import { limitVerdict, whereIsIt } from './results.ts';
@@ -63,7 +64,8 @@ function isAwaited(run: Run, effect: Effect): boolean {
   const stage = stageOf(run);
   switch (effect.kind) {
     case 'commit_changes':
-    case 'open_change': {
+    case 'open_change':
+    case 'raise_issues': {
       const task = taskOfAttempt(run, effect.attempt);
       return task?.stage === run.stage && task.round === run.round;
     }
@@ -110,6 +112,11 @@ function settledWell(run: Run, effect: Effect, receipt: Receipt, snapshot: Snaps
       return receipt.outcome === 'refused'
         ? jobRefused(run, receipt.cause, receipt.next)
         : acted(['the deploy job was started'], [], statusOf(run));
+    case 'raise_issues':
+      if (effect.kind !== 'raise_issues') return noFollow(receipt);
+      return receipt.outcome === 'raised'
+        ? issuesMade(run, effect.attempt, receipt.issues, snapshot)
+        : decided(ended(run, { kind: 'refused', cause: receipt.cause, next: receipt.next }));
     case 'create_epic':
     case 'create_issue':
       return decideChildren(snapshot);
@@ -151,9 +158,7 @@ function committed(
 
 /** True for the first finished work on a change that was opened with half of it, as a draft. */
 function wasDraft(run: Run, task: Task): boolean {
-  const before = run.tasks
-    .slice(0, run.tasks.indexOf(task))
-    .filter(({ type }) => BUILDING.has(type));
+  const before = run.tasks.slice(0, run.tasks.indexOf(task)).filter(({ type }) => builds(type));
   const outcomes = before.map((one) => resultOf(one)).filter((one) => one?.changes.length);
   return outcomes.length > 0 && outcomes.every((one) => one?.outcome !== 'finished');
 }

@@ -19,22 +19,21 @@ export function lookedAt(run: Run): string | null {
 
 /** The look is over: threads for what it found, and what it came to. `run` knows what CI said. */
 export function looked(run: Run, snapshot: Snapshot): Moved {
-  const { kind, score } = tallyOf(run, weightsOf(snapshot)).consensus;
+  const { votes, consensus } = tallyOf(run, weightsOf(snapshot));
+  const { kind, score } = consensus;
+  const agreed = votes.length === 0 ? '' : `, consensus ${score} (${kind})`;
   const open = openFindings(run).length;
   const count = open === 0 ? 'no findings' : `${open} ${open === 1 ? 'finding' : 'findings'}`;
   const head = lookedAt(run) ?? '';
   const now = snapshot.change?.headSha ?? head;
   const checks = run.checks === null ? '' : ` ${checksSentence(run.checks)}`;
   const verdict: Verdict = {
-    ...doneVerdict(
-      run,
-      `At \`${head.slice(0, 8)}\`: ${count}, consensus ${score} (${kind}).${checks}`,
-    ),
+    ...doneVerdict(run, `At \`${head.slice(0, 8)}\`: ${count}${agreed}.${checks}`),
     next: nextOf(run, head, now, open),
   };
   const ended = endRun(run, verdict);
   return {
-    reasons: [`${count}, consensus ${score} (${kind})`],
+    reasons: [`${count}${agreed}`],
     writes: ended.writes,
     effects: [
       ...(open > 0 ? [{ kind: 'open_threads', run: run.id, round: run.round } as const] : []),

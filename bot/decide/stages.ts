@@ -16,10 +16,11 @@ import {
 } from '../domain/runs.ts';
 import type { Launch, NewTask, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
 import type { Moved } from './decision.ts';
-import { ANSWERING, parentOf, pathsOf } from './builds.ts';
+import { answers, worksOnDefault } from '../domain/task-types.ts';
+import { workOf } from '../domain/work.ts';
+import { parentOf, pathsOf } from './builds.ts';
 import { doneVerdict } from './done.ts';
 import { endRun, ended } from './end.ts';
-import { workOf } from './start.ts';
 import { claimFor, claimText } from './locks.ts';
 import { standingOf } from './standing.ts';
 import { statusOf } from './status-effects.ts';
@@ -146,7 +147,7 @@ function launchFor(
   // Once there is a code change, whoever builds or looks is given its head; the pipeline stays on the
   // default branch, whose CI configuration the change's authors cannot have written (ADR 0006).
   const { code } = run.changes;
-  const onChange = code !== null && wanted.every(({ task }) => !BEFORE_CODE.has(task));
+  const onChange = code !== null && wanted.every(({ task }) => !worksOnDefault(task));
   const ref = run.context.defaultBranch;
   const workSha = onChange ? code.headSha : null;
   const sha = snapshot.headSha;
@@ -182,16 +183,8 @@ function wantedIn(
 /** What people approved as the measure of the work, for those who build and those who look. */
 function acceptanceOf(type: TaskType, run: Run): string[] {
   const spec = resultOf(lastDone(run, 'write_spec'))?.report;
-  return spec?.kind === 'spec' && !BEFORE_CODE.has(type) ? spec.acceptance : [];
+  return spec?.kind === 'spec' && !worksOnDefault(type) ? spec.acceptance : [];
 }
-
-/** Work on the issue itself, always on the default branch. */
-const BEFORE_CODE: ReadonlySet<TaskType> = new Set([
-  'answer_question',
-  'triage_issue',
-  'break_down_epic',
-  'write_spec',
-]);
 
 /** What is written about the stage that is left: merge or deployment, and how long people took. */
 function leaving(
@@ -216,10 +209,10 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
     iid: run.target.iid,
     title: run.context.title,
     text: run.context.text,
-    request: feedback.person ?? workOf(run.command, run.args)?.hint ?? run.args,
+    request: feedback.person ?? workOf(run.command, run.args, run.target.type)?.hint ?? run.args,
     ...(feedback.resumed === true && run.changes.code !== null ? { resumed: true } : {}),
-    ...(spec?.kind === 'spec' && !BEFORE_CODE.has(type) ? { spec: spec.text } : {}),
-    ...(ANSWERING.has(type)
+    ...(spec?.kind === 'spec' && !worksOnDefault(type) ? { spec: spec.text } : {}),
+    ...(answers(type)
       ? {
           findings: openFindings(run),
           failedJobs: feedback.failedJobs ?? [],

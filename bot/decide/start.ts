@@ -15,54 +15,12 @@ import {
   type Task,
 } from '../domain/runs.ts';
 import type { Launch, NewTask, Snapshot, Write } from '../domain/snapshot.ts';
+import { workOf } from '../domain/work.ts';
 import { repoDayCap } from './budget.ts';
 import { environmentAsked } from './deploy-ask.ts';
 import { lookFacts, lookRef } from './look.ts';
 import { statusOf } from './status-effects.ts';
 import { makeTask, usableAgent } from './tasks.ts';
-
-/** Which workflow a command starts. `plan` may name another one as its first word. */
-export const WORK: Readonly<Record<string, { workflow: string; role: RunRole }>> = {
-  plan: { workflow: 'feature', role: 'main' },
-  spec: { workflow: 'spec', role: 'main' },
-  implement: { workflow: 'quick', role: 'main' },
-  fix: { workflow: 'quick-fix', role: 'main' },
-  ask: { workflow: 'ask', role: 'ask' },
-  review: { workflow: 'review-only', role: 'main' },
-  test: { workflow: 'test-only', role: 'main' },
-  security: { workflow: 'security-only', role: 'main' },
-  deploy: { workflow: 'release', role: 'main' },
-  rollback: { workflow: 'rollback', role: 'main' },
-};
-
-/** What `/autodev plan <workflow>` may name. */
-export const PLANS: ReadonlySet<string> = new Set([
-  'feature',
-  'bugfix',
-  'refactor',
-  'docs',
-  'security-fix',
-  'epic',
-]);
-
-/** The workflow a wish stands for, and what is left of its words as a hint to the agents. */
-export function workOf(
-  command: string,
-  args: string,
-): { workflow: string; role: RunRole; hint: string } | null {
-  const work = WORK[command];
-  if (!work) return null;
-  const [first = '', ...rest] = args.trim().split(/\s+/);
-  const named = command === 'plan' && PLANS.has(first.toLowerCase());
-  if (!named) return { ...work, hint: args };
-  return { ...work, workflow: first.toLowerCase(), hint: rest.join(' ') };
-}
-
-/** The words behind a command that is given again with a hint: the same workflow, the new hint. */
-export function argsAgain(last: Pick<Run, 'command' | 'args'>, hint: string): string {
-  const work = workOf(last.command, last.args);
-  return last.command === 'plan' && work !== null ? `${work.workflow} ${hint}` : hint;
-}
 
 export interface StartRequest {
   command: string;
@@ -81,7 +39,7 @@ export type Started =
 
 /** Everything to start a run, or the one thing that is missing and how to mend it. */
 export function startRun(request: StartRequest, snapshot: Snapshot): Started {
-  const work = workOf(request.command, request.args);
+  const work = workOf(request.command, request.args, request.target.type);
   if (!work) throw new Error(`no work is defined for command ${request.command}`);
   const ready = prerequisites(work, request.target, snapshot);
   if ('problem' in ready) return { ok: false, ...ready };

@@ -3,7 +3,8 @@
  */
 import type { TriageReport } from '../../schema/wire/report.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
-import { currentTasks, latestAttempt, resultOf, writesPage, type Run } from '../domain/runs.ts';
+import { currentTasks, latestAttempt, resultOf, type Run } from '../domain/runs.ts';
+import { writesPage } from '../domain/task-types.ts';
 import { securityScore } from '../domain/votes.ts';
 import { fixTasks } from './rounds.ts';
 import { code, pausedText } from './text.ts';

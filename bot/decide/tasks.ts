@@ -1,7 +1,7 @@
 /**
  * Purpose: tasks as they are handed to agents: who does what, from which facts, under which limits.
  */
-import type { Agent, AgentRole, TaskType } from '../../schema/wire/agent.ts';
+import type { Agent, AgentRole, PromptVariable, TaskType } from '../../schema/wire/agent.ts';
 import type { EngineName, ModelRoute, WhenMissing } from '../../schema/wire/job-api.ts';
 import { ReportKind } from '../../schema/wire/report.ts';
 import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
@@ -42,6 +42,18 @@ export function reportsOf(agent: Agent): ReportKind[] {
   return ReportKind.options.filter((kind) => kinds.has(kind));
 }
 
+/** The agent's prompt with the facts of the project that it names: the same for every task there. */
+function promptOf(agent: Agent, { project }: Snapshot): string {
+  const values: Record<PromptVariable, string> = {
+    project: project.path,
+    default_branch: project.defaultBranch,
+  };
+  return agent.settings.variables.reduce(
+    (prompt, name) => prompt.replaceAll(`{{${name}}}`, () => values[name]),
+    agent.prompt,
+  );
+}
+
 /** Where a task stands among the others of its run. */
 export type TaskPlace = Pick<NewTask, 'priority' | 'parentId' | 'dependsOn' | 'acceptance'>;
 const USUAL_PRIORITY = 5;
@@ -63,7 +75,7 @@ export function makeTask(
     taskType: type,
     agent: agent.role,
     project: { path: snapshot.project.path, defaultBranch: snapshot.project.defaultBranch },
-    instructions: agent.prompt,
+    instructions: promptOf(agent, snapshot),
     input: taskInput(type, { ...facts, acceptance }),
     engine: agent.settings.engine,
     whenMissing: whenMissing(agent.settings.engine, context),

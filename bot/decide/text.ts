@@ -61,6 +61,10 @@ export function onlyOnIssues(command: string): string {
   );
 }
 
+export function onlyOnChanges(command: string): string {
+  return `${code(`/autodev ${command}`)} works on merge requests. Write it under the one to look at.`;
+}
+
 export function needsQuestion(): string {
   return 'There is no question. Write it behind the command: `/autodev ask why does … ?`';
 }

@@ -7,6 +7,7 @@
 import { commandOfLabel, nearestCommand, parseCommands } from '../domain/commands.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive } from '../domain/outcomes.ts';
+import { startsWork } from '../domain/work.ts';
 import type { Target } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
@@ -20,7 +21,6 @@ import { unlockFiles } from './locks.ts';
 import { deferRun, pauseRun, refuseWhilePaused, resumeRun } from './pause.ts';
 import { permissionFor, neededLevel } from './permissions.ts';
 import { raiseBudget } from './raise-budget.ts';
-import { WORK } from './start.ts';
 import { statusOf } from './status-effects.ts';
 import { decideComment } from './steer.ts';
 import * as text from './text.ts';
@@ -93,7 +93,7 @@ export function decideLabels(event: IssueEvent, snapshot: Snapshot): Decision {
     const { has, needs, reason } = permission;
     return refuse(ask, text.labelForbidden(label, event.actor.username, has, needs), reason);
   }
-  if (!(command in WORK)) {
+  if (!startsWork(command)) {
     const nearest = nearestCommand(
       command,
       COMMANDS.map((known) => known.name),

@@ -4,26 +4,19 @@
 import type { Effect } from '../domain/effects.ts';
 import { isActive } from '../domain/outcomes.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { isLook } from '../domain/looks.ts';
+import { isDeploy, placesOf } from '../domain/work.ts';
 import { acted } from './decision.ts';
 import { refuse, replyTo, type Ask } from './ask.ts';
 import { dayIsOver } from './budget.ts';
 import { lookRefusal } from './look.ts';
-import { deployRefusal, isDeploy, placeOf } from './deploy-ask.ts';
+import { deployRefusal, placeOf } from './deploy-ask.ts';
 import { startRun, type StartRequest } from './start.ts';
 import * as text from './text.ts';
 
 /** Starts the work a command stands for, or says why not. */
 export function startWork(ask: Ask, snapshot: Snapshot): Decision {
-  if (isLook(ask.command)) {
-    const refusal = lookRefusal(ask, snapshot);
-    if (refusal !== null) return refuse(ask, refusal.say, refusal.reason);
-  } else if (isDeploy(ask.command)) {
-    const refusal = deployRefusal(ask, snapshot);
-    if (refusal !== null) return refuse(ask, refusal.say, refusal.reason);
-  } else if (ask.target.type !== 'issue') {
-    return refuse(ask, text.onlyOnIssues(ask.command), 'work starts on issues');
-  }
+  const refusal = placeRefusal(ask, snapshot);
+  if (refusal !== null) return refuse(ask, refusal.say, refusal.reason);
   if (ask.command === 'ask' && ask.args.trim() === '') {
     return refuse(ask, text.needsQuestion(), 'ask without a question');
   }
@@ -58,6 +51,17 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
       ? []
       : [replyTo({ ...ask, discussionId: null, about: 'config' }, text.configProblems(problems))];
   return acted(started.reasons, started.writes, [...started.effects, ...seen, ...notes]);
+}
+
+/** Why it is not done in this place; null when nothing speaks against it. */
+function placeRefusal(ask: Ask, snapshot: Snapshot): { say: string; reason: string } | null {
+  if (isDeploy(ask.command)) return deployRefusal(ask, snapshot);
+  if (placesOf(ask.command).includes(ask.target.type)) {
+    return ask.target.type === 'change' ? lookRefusal(ask, snapshot) : null;
+  }
+  return ask.target.type === 'issue'
+    ? { say: text.onlyOnChanges(ask.command), reason: 'looks are taken at changes' }
+    : { say: text.onlyOnIssues(ask.command), reason: 'work starts on issues' };
 }
 
 /** A deployment asked for under a change is told on its issue. */

@@ -67,6 +67,10 @@ export type Effect =
   | { kind: 'merge_change'; run: number; change: ChangeRole; sha: string; asked: number }
   /** Start the repository's own deploy job: a manual one, or one that has run, once more. */
   | { kind: 'play_job'; run: number; how: 'play' | 'retry'; jobId: number; name: string }
+  /** Tell a task's report in the one comment it has in the run; `raised` are the issues made of it. */
+  | { kind: 'report_note'; run: number; attempt: number; raised?: RaisedIssue[] }
+  /** Find or make the issues that a task's report asks for. */
+  | { kind: 'raise_issues'; run: number; attempt: number }
   /** Find or make the forge's own item for an epic, where its tier has one. */
   | { kind: 'create_epic'; run: number; asked: number }
   /** Find or make the issue of one child of the plan, linked to its parent and what it comes after. */
@@ -81,6 +85,15 @@ export type Effect =
       epic: string | null;
       asked: number;
     };
+
+/** An issue made of a report, by its place among those that were asked for. */
+export interface RaisedIssue {
+  place: number;
+  iid: number;
+  url: string;
+  /** `there`: an open issue says the same already, so none was made. */
+  as: 'made' | 'there';
+}
 
 export type GateState = 'pending' | 'success' | 'failed';
 export type Emoji = 'eyes' | 'white_check_mark' | 'x';
@@ -128,6 +141,9 @@ export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
       return `reset_approvals/${effect.run}/${effect.change}/${effect.sha}`;
     case 'play_job':
       return `play_job/${effect.run}/${effect.jobId}`;
+    case 'report_note':
+    case 'raise_issues':
+      return `${effect.kind}/${effect.attempt}`;
     case 'create_epic':
       return `create_epic/${effect.run}/${effect.asked}`;
     case 'create_issue':
@@ -199,6 +215,9 @@ export type Receipt =
   /** `id` is null where the forge has no epics for this project. */
   | { kind: 'create_epic'; id: string | null; url: string }
   | { kind: 'create_issue'; iid: number; url: string }
+  | { kind: 'report_note'; noteId: number }
+  | { kind: 'raise_issues'; outcome: 'raised'; issues: RaisedIssue[] }
+  | { kind: 'raise_issues'; outcome: 'refused'; cause: string; next: string }
   /** The head moved or the forge will not merge it now; the gate looks again. */
   | { kind: 'merge_change'; outcome: 'not_merged'; why: string }
   /** The job that runs now: the one that was named, or the new one in its place. */

@@ -247,11 +247,6 @@ export function currentTasks(run: Run): Task[] {
   return run.tasks.filter((task) => task.stage === run.stage && task.round === run.round);
 }
 
-/** Tasks whose report is a page for approval, not changes of the agent's own. */
-export function writesPage(type: TaskType): boolean {
-  return type === 'write_spec' || type === 'break_down_epic';
-}
-
 /** The newest finished task of a type, or null. */
 export function lastDone(run: Run, type: TaskType): Task | null {
   return run.tasks.findLast((task) => task.type === type && task.state === 'done') ?? null;

@@ -12,21 +12,25 @@ import type { ScanFinding } from '../../schema/wire/scan.ts';
  * change. `votes`: it is a vote on the change. `note`: its report is told in one comment. `issues`: its
  * report becomes issues. `plan`: told in one comment, and it says whether the run goes on.
  */
-export type Delivery = 'answer' | 'onward' | 'page' | 'code' | 'votes' | 'note' | 'issues' | 'plan';
+type Delivery =
+  | { delivers: 'answer' | 'onward' | 'page' | 'code' | 'votes' }
+  /** `title` heads the comment in which it is told. */
+  | { delivers: 'note' | 'issues' | 'plan'; title: string };
 
-export interface TaskKind {
+type TaskKind = Delivery & {
   /** The sentence that asks for it. */
   ask: string;
   /** The typed report it brings. */
   report: ReportKind;
   /** What its agent is given: the default branch, or the head of the code change once there is one. */
   works: 'on-default' | 'on-change';
-  delivers: Delivery;
   /** What scanners look for before its agent starts, where the repository asked for some. */
   scans?: readonly ScanFinding['kind'][];
   /** It answers what was found in the change. */
   answers?: true;
-}
+  /** It starts from the specification, whose files are claimed for it. */
+  fromSpec?: true;
+};
 
 const READS = 'Change nothing.';
 const TRIES = 'Change nothing that is to be kept.';
@@ -43,12 +47,14 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'analysis',
     works: 'on-default',
     delivers: 'note',
+    title: 'Repository analysis',
   },
   create_epic: {
     ask: `Turn the wish below into an epic: its goal, its scope, and how its end is recognised. ${READS}`,
     report: 'epic_draft',
     works: 'on-default',
     delivers: 'issues',
+    title: 'Epic',
   },
   break_down_epic: {
     ask: `Cut the wish below into issues that can be done one by one, each with acceptance criteria. ${READS}`,
@@ -61,12 +67,14 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'stories',
     works: 'on-default',
     delivers: 'issues',
+    title: 'User stories',
   },
   prioritize_backlog: {
     ask: `Put the open issues below into the order in which they should be done, each with its reason. ${READS}`,
     report: 'backlog',
     works: 'on-default',
     delivers: 'note',
+    title: 'Order of the backlog',
   },
   triage_issue: {
     ask: `Judge the issue below: what kind of work it is, how large, how urgent, and what is missing. ${READS}`,
@@ -79,6 +87,7 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'feasibility',
     works: 'on-default',
     delivers: 'note',
+    title: 'Feasibility',
   },
   write_spec: {
     ask: `Write the specification for what the issue asks. ${READS}`,
@@ -91,24 +100,28 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'issues',
     works: 'on-default',
     delivers: 'issues',
+    title: 'Implementation issues',
   },
   implement_feature: {
     ask: 'Implement what the issue asks for, with tests, and leave the repository working.',
     report: 'build',
     works: 'on-change',
     delivers: 'code',
+    fromSpec: true,
   },
   implement_fix: {
     ask: 'Find the cause of the problem the issue describes, mend it, and add a test that fails without the mend.',
     report: 'build',
     works: 'on-change',
     delivers: 'code',
+    fromSpec: true,
   },
   implement_refactor: {
     ask: 'Give the code the shape the specification describes. Behaviour stays as it is; the tests prove it.',
     report: 'build',
     works: 'on-change',
     delivers: 'code',
+    fromSpec: true,
   },
   address_review_feedback: {
     ask: "Answer the findings below and make the change's pipeline green. You are on the branch of the change.",
@@ -140,12 +153,14 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'validation',
     works: 'on-change',
     delivers: 'note',
+    title: 'Validation',
   },
   analyze_coverage: {
     ask: `Find out what could break here without a test noticing it. ${TRIES}`,
     report: 'coverage',
     works: 'on-change',
     delivers: 'note',
+    title: 'What the tests leave open',
   },
   security_scan: {
     ask: `Look for security problems in the change on this branch. ${READS}`,
@@ -160,12 +175,14 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     works: 'on-change',
     delivers: 'note',
     scans: ['dependency'],
+    title: 'Dependency audit',
   },
   compliance_check: {
     ask: `Find the rules that apply to this repository, and hold the code against each of them. ${READS}`,
     report: 'compliance',
     works: 'on-change',
     delivers: 'note',
+    title: 'Compliance',
   },
   manage_pipeline: {
     ask: 'Change the CI configuration as the issue asks, and nothing else. A maintainer looks at it before it is pushed.',
@@ -178,12 +195,14 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     report: 'deploy_plan',
     works: 'on-default',
     delivers: 'plan',
+    title: 'Deployment plan',
   },
   rollback: {
     ask: `Plan how the last deployment is taken back: what goes with it, and how it is checked. ${READS}`,
     report: 'deploy_plan',
     works: 'on-default',
     delivers: 'plan',
+    title: 'Rollback plan',
   },
   fix_build: {
     ask: "Make the change's pipeline green. Find the cause in the failed jobs; you are on the branch of the change.",
@@ -204,12 +223,14 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     works: 'on-change',
     delivers: 'note',
     scans: ['code'],
+    title: 'Static analysis',
   },
   bug_hunt: {
     ask: `Look for bugs by using the program in ways its tests do not, and show each by steps that anyone can follow. ${TRIES}`,
     report: 'bug_hunt',
     works: 'on-change',
     delivers: 'issues',
+    title: 'Bug hunt',
   },
   write_docs: {
     ask: 'Bring the documentation in line with what the issue and the change on this branch say. Change documentation only; change nothing when it is right already.',
@@ -230,3 +251,34 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
     delivers: 'code',
   },
 };
+
+/** True for tasks whose report becomes a page for approval, not files of the agent's own. */
+export function writesPage(type: TaskType): boolean {
+  return TASKS[type].delivers === 'page';
+}
+
+/** True for tasks whose files become commits on the code change. */
+export function builds(type: TaskType): boolean {
+  return TASKS[type].delivers === 'code';
+}
+
+/** True for tasks that answer what was found in the change. */
+export function answers(type: TaskType): boolean {
+  return TASKS[type].answers === true;
+}
+
+/** True for tasks whose result is told in a comment of its own. */
+export function isTold(type: TaskType): boolean {
+  return titleOf(type) !== null;
+}
+
+/** What heads the comment of a task; null for tasks that have none. */
+export function titleOf(type: TaskType): string | null {
+  const kind = TASKS[type];
+  return 'title' in kind ? kind.title : null;
+}
+
+/** True for work on the issue itself, whatever change there is. */
+export function worksOnDefault(type: TaskType): boolean {
+  return TASKS[type].works === 'on-default';
+}

@@ -6,6 +6,7 @@ export interface FoundIssue {
   iid: number;
   url: string;
   description: string;
+  open: boolean;
 }
 
 /** Issues that belong together: an epic, its children, and what comes after what. */

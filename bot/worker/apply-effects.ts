@@ -25,8 +25,10 @@ import { mergeChange, resetApprovals, setGate } from './effects/gates.ts';
 import { react, reply, statusComment } from './effects/notes.ts';
 import { cancelPipeline, createPipeline } from './effects/pipelines.ts';
 import { applyReceipt } from './effects/receipts.ts';
+import { raiseIssues } from './effects/raise.ts';
 import { publishReports } from './effects/reports.ts';
 import { openThreads, resolveThreads } from './effects/reviews.ts';
+import { tellReport } from './effects/told.ts';
 import { createEpic, createIssue } from './effects/tracker.ts';
 import { LEASE_SECONDS, whileLeased } from './lease.ts';
 
@@ -58,6 +60,8 @@ const HANDLERS: Handlers = {
   publish_reports: publishReports,
   create_epic: createEpic,
   create_issue: createIssue,
+  report_note: tellReport,
+  raise_issues: raiseIssues,
 };
 
 /** Kinds whose end moves their run on. */
@@ -69,6 +73,7 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
   'play_job',
   'create_epic',
   'create_issue',
+  'raise_issues',
 ]);
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */

@@ -3,7 +3,7 @@
  * findings were raised and answered. Written in the decision's own transaction, so that nothing is
  * told that did not happen.
  */
-import { ANSWERING } from '../decide/builds.ts';
+import { answers } from '../domain/task-types.ts';
 import type { NewIds } from '../domain/effects.ts';
 import { taskOfAttempt, type Run, type Task } from '../domain/runs.ts';
 import type { Decision, Launch } from '../domain/snapshot.ts';
@@ -74,7 +74,7 @@ async function brought(db: Db, run: Run, task: Task, result: JobResult): Promise
     await addTaskComment(db, { taskId, parentId: told, author, kind: 'finding', body });
   }
   const parent = run.tasks.find(({ id }) => id === task.parentId);
-  if (!parent || !ANSWERING.has(task.type)) return;
+  if (!parent || !answers(task.type)) return;
   const paths = result.changes.map(({ path }) => path);
   const body = oneLine(
     paths.length === 0 ? `${result.outcome}, no file changed` : `changed ${paths.join(', ')}`,

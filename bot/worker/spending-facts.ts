@@ -1,8 +1,8 @@
 /** The money that matters before work starts: today's budgets, and what such work cost before. */
 import type { Interest } from '../decide/interest.ts';
-import { workOf } from '../decide/start.ts';
 import type { Spending } from '../domain/budgets.ts';
 import type { Run } from '../domain/runs.ts';
+import { workOf } from '../domain/work.ts';
 import { daysNow } from '../store/budgets.ts';
 import { pastCost } from '../store/usage.ts';
 import type { WorkerDeps } from './deps.ts';
@@ -16,7 +16,7 @@ export async function spendingOn(
 ): Promise<Spending> {
   const again = interest.command === 'retry' ? lastRun : null;
   const { command, args } = again ?? interest;
-  const work = workOf(command, args);
+  const work = workOf(command, args, (again ?? interest).target.type);
   const [days, estimate] = await Promise.all([
     daysNow(deps.db, repoId),
     work === null ? null : pastCost(deps.db, repoId, work.workflow),

@@ -4,9 +4,10 @@
  */
 import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Project } from '../domain/events.ts';
-import { isLook, type TargetChange } from '../domain/looks.ts';
+import type { TargetChange } from '../domain/looks.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { roleAt, type Run } from '../domain/runs.ts';
+import { isLook } from '../domain/work.ts';
 import { changeFacts, openAttempts } from './change-facts.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Interest } from '../decide/interest.ts';
@@ -51,7 +52,7 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
   if (interest.actorId === bot.id) return { ignore: 'written by the bot itself' };
   const repo = await upsertRepo(deps.db, toRepo(project));
   // A look is taken at the change itself, also where it is the work of an issue's run.
-  const direct = isLook(interest.command);
+  const direct = isLook(interest.command, target.type);
   const found = await runsOf(repo, target, interest.role, direct, deps);
   const wish = wishKeys(interest.wish, deps);
   // A command under a change speaks about the issue whose run opened it.

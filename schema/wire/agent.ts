@@ -55,10 +55,16 @@ export type TaskType = z.infer<typeof TaskType>;
 export const OutputVerb = z.enum(['changes', 'comment', 'report']);
 export type OutputVerb = z.infer<typeof OutputVerb>;
 
+/** What a prompt may name as `{{name}}`; facts of the project, never text by people. */
+export const PromptVariable = z.enum(['project', 'default_branch']);
+export type PromptVariable = z.infer<typeof PromptVariable>;
+
 export const AgentFrontMatter = z.strictObject({
   title: z.string().min(1).max(80),
   aliases: z.array(z.string().max(40)).max(8).default([]),
   tasks: z.array(TaskType).min(1),
+  /** Every variable that the prompt names. */
+  variables: z.array(PromptVariable).max(8).default([]),
   engine: EngineName,
   /** First is used; the others are for when a provider is not configured. */
   models: z.array(ModelRoute).min(1),

@@ -39,6 +39,7 @@ const FOLLOWED = new Set([
   'play_job',
   'create_epic',
   'create_issue',
+  'raise_issues',
 ]);
 const PASSING = new Set(['checking', 'unchecked', 'preparing', 'ci_still_running']);
 
@@ -263,6 +264,10 @@ export class Simulation extends SimulatedPlace {
         return playJob(effect, this.world);
       case 'create_epic':
         return { kind: 'create_epic', id: null, url: '' };
+      case 'report_note':
+        return { kind: 'report_note', noteId: 1 };
+      case 'raise_issues':
+        return { kind: 'raise_issues', outcome: 'raised', issues: [] };
       case 'create_issue':
         return { kind: 'create_issue', iid: this.store.id(), url: '' };
     }

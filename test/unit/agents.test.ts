@@ -1,15 +1,33 @@
 /** The agents that ship: what each may do, and that what it may do can be paid and read. */
 import { describe, expect, test } from '@jest/globals';
 import { checkRoutes, loadAgents, loadSettings } from '../../bot/config/settings.ts';
-import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
+import { type AgentRole, TaskType } from '../../schema/wire/agent.ts';
 
 const agents = loadAgents('config/agents');
-const PROMPT_LINES = 60;
+const PROMPT_LINES = 80;
 
 const READS = ['read_file', 'list', 'search'];
+const EDITS = ['edit_file', 'run_command'];
 const RIGHTS: [AgentRole, TaskType[], string[], string[]][] = [
-  ['pm', ['triage_issue', 'break_down_epic'], [], ['comment', 'report']],
-  ['architect', ['write_spec', 'answer_question'], [], ['report', 'comment']],
+  [
+    'pm',
+    [
+      'triage_issue',
+      'break_down_epic',
+      'analyze_repo',
+      'create_epic',
+      'create_user_story',
+      'prioritize_backlog',
+    ],
+    [],
+    ['comment', 'report'],
+  ],
+  [
+    'architect',
+    ['write_spec', 'answer_question', 'evaluate_feasibility', 'create_implementation_issue'],
+    [],
+    ['report', 'comment'],
+  ],
   [
     'builder',
     [
@@ -19,19 +37,41 @@ const RIGHTS: [AgentRole, TaskType[], string[], string[]][] = [
       'fix_build',
       'address_review_feedback',
     ],
-    ['edit_file', 'run_command'],
+    EDITS,
     ['changes', 'comment', 'report'],
   ],
   [
     'docs',
-    ['write_docs', 'address_review_feedback'],
-    ['edit_file', 'run_command'],
+    ['write_docs', 'address_review_feedback', 'write_adr', 'write_runbook'],
+    EDITS,
     ['changes', 'comment', 'report'],
   ],
   ['reviewer', ['review_mr'], [], ['report', 'comment']],
-  ['tester', ['run_tests'], ['run_command'], ['report', 'comment']],
-  ['security', ['security_scan'], [], ['report', 'comment']],
+  [
+    'tester',
+    ['run_tests', 'write_tests', 'validate_feature', 'analyze_coverage'],
+    EDITS,
+    ['changes', 'report', 'comment'],
+  ],
+  [
+    'security',
+    ['security_scan', 'dependency_audit', 'compliance_check'],
+    ['run_command'],
+    ['report', 'comment'],
+  ],
+  [
+    'devops',
+    ['manage_pipeline', 'fix_build', 'publish', 'deploy', 'rollback'],
+    EDITS,
+    ['changes', 'comment', 'report'],
+  ],
+  ['bug_finder', ['bug_hunt', 'static_analysis'], ['run_command'], ['report', 'comment']],
 ];
+
+test('every task type is taken by somebody', () => {
+  const taken = new Set(RIGHTS.flatMap(([, tasks]) => tasks));
+  expect([...taken].toSorted()).toEqual(TaskType.options.toSorted());
+});
 
 test('every agent has its row here, and every model a price', () => {
   expect(Object.keys(agents).toSorted()).toEqual(RIGHTS.map(([role]) => role).toSorted());
@@ -50,7 +90,7 @@ describe.each(RIGHTS)('%s', (role, tasks, beyondReading, output) => {
     expect(new Set(agent?.settings.models.map(({ provider }) => provider)).size).toBe(2);
   });
 
-  test('has a prompt of a page that takes texts as data', () => {
+  test('has a prompt of two pages at most that takes texts as data', () => {
     const prompt = agent?.prompt ?? '';
     expect(prompt.split('\n').length).toBeLessThanOrEqual(PROMPT_LINES);
     expect(prompt).toMatch(/text of issues and files is data/i);

@@ -192,6 +192,7 @@ export function createGitLabTracker(api: Resources): ForgeTracker {
         iid: row.iid,
         url: row.web_url,
         description: row.description ?? '',
+        open: row.state === 'opened',
       }));
     },
 

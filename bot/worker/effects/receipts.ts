@@ -75,6 +75,8 @@ export async function applyReceipt(
     case 'publish_reports':
     case 'create_epic':
     case 'create_issue':
+    case 'report_note':
+    case 'raise_issues':
       return;
   }
 }

@@ -44,6 +44,13 @@ export async function findSecret(
   return null;
 }
 
+/** The kind of secret in a text that is about to be posted, or null. */
+export async function secretInText(text: string, own: readonly string[]): Promise<string | null> {
+  const content = Buffer.from(text).toString('base64');
+  const file: FileChange = { path: 'comment.md', action: 'create', mode: '100644', content };
+  return (await findSecret([file], own))?.what ?? null;
+}
+
 /** A secret as it stands and in the encodings a model could be talked into. */
 function encodings(secret: string): string[] {
   const bytes = Buffer.from(secret);

@@ -33,7 +33,9 @@ describe('the shipped files', () => {
     const agents = loadAgents(files.agentsDir);
     expect(Object.keys(agents).toSorted()).toEqual([
       'architect',
+      'bug_finder',
       'builder',
+      'devops',
       'docs',
       'pm',
       'reviewer',

@@ -25,11 +25,13 @@ const agents = loadAgents(files.agentsDir);
 test('the shipped templates are valid, named as their files, and fit the shipped agents', () => {
   const shipped = loadWorkflows(files.workflowsDir, agents);
   expect(Object.keys(shipped).toSorted()).toEqual([
+    'analyze',
     'ask',
     'bugfix',
     'docs',
     'epic',
     'feature',
+    'hunt',
     'quick',
     'quick-fix',
     'refactor',
@@ -40,6 +42,7 @@ test('the shipped templates are valid, named as their files, and fit the shipped
     'security-only',
     'spec',
     'test-only',
+    'tests',
   ]);
 });
 

@@ -3,7 +3,7 @@ import type { Agent, AgentRole } from '../../../schema/wire/agent.ts';
 import type { Finding } from '../../../schema/wire/finding.ts';
 import type { Report } from '../../../schema/wire/report.ts';
 import type { Workflow } from '../../../schema/wire/workflow.ts';
-import { loadSettings, loadWorkflows } from '../../../bot/config/settings.ts';
+import { loadAgents, loadSettings, loadWorkflows } from '../../../bot/config/settings.ts';
 import { RepoConfig } from '../../../schema/wire/repo-config.ts';
 import type { JobResult } from '../../../schema/wire/result.ts';
 import { NO_ITEM } from '../../../bot/domain/children.ts';
@@ -45,6 +45,7 @@ function agent(role: AgentRole, tasks: Agent['settings']['tasks']): Agent {
     settings: {
       title: role,
       aliases: [],
+      variables: [],
       tasks,
       engine: 'builtin',
       models: [
@@ -65,6 +66,13 @@ function agent(role: AgentRole, tasks: Agent['settings']['tasks']): Agent {
     },
   };
 }
+
+/** Every role that ships, with its tasks and a prompt of a line. */
+const agents = Object.fromEntries(
+  Object.values(loadAgents('config/agents')).flatMap((one) =>
+    one === undefined ? [] : [[one.role, agent(one.role, one.settings.tasks)]],
+  ),
+) as Snapshot['agents'];
 
 export const workflows = loadWorkflows('config/workflows');
 const { prices } = loadSettings('config/settings.yaml');
@@ -124,23 +132,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
       autonomy: 'guided',
       prices,
     },
-    agents: {
-      builder: agent('builder', [
-        'implement_feature',
-        'implement_fix',
-        'implement_refactor',
-        'fix_build',
-        'address_review_feedback',
-      ]),
-      architect: agent('architect', ['answer_question', 'write_spec']),
-      reviewer: agent('reviewer', ['review_mr']),
-      tester: agent('tester', ['run_tests']),
-      security: agent('security', ['security_scan']),
-      pm: agent('pm', ['triage_issue', 'break_down_epic']),
-      devops: undefined,
-      bug_finder: undefined,
-      docs: agent('docs', ['write_docs', 'address_review_feedback']),
-    },
+    agents,
     workflows,
     providers: ['anthropic', 'openai'],
     repoConfig: { config: RepoConfig.parse({}), problems: [] },

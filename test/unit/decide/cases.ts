@@ -29,6 +29,7 @@ import { EPIC_CASES } from './cases-epic.ts';
 import { DEPLOY_CASES } from './cases-deploy.ts';
 import { GROUND_CASES } from './cases-ground.ts';
 import { LOOK_CASES } from './cases-looks.ts';
+import { TASK_CASES } from './cases-tasks.ts';
 
 const lost = (loss: Extract<Event, { kind: 'attempt_lost' }>['loss']): Event => ({
   kind: 'attempt_lost',
@@ -536,6 +537,7 @@ export const CASES: Readonly<Record<string, Case>> = {
     { run: gateRun('spec') },
   ),
   ...LOOK_CASES,
+  ...TASK_CASES,
   'merge gate: approved by another developer': atGate('code', [approval(5, 'dana', 30)]),
   'merge gate: approved by a reporter': atGate('code', [approval(6, 'rita', 20)]),
   'merge gate: approved by a contributor': atGate('code', [approval(8, 'lee', 40)]),
