@@ -11,12 +11,12 @@ import type { Report } from '../../schema/wire/report.ts';
 import type { Receipt } from '../../bot/domain/effects.ts';
 import { finishAttempt } from '../../bot/store/attempts.ts';
 import type { EffectRow } from '../../bot/store/effects.ts';
-import { migrate } from '../../bot/store/migrate.ts';
 import { openStore, type Store } from '../../bot/store/store.ts';
 import { insertTask } from '../../bot/store/tasks.ts';
 import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import { raiseIssues } from '../../bot/worker/effects/raise.ts';
 import { tellReport } from '../../bot/worker/effects/told.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
 import { SAMPLE_REPORTS } from '../support/sample-reports.ts';
 import { issue, result } from '../unit/decide/builders.ts';
@@ -88,8 +88,8 @@ let dataDir: string;
 let forge: Forge;
 beforeAll(async () => {
   dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-told-'));
-  store = await openStore({ dataDir });
-  await migrate(store);
+  await prepareData(path.join(dataDir, 'data'));
+  store = await openStore({ dataDir: path.join(dataDir, 'data') });
 });
 afterAll(async () => {
   await store.close();
