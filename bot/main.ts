@@ -15,7 +15,7 @@ import type { Actor } from './domain/events.ts';
 import type { Forge } from './forge/forge.ts';
 import { createGitHubWebhooks } from './forge/github/webhooks.ts';
 import { createGateway } from './gateway/gateway.ts';
-import { createStoreLedger } from './gateway/store-ledger.ts';
+import { createStoreCoolDowns, createStoreLedger } from './gateway/store-ledger.ts';
 import { createApp, createHttpServer } from './http/app.ts';
 import { createIdTokenVerifier } from './http/id-tokens.ts';
 import {
@@ -29,6 +29,7 @@ import {
 import { openQueue, type Queue } from './queue/queue.ts';
 import { freeLeasesOfTheDead } from './store/leases.ts';
 import type { Db } from './store/db.ts';
+import { forgetRefusedKeys } from './store/providers.ts';
 import type { Store } from './store/store.ts';
 import { startWorker } from './worker/worker.ts';
 import type { Settings } from '../schema/wire/settings.ts';
@@ -80,6 +81,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
     throw error;
   }
   await freeLeasesOfTheDead(store);
+  await forgetRefusedKeys(store, configured(config));
   const queue = await openQueue({
     store,
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
@@ -100,7 +102,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
           settings,
           agents,
           workflows,
-          providers: (['openai', 'anthropic'] as const).filter((name) => config.providers[name]),
+          providers: configured(config),
           parseRepoConfig,
           repoConfigPath: REPO_CONFIG_PATH,
           bot,
@@ -154,6 +156,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       ledger: createStoreLedger(store, {
         installationDayMicrousd: settings.limits.installationDayUsd * 1_000_000,
       }),
+      coolDowns: createStoreCoolDowns(store),
       providers: config.providers,
       prices: settings.prices,
       log,
@@ -176,6 +179,11 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       clearInterval(idle);
     },
   };
+}
+
+/** Providers with a key. */
+function configured({ providers }: Config): ('openai' | 'anthropic')[] {
+  return (['openai', 'anthropic'] as const).filter((name) => providers[name] !== null);
 }
 
 /** `read`, asked again only after a failure. */

@@ -2,6 +2,7 @@
  * Purpose: which attempt counts, and what is done when one is lost.
  */
 import { isActive, type Verdict } from '../domain/outcomes.ts';
+import { triesOf } from '../domain/outages.ts';
 import { latestAttempt, taskOfAttempt, type Attempt, type Run, type Task } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Moved } from './decision.ts';
@@ -16,7 +17,7 @@ export function retryOrStop(
   reason: string,
   otherwise: Verdict,
 ): Moved {
-  if (tasks.some((task) => task.attempts.length >= run.context.attemptsPerTask)) {
+  if (tasks.some((task) => triesOf(task) >= run.context.attemptsPerTask)) {
     return ended(run, otherwise);
   }
   const steps = tasks.map((task) => startAttempt(run, task, snapshot, reason));

@@ -6,12 +6,14 @@
 import type { Effect } from '../domain/effects.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive, type RunState } from '../domain/outcomes.ts';
+import { outageUntil } from '../domain/outages.ts';
 import { stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, RunPatch, Snapshot, Write } from '../domain/snapshot.ts';
-import { acted, ignored } from './decision.ts';
+import { acted, ignored, type Moved } from './decision.ts';
 import { refuse, replyTo, type Ask } from './ask.ts';
 import { DATE_FORMS, parseDate } from './dates.ts';
 import { utc } from './format.ts';
+import { goOnAfterOutage } from './outage.ts';
 import { statusOf } from './status-effects.ts';
 import { code, pausedText } from './text.ts';
 
@@ -107,7 +109,8 @@ export function resumeRun(ask: Ask, snapshot: Snapshot): Decision {
     return refuse(ask, body, 'nothing to resume');
   }
   const reason = `run ${run.id} resumed by ${ask.actor.username} (id ${ask.actor.id})`;
-  return acted([reason], goOn(run), [...statusOf(run, true), ...done(ask)]);
+  const again = goOn(run, snapshot);
+  return acted([reason, ...again.reasons], again.writes, [...again.effects, ...done(ask)]);
 }
 
 /** The date has come; the database says so, and the event names the date it meant. */
@@ -119,7 +122,9 @@ export function decideResumeDue(
   if (run?.state !== 'paused') return ignored('the run is not paused');
   if (run.pausedUntil?.toISOString() !== event.until)
     return ignored('it sleeps until another date');
-  return acted([`run ${run.id} was deferred until now`], goOn(run), statusOf(run, true));
+  const again = goOn(run, snapshot);
+  const reasons = [`run ${run.id} was deferred until now`, ...again.reasons];
+  return acted(reasons, again.writes, again.effects);
 }
 
 /** A merge that was asked for and not begun is taken back; the gate is looked at anew afterwards. */
@@ -131,13 +136,26 @@ function stop(run: Run, who: Pick<RunPatch, 'pausedBy' | 'pausedUntil'>): Write[
   ];
 }
 
-function goOn(run: Run): Write[] {
-  const patch: RunPatch = { state: stateBefore(run), pausedUntil: null, pausedBy: null };
-  return [
-    { op: 'update_run', runId: run.id, version: run.version, patch },
-    { op: 'release_held', runId: run.id },
-    { op: 'wake', runId: run.id },
-  ];
+function goOn(run: Run, snapshot: Snapshot): Moved {
+  const outage = outageUntil(run) !== null ? { gateNote: null } : {};
+  const patch: RunPatch = {
+    state: stateBefore(run),
+    pausedUntil: null,
+    pausedBy: null,
+    ...outage,
+  };
+  const again = goOnAfterOutage(run, snapshot);
+  const pipelines = again.effects.filter(({ kind }) => kind !== 'status_comment');
+  return {
+    reasons: again.reasons,
+    writes: [
+      { op: 'update_run', runId: run.id, version: run.version, patch },
+      ...again.writes,
+      { op: 'release_held', runId: run.id },
+      { op: 'wake', runId: run.id },
+    ],
+    effects: [...pipelines, ...statusOf(run, true)],
+  };
 }
 
 /** Queued until the first agent took its task. */

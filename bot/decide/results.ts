@@ -11,6 +11,7 @@ import { currentAttempt, oneLine, retryOrStop } from './attempts.ts';
 import { budgetVerdict } from './budget.ts';
 import { ended } from './end.ts';
 import { commits, finished, publish } from './finished.ts';
+import { decideOutage } from './outage.ts';
 import { statusOf } from './status-effects.ts';
 import { code } from './text.ts';
 
@@ -52,6 +53,8 @@ export function decideResult(
           next: 'Answer in the issue, then `/autodev retry <hint>`.',
         }),
       );
+    case 'outage':
+      return decideOutage(run, task, attempt, snapshot);
     case 'model_error':
       return decided(
         ended(run, {

@@ -5,6 +5,7 @@
  * the caller applies; everything else is ours.
  */
 import type { Family } from '../domain/children.ts';
+import { outageUntil } from '../domain/outages.ts';
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import type { FileClaim } from '../domain/snapshot.ts';
 import { overrideLines } from './assign.ts';
@@ -22,6 +23,9 @@ import { code, pausedText } from './text.ts';
 const ACCEPTANCE_CHARS = 300;
 /** Longest account of isolation or engine in the details. */
 const SETUP_CHARS = 300;
+
+/** A run that sleeps through an outage wakes at the first reset (EXPERIENCE §7). */
+const OUTAGE_NEXT = 'It continues by itself then; `/autodev cancel` stops it.';
 
 /** Marks the comment, so that it is found again after a lost answer. Only the bot's own notes count. */
 export const STATUS_MARKER = '<!-- autodev:status -->';
@@ -73,6 +77,7 @@ export function statusComment(facts: StatusFacts): string {
 function headline(run: Run): string {
   if (run.verdict) return run.verdict.kind;
   if (run.state === 'paused') {
+    if (outageUntil(run) !== null) return `outage · ${run.stage}`;
     return `${run.pausedUntil === null ? 'paused' : 'deferred'} · ${run.stage}`;
   }
   return run.state === 'queued' ? 'queued' : `running · ${run.stage}`;
@@ -84,6 +89,7 @@ function costLine(run: Run, family: Family | null): string {
   const expected = estimate === null ? '' : ` · ${estimateText(estimate)}`;
   const cost = `${own}${familyCost(run, family)}${expected}`;
   if (run.verdict) return cost;
+  if (outageUntil(run) !== null) return `${cost} · **Next** ${OUTAGE_NEXT}`;
   if (run.state === 'paused') {
     return `${cost} · ${pausedText(run)} · **Next** \`/autodev resume\` goes on with it`;
   }
@@ -101,6 +107,7 @@ function costLine(run: Run, family: Family | null): string {
 }
 
 function verdictLines(run: Run): string[] {
+  if (outageUntil(run) !== null) return [`**outage**: ${run.gateNote ?? ''}`, ''];
   if (!run.verdict) return [];
   const next = run.verdict.next === '' ? '' : ` **Next** ${run.verdict.next}`;
   return [`**${run.verdict.kind}**: ${run.verdict.cause}${next}`, ''];

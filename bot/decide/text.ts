@@ -3,6 +3,7 @@
  * (EXPERIENCE): no exclamation marks, no "I". Words by people are shown in code spans only.
  */
 import { COMMANDS, type CommandHelp } from './command-help.ts';
+import { outageUntil } from '../domain/outages.ts';
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import { money, utc } from './format.ts';
 
@@ -119,6 +120,8 @@ export function cannotStart(problem: string, next: string): string {
 
 /** `paused by @dana`, or `deferred until 2026-12-01 00:00 UTC by @dana`. */
 export function pausedText(run: Run): string {
+  const outage = outageUntil(run);
+  if (outage !== null) return `stopped by an outage until ${utc(outage)}`;
   const by = run.pausedBy === null ? '' : ` by @${run.pausedBy}`;
   return run.pausedUntil === null ? `paused${by}` : `deferred until ${utc(run.pausedUntil)}${by}`;
 }

@@ -11,6 +11,7 @@ import type { ScannerName } from '../../schema/wire/scan.ts';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { CheckFacts } from './checks.ts';
 import type { Estimate, Refusal } from './budgets.ts';
+import type { Cooled } from './cool-downs.ts';
 import type { RunState, Verdict } from './outcomes.ts';
 import type { RunReport } from './run-report.ts';
 
@@ -85,6 +86,8 @@ export interface Attempt {
   result: JobResult | null;
   /** The budget that refused a call of it last; null when none did. */
   refusal: Refusal | null;
+  /** Cool-downs it met, by `provider/model`. */
+  cooled: Record<string, Cooled>;
 }
 
 export interface Task {

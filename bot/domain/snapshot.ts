@@ -3,6 +3,7 @@ import type { Agent, AgentRole } from '../../schema/wire/agent.ts';
 import type { RepoConfig } from '../../schema/wire/repo-config.ts';
 import type { Settings } from '../../schema/wire/settings.ts';
 import type { CheckFacts, TestFacts } from './checks.ts';
+import type { CoolDown } from './cool-downs.ts';
 import type { Effect, Receipt, RowRef } from './effects.ts';
 import type { Workflow } from '../../schema/wire/workflow.ts';
 import type { Spending } from './budgets.ts';
@@ -117,6 +118,8 @@ export interface Snapshot {
   claimed: FileClaim[];
   /** The parent pipeline of the run's newest attempt, re-read; null when there is none. */
   attemptPipeline: PipelineInfo | null;
+  /** Cool-downs of providers and models; read when an agent found none that it could ask. */
+  coolDowns: readonly CoolDown[];
   /** How the deployment stands; null unless the run is in a deploy stage. */
   deploy: DeployFacts | null;
   /** The settled effect that an `effect_settled` event is about. */

@@ -74,14 +74,14 @@ export async function callProvider(
   options: {
     fetch: typeof fetch;
     signal: AbortSignal;
-    limits: Pick<GatewayLimits, 'headersMs' | 'wholeAnswerMs'>;
+    limits: Pick<GatewayLimits, 'firstMs' | 'wholeAnswerMs'>;
   },
 ): Promise<ProviderAnswer> {
   const query = request.api === 'messages' && request.beta ? '?beta=true' : '';
   const url = `${access.baseUrl.replace(/\/$/, '')}${PATHS[request.api]}${query}`;
   const timeout = new AbortController();
-  const { headersMs, wholeAnswerMs } = options.limits;
-  const timer = setTimeout(() => timeout.abort(), request.stream ? headersMs : wholeAnswerMs);
+  const { firstMs, wholeAnswerMs } = options.limits;
+  const timer = setTimeout(() => timeout.abort(), request.stream ? firstMs : wholeAnswerMs);
   try {
     const response = await options.fetch(url, {
       method: 'POST',

@@ -4,14 +4,14 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createAuthorizer, presentedToken } from './authorize.ts';
+import { CoolDowns } from './cool-downs.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { meteredCall } from './metered-call.ts';
-import type { CallDeps } from './metered-call.ts';
+import type { CallDeps } from './paid-call.ts';
 import { prepareRequest } from './prepare-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
-import { priceOf } from './pricing.ts';
+import { KEY_VARIABLES, priceOf } from './pricing.ts';
 import type { Provider } from './pricing.ts';
-import { KEY_VARIABLES } from './provider-error.ts';
 import { readBody } from './read-body.ts';
 import { ATTEMPT_OVER, sendRefusal } from './refuse.ts';
 import type { Api, GatewayDeps, Grant, ProviderAccess, Refusal } from './types.ts';
@@ -104,8 +104,12 @@ async function readRequest(
  * the API that was called (`error.code`, `error.message`, `error.fix`).
  */
 export function createGateway(options: GatewayDeps): GatewayHandler {
-  const deps: CallDeps = { ...options, limits: { ...DEFAULT_LIMITS, ...options.limits } };
-  const { limits } = deps;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const deps: CallDeps = {
+    ...options,
+    limits,
+    coolDowns: new CoolDowns(options.coolDowns, options.now, limits),
+  };
   const authorize = createAuthorizer(deps.ledger, {
     now: deps.now,
     cacheMs: limits.grantCacheMs,

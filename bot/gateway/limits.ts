@@ -9,8 +9,8 @@ export interface GatewayLimits {
   defaultOutputTokens: number;
   /** Most output tokens of any call; larger wishes are lowered to it. */
   maxOutputTokens: number;
-  /** Time to connect and to the first header of a streamed answer, in milliseconds. */
-  headersMs: number;
+  /** Time to connect and to the first event of a streamed answer, in milliseconds. */
+  firstMs: number;
   /** The same for an answer in one piece, whose header comes when the model is done. */
   wholeAnswerMs: number;
   /** Longest silence of a provider within an answer, or of a client that does not read, in milliseconds. */
@@ -23,6 +23,12 @@ export interface GatewayLimits {
   errorBytes: number;
   /** Calls of one attempt under way at once. */
   callsPerAttempt: number;
+  /** What was read of cool-downs is asked for anew after this, and used until the answer comes. */
+  coolDownsFreshMs: number;
+  /** What is older is not used at all: all processes agree within this time. */
+  coolDownsStaleMs: number;
+  /** Wait for the call that goes first after a cool-down, before a refusal. */
+  probeWaitMs: number;
   /** How long a look-up of a token is remembered, in milliseconds (threats F4, F9). */
   grantCacheMs: number;
   /** Tokens remembered at once. */
@@ -34,7 +40,8 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   bodyMs: 60_000,
   defaultOutputTokens: 16_000,
   maxOutputTokens: 64_000,
-  headersMs: 60_000,
+  // Within a minute an agent goes on with another model, whatever the first one does.
+  firstMs: 45_000,
   // Below the 300 s after which Node's fetch gives up by itself.
   wholeAnswerMs: 290_000,
   idleMs: 120_000,
@@ -42,6 +49,9 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   meterBytes: 32 * 1024 * 1024,
   errorBytes: 64 * 1024,
   callsPerAttempt: 64,
+  coolDownsFreshMs: 1_000,
+  coolDownsStaleMs: 2_000,
+  probeWaitMs: 20_000,
   grantCacheMs: 2_000,
   grantCacheEntries: 1_000,
 };

@@ -48,19 +48,22 @@ interface Seen {
   final?: boolean;
   /** Bytes of text the model wrote. */
   written?: number;
-  /** The provider gave up on the answer. */
-  failed?: boolean;
+  /** The provider gave up on the answer, with this error. */
+  failed?: Json;
 }
 
 function seenInResponses(event: Json): Seen {
   const type = typeof event['type'] === 'string' ? event['type'] : '';
   if (type.endsWith('.delta')) return { written: sizeOf(event['delta']) };
-  if (type === 'error') return { failed: true };
+  if (type === 'error') return { failed: { ...event, ...asObject(event['error']) } };
   const ends = type === 'response.completed' || type === 'response.incomplete';
   if (!ends && type !== 'response.failed') return {};
   const usage = asObject(event['response'])['usage'];
-  if (usage === null || usage === undefined) return { failed: type === 'response.failed' };
-  return { usage: openaiUsage(asObject(usage), 'input_tokens', 'output_tokens'), final: true };
+  const error = asObject(asObject(event['response'])['error']);
+  const failed = type === 'response.failed' ? { failed: error } : {};
+  if (usage === null || usage === undefined) return failed;
+  const used = openaiUsage(asObject(usage), 'input_tokens', 'output_tokens');
+  return { usage: used, final: true, ...failed };
 }
 
 function seenInChat(chunk: Json): Seen {
@@ -78,7 +81,9 @@ function seenInChat(chunk: Json): Seen {
       written += sizeOf(fn['name']) + sizeOf(fn['arguments']);
     }
   }
-  return { written, failed: typeof chunk['error'] === 'object' && chunk['error'] !== null };
+  const { error } = chunk;
+  const failed = typeof error === 'object' && error !== null;
+  return { written, ...(failed ? { failed: asObject(error) } : {}) };
 }
 
 function seenInMessages(event: Json): Seen {
@@ -91,7 +96,7 @@ function seenInMessages(event: Json): Seen {
         written: sizeOf(delta['text']) + sizeOf(delta['partial_json']) + sizeOf(delta['thinking']),
       };
     case 'error':
-      return { failed: true };
+      return { failed: asObject(event['error']) };
     case 'message_delta':
       return { usage: anthropicUsage(asObject(event['usage'])), final: true };
     default:
@@ -166,7 +171,8 @@ export class Meter {
   #usage: TokenUsage | null = null;
   #final = false;
   #written = 0;
-  #failed = false;
+  #failed: Json | null = null;
+  #events = 0;
 
   constructor(api: Api, options: { stream: boolean; maxBytes: number }) {
     this.#api = api;
@@ -183,10 +189,21 @@ export class Meter {
     else this.#parts = [];
   }
 
+  /** The error with which the provider gave up; null while it did not. */
+  get failure(): Json | null {
+    return this.#failed;
+  }
+
+  /** True once it is known whether the answer begins or an error came in its place. */
+  get begun(): boolean {
+    return this.#sse === null ? this.#bytes > 0 : this.#events > 0;
+  }
+
   #see({ usage, final, written, failed }: Seen): void {
+    this.#events += 1;
     if (usage !== undefined) this.#usage = merge(this.#usage, usage);
     if (final === true) this.#final = true;
-    if (failed === true) this.#failed = true;
+    if (failed !== undefined) this.#failed = failed;
     this.#written += written ?? 0;
   }
 
@@ -200,7 +217,7 @@ export class Meter {
       this.#parts = [];
     }
     if (this.#final && this.#usage !== null) return { usage: this.#usage, outcome: 'ok' };
-    if (this.#failed && this.#usage === null && this.#written === 0) {
+    if (this.#failed !== null && this.#usage === null && this.#written === 0) {
       return { usage: NOTHING, outcome: 'refused' };
     }
     const seen = this.#sse === null ? this.#bytes : this.#written;

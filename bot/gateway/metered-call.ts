@@ -1,48 +1,17 @@
 /** One paid call: hold the money, call the provider, pass the answer on, settle. */
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { BudgetLevel } from '../domain/budgets.ts';
 import type { Reservation } from '../store/budgets.ts';
-import { callProvider } from './call-provider.ts';
+import { exchange, noteCooled, NOTHING_CAME, routeOf, tellEnd, type CallEnd } from './exchange.ts';
 import { BYTES_PER_TOKEN } from './limits.ts';
-import type { GatewayLimits } from './limits.ts';
-import { Meter } from './meter.ts';
-import type { Reading } from './meter.ts';
-import type { PreparedRequest } from './prepare-request.ts';
+import type { CallDeps, PaidCall } from './paid-call.ts';
 import { costAt, worstCaseMicrousd } from './pricing.ts';
-import type { Provider } from './pricing.ts';
-import type { ModelPrice } from '../../schema/wire/prices.ts';
-import { sendProviderError } from './provider-error.ts';
-import { ATTEMPT_OVER, sendRefusal } from './refuse.ts';
-import { relayAnswer } from './relay.ts';
-import type { Api, GatewayDeps, Grant, ProviderAccess, Refusal } from './types.ts';
-
-export interface PaidCall {
-  api: Api;
-  provider: Provider;
-  grant: Grant;
-  request: PreparedRequest;
-  access: ProviderAccess;
-  price: ModelPrice;
-  headers: IncomingHttpHeaders;
-  beta: boolean;
-}
-
-export type CallDeps = Omit<GatewayDeps, 'limits'> & { limits: GatewayLimits };
+import { ATTEMPT_OVER, coolingRefusal, sendRefusal } from './refuse.ts';
+import type { Refusal } from './types.ts';
 
 type Full = Extract<Reservation, { spentMicrousd: number }>;
 
 const dollars = (microusd: number): string => `$${(microusd / 1e6).toFixed(2)}`;
-
-const REFUSED: Reading = {
-  usage: {
-    inputTokens: 0,
-    cachedInputTokens: 0,
-    cacheWriteTokens: 0,
-    cacheWriteLongTokens: 0,
-    outputTokens: 0,
-  },
-  outcome: 'refused',
-};
 
 const LEVELS: Readonly<Record<BudgetLevel, string>> = {
   task: 'this task',
@@ -65,77 +34,6 @@ function overBudget(held: Full, needMicrousd: number): Refusal {
         ? 'End the task with what is done; a maintainer can raise the budget and continue it.'
         : `End the task with what is done; the budget opens again at ${opensAt}.`,
   };
-}
-
-function noAnswer(provider: Provider, cause: 'unreachable' | 'timeout' | 'aborted'): Refusal {
-  const why =
-    cause === 'timeout' ? 'did not begin to answer in time' : 'cannot be reached from the bot';
-  return {
-    status: cause === 'timeout' ? 504 : 502,
-    code: `provider_${cause}`,
-    message: `The provider ${provider} ${why}.`,
-    fix: 'Try again in a moment.',
-  };
-}
-
-/** Tells how a call ended, after `finish` has sent what the client is to see. */
-interface CallEnd {
-  reading: Reading;
-  status: number;
-  finish: () => void;
-}
-
-/** Makes the call and relays the answer; never throws for what the provider or the client does. */
-async function exchange(call: PaidCall, deps: CallDeps, res: ServerResponse): Promise<CallEnd> {
-  const { api, provider, request, access } = call;
-  const { limits } = deps;
-  const startedAt = deps.now();
-  const stop = new AbortController();
-  const onClose = (): void => stop.abort();
-  res.once('close', onClose);
-  if (res.destroyed) stop.abort();
-  try {
-    const inputEstimate = Math.ceil(Buffer.byteLength(request.body) / BYTES_PER_TOKEN);
-    const readingOf = (meter: Meter): Reading =>
-      meter.read({
-        inputEstimate,
-        maxOutputTokens: request.maxOutputTokens,
-        seconds: Math.max(0, deps.now() - startedAt) / 1000,
-      });
-    const answer = await callProvider(
-      { ...call, stream: request.stream, body: request.body },
-      access,
-      { fetch: deps.fetch ?? fetch, signal: stop.signal, limits },
-    );
-    if (answer.kind === 'none') {
-      const { cause, detail, sent } = answer;
-      deps.log.warn({ attemptId: call.grant.attemptId, provider, cause, detail }, 'no answer');
-      const reading = sent ? readingOf(new Meter(api, { stream: true, maxBytes: 0 })) : REFUSED;
-      const refusal = noAnswer(provider, cause);
-      return {
-        reading,
-        status: refusal.status,
-        finish: () => sendRefusal(res, provider, refusal),
-      };
-    }
-    const { response } = answer;
-    if (!response.ok) {
-      const idle = setTimeout(() => stop.abort(), limits.idleMs);
-      const keys = [access.apiKey];
-      await sendProviderError(res, provider, response, { keys, bytes: limits.errorBytes });
-      clearTimeout(idle);
-      return { reading: REFUSED, status: response.status, finish: () => undefined };
-    }
-    const streams = (response.headers.get('content-type') ?? '').startsWith('text/event-stream');
-    const meter = new Meter(api, { stream: streams, maxBytes: limits.meterBytes });
-    const end = await relayAnswer(response, res, meter, { stop, limits });
-    const finish = (): void => void (end === 'whole' ? res.end() : res.destroy());
-    return { reading: readingOf(meter), status: response.status, finish };
-  } finally {
-    res.off('close', onClose);
-    // Frees the provider's connection where its body was not read to the end.
-    stop.abort();
-  }
 }
 
 /** Writes down what a call cost. A ledger that fails is logged: the money then stays held. */
@@ -179,6 +77,24 @@ async function settleCall(
   }
 }
 
+/** Whether the model may be called now; a call that may not is answered. */
+async function admitted(
+  call: PaidCall,
+  deps: CallDeps,
+  res: ServerResponse,
+): Promise<{ probe: boolean } | null> {
+  const left = new AbortController();
+  const onClose = (): void => left.abort();
+  res.once('close', onClose);
+  const admission = await deps.coolDowns.admit(routeOf(call), left.signal);
+  res.off('close', onClose);
+  if (admission.ok) return admission;
+  const { coolDown, until } = admission;
+  await noteCooled(call, deps, { ...coolDown, until });
+  sendRefusal(res, call.provider, coolingRefusal(coolDown, until));
+  return null;
+}
+
 /** Runs one call to its end; the reservation is settled exactly once, whatever happens. */
 export async function meteredCall(
   call: PaidCall,
@@ -188,15 +104,21 @@ export async function meteredCall(
   const { grant, provider, request, price } = call;
   const inputTokens = Math.ceil(Buffer.byteLength(request.body) / BYTES_PER_TOKEN);
   const reserved = worstCaseMicrousd(price, inputTokens, request.maxOutputTokens);
-  const held = await deps.ledger.reserve(grant, reserved);
+  const admission = await admitted(call, deps, res);
+  if (admission === null) return;
+  let end: CallEnd = { ...NOTHING_CAME, finish: () => void res.destroy() };
+  const held = await deps.ledger.reserve(grant, reserved).catch(async (error: unknown) => {
+    await tellEnd(call, deps, admission.probe, 'nothing');
+    throw error;
+  });
   if (!held.ok) {
+    await tellEnd(call, deps, admission.probe, 'nothing');
     const refusal = held.level === 'over' ? ATTEMPT_OVER : overBudget(held, reserved);
     sendRefusal(res, provider, refusal);
     return;
   }
-  let end: CallEnd = { reading: REFUSED, status: 0, finish: () => void res.destroy() };
   try {
-    end = await exchange(call, deps, res);
+    end = await exchange(call, deps, res, admission.probe);
   } catch (error) {
     const message = (error as Error).message;
     deps.log.error({ attemptId: grant.attemptId, provider, message }, 'a model call failed');

@@ -14,6 +14,11 @@ export interface TokenUsage {
 
 export type Provider = keyof PriceTable;
 
+export const KEY_VARIABLES: Record<Provider, string> = {
+  openai: 'OPENAI_API_KEY',
+  anthropic: 'ANTHROPIC_API_KEY',
+};
+
 /**
  * A dollar per million tokens is a micro-dollar per token; prices are used as whole millionths of
  * that, so that sums stay exact.

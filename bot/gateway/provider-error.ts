@@ -13,11 +13,6 @@ const ERROR_HEADERS = [
   'x-request-id',
 ];
 
-export const KEY_VARIABLES: Record<Provider, string> = {
-  openai: 'OPENAI_API_KEY',
-  anthropic: 'ANTHROPIC_API_KEY',
-};
-
 /** Keys of either provider, also when the provider has starred a part of them. */
 const KEY_LIKE = /\bsk-[\w*-]{6,}/g;
 const MESSAGE_CHARS = 2_000;
@@ -48,34 +43,29 @@ export async function readText(response: Response, bytes: number): Promise<strin
 
 type Json = Record<string, unknown>;
 
-/** The fields of an error that programs branch on and people read; both providers nest them alike. */
-function errorOf(text: string, keys: readonly string[]): Json | null {
+/** The error object of an answer as it came; null when there is none. */
+export function errorIn(text: string): Json | null {
   try {
     const { error } = JSON.parse(text) as { error?: unknown };
-    if (typeof error !== 'object' || error === null) return null;
-    const kept: Json = {};
-    for (const field of ['message', 'type', 'code', 'param']) {
-      const value = (error as Json)[field];
-      if (typeof value === 'string') kept[field] = withoutKeys(value, keys).slice(0, MESSAGE_CHARS);
-      else if (value === null) kept[field] = null;
-    }
-    return kept;
+    return typeof error === 'object' && error !== null ? (error as Json) : null;
   } catch {
     return null;
   }
 }
 
-/** Answers of a provider that would mislead a client if they went on as they are. */
-function replacement(provider: Provider, status: number): Refusal | null {
-  if (status === 401) {
-    return {
-      status: 403,
-      code: 'provider_key_refused',
-      message: `The provider ${provider} refuses the key of this installation.`,
-      fix: `Set a valid ${KEY_VARIABLES[provider]} where the bot runs and restart it.`,
-    };
+/** The fields of an error that programs branch on and people read; both providers nest them alike. */
+function shown(error: Json, keys: readonly string[]): Json {
+  const kept: Json = {};
+  for (const field of ['message', 'type', 'code', 'param']) {
+    const value = error[field];
+    if (typeof value === 'string') kept[field] = withoutKeys(value, keys).slice(0, MESSAGE_CHARS);
+    else if (value === null) kept[field] = null;
   }
-  if (status >= 400) return null;
+  return kept;
+}
+
+/** A redirect or worse: it would mislead a client if it went on as it is. */
+function unexpected(provider: Provider, status: number): Refusal {
   return {
     status: 502,
     code: 'provider_unexpected',
@@ -85,22 +75,22 @@ function replacement(provider: Provider, status: number): Refusal | null {
 }
 
 /** Passes an error on: status and retry headers as they are, the body reduced to its message. */
-export async function sendProviderError(
+export function sendProviderError(
   res: ServerResponse,
   provider: Provider,
-  response: Response,
-  options: { keys: readonly string[]; bytes: number },
-): Promise<void> {
-  const text = await readText(response, options.bytes);
-  const other = replacement(provider, response.status);
-  if (other !== null) {
-    sendRefusal(res, provider, other);
+  response: Pick<Response, 'status' | 'headers'>,
+  options: { keys: readonly string[]; error: Json | null },
+): void {
+  if (response.status < 400) {
+    sendRefusal(res, provider, unexpected(provider, response.status));
     return;
   }
-  const error = errorOf(text, options.keys) ?? {
-    message: `The provider ${provider} answered with status ${response.status}.`,
-    type: 'api_error',
-  };
+  const error = options.error
+    ? shown(options.error, options.keys)
+    : {
+        message: `The provider ${provider} answered with status ${response.status}.`,
+        type: 'api_error',
+      };
   const headers: Record<string, string> = { 'content-type': 'application/json' };
   for (const name of ERROR_HEADERS) {
     const value = response.headers.get(name);

@@ -1,9 +1,19 @@
-/** The ledger over the store. */
+/** What the gateway keeps, over the store. */
+import { routeName } from '../domain/cool-downs.ts';
 import { attemptByToken } from '../store/attempts.ts';
 import { reserve, settle } from '../store/budgets.ts';
 import type { Db } from '../store/db.ts';
 import { runContext } from '../store/runs.ts';
+import {
+  coolDown,
+  dropProbe,
+  endCoolDowns,
+  listCoolDowns,
+  noteCooled,
+  takeProbe,
+} from '../store/providers.ts';
 import { recordUsage } from '../store/usage.ts';
+import type { CoolDownStore } from './cool-downs.ts';
 import type { Ledger } from './types.ts';
 
 /** What the installation as a whole allows. */
@@ -33,5 +43,16 @@ export function createStoreLedger(db: Db, caps: LedgerCaps): Ledger {
     async record(row) {
       await recordUsage(db, row);
     },
+    cooled: ({ attemptId }, route, cooled) => noteCooled(db, attemptId, routeName(route), cooled),
+  };
+}
+
+export function createStoreCoolDowns(db: Db): CoolDownStore {
+  return {
+    list: () => listCoolDowns(db),
+    cool: (wish) => coolDown(db, wish),
+    takeProbe: (route, leaseMs) => takeProbe(db, route, leaseMs),
+    dropProbe: (route) => dropProbe(db, route),
+    end: (route, ageMs) => endCoolDowns(db, route, ageMs),
   };
 }

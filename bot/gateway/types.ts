@@ -1,7 +1,9 @@
 /** What the gateway needs from the rest of the bot, and the words its files share. */
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import type { PriceTable } from '../../schema/wire/prices.ts';
+import type { Cooled } from '../domain/cool-downs.ts';
 import type { Reservation } from '../store/budgets.ts';
+import type { CoolDownStore } from './cool-downs.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Provider } from './pricing.ts';
 
@@ -54,6 +56,8 @@ export interface Ledger {
   /** Replaces what was held for a call by what it cost; called exactly once per reservation. */
   settle(grant: Grant, call: { hold: number; spent: number }): Promise<void>;
   record(row: UsageRow): Promise<void>;
+  /** Keeps with the attempt that a model could not be called, for people to read. */
+  cooled(grant: Grant, route: ModelRoute, cooled: Cooled): Promise<void>;
 }
 
 /** Where a provider is reached. OpenAI's base URL includes `/v1`, Anthropic's does not. */
@@ -70,6 +74,8 @@ export interface GatewayLog {
 
 export interface GatewayDeps {
   ledger: Ledger;
+  /** Where cool-downs are shared with the other processes. */
+  coolDowns: CoolDownStore;
   /** null: no key is configured for this provider. */
   providers: Record<Provider, ProviderAccess | null>;
   prices: PriceTable;
@@ -89,4 +95,6 @@ export interface Refusal {
   message: string;
   /** What to do about it. */
   fix: string;
+  /** For models that are left alone: until when, and how long that is. */
+  cooling?: { until: Date; waitMs: number };
 }

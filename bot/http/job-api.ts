@@ -15,6 +15,7 @@ import {
 import { JobResult } from '../../schema/wire/result.ts';
 import { SAY_AT, SAY_TEXT } from '../domain/budgets.ts';
 import { childPipeline, harmlessPipeline } from '../domain/child-pipeline.ts';
+import { coolingNow, routeName, routesNow } from '../domain/cool-downs.ts';
 import type { InternalEvent } from '../domain/events.ts';
 import type { AttemptSpec } from '../domain/runs.ts';
 import { scansProblem } from '../domain/scans.ts';
@@ -27,6 +28,7 @@ import {
   requestedAttempts,
   type AttemptRow,
 } from '../store/attempts.ts';
+import { listCoolDowns, noteCooled } from '../store/providers.ts';
 import { messagesFor, sayWhenSpent } from '../store/messages.ts';
 import { recordOwnEvent } from '../store/own-events.ts';
 import { ring } from '../queue/ring.ts';
@@ -151,7 +153,34 @@ async function claim(request: Request, response: Response, deps: JobApiDeps): Pr
     return;
   }
   if (claimed.delivery !== null) ring(deps, { name: 'delivery', id: claimed.delivery });
-  response.json(claimAnswer(attempt, spec, token, deps));
+  const models = await modelsNow(attempt, spec, deps);
+  response.json(claimAnswer(attempt, { ...spec, models }, token, deps));
+}
+
+/**
+ * The models of a task in the order in which they are tried now: decided when the task is taken, so that a long
+ * queue is right, and the first one is first again when its time is over.
+ */
+async function modelsNow(
+  attempt: AttemptRow,
+  spec: AttemptSpec,
+  deps: JobApiDeps,
+): Promise<AttemptSpec['models']> {
+  const now = deps.now();
+  const coolDowns = (await listCoolDowns(deps.db)).map((row) => ({
+    ...row,
+    until: new Date(now.getTime() + row.leftMs),
+  }));
+  const models = routesNow(spec.models, coolDowns, now);
+  for (const route of spec.models) {
+    if (models[0] === route) break;
+    const met = coolingNow(route, coolDowns, now);
+    if (met === null) continue;
+    const { reason, status, until } = met;
+    const cooled = { reason, status, until: until.toISOString() };
+    await noteCooled(deps.db, attempt.id, routeName(route), cooled);
+  }
+  return models;
 }
 
 function claimAnswer(

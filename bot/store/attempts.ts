@@ -2,6 +2,7 @@
 import type { AttemptLoss } from '../domain/events.ts';
 import type { Attempt, AttemptSpec, AttemptState } from '../domain/runs.ts';
 import type { Refusal } from '../domain/budgets.ts';
+import type { Cooled } from '../domain/cool-downs.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { lockRunMoney, releaseHolds } from './budgets.ts';
 import type { Db } from './db.ts';
@@ -37,6 +38,8 @@ export interface AttemptRow {
   cause: string | null;
   /** The budget that refused a call of it last. */
   refusal: Refusal | null;
+  /** Cool-downs it met, by `provider/model`. */
+  cooled: Record<string, Cooled>;
   createdAt: Date;
   claimedAt: Date | null;
   endedAt: Date | null;
@@ -62,7 +65,7 @@ const SUMMARY = `id, task_id as "taskId", run_id as "runId", repo_id as "repoId"
   child_pipeline_id as "childPipelineId", job_id as "jobId", heartbeat_at as "heartbeatAt",
   progress, claim_by as "claimBy", deadline_at as "deadlineAt", token_expires_at as "tokenExpiresAt",
   result,
-  cause, refusal, created_at as "createdAt", claimed_at as "claimedAt", ended_at as "endedAt"`;
+  cause, refusal, cooled, created_at as "createdAt", claimed_at as "claimedAt", ended_at as "endedAt"`;
 const OPEN = `state in ('requested', 'waiting', 'running')`;
 const NEWEST = `not exists (select 1 from attempts newer
   where newer.task_id = attempts.task_id and newer.fence > attempts.fence)`;
@@ -256,9 +259,7 @@ export interface OverdueAttempt extends AttemptSummary {
   reason: Extract<AttemptLoss, 'no_runner' | 'no_heartbeat' | 'deadline'>;
 }
 
-/**
- * Open attempts that nobody claimed in time, that fell silent, or whose time is over; oldest first.
- */
+/** Open attempts that nobody claimed in time, that fell silent, or whose time is over; oldest first. */
 export async function openAttempts(
   db: Db,
   filter: { heartbeatSeconds: number; limit: number },

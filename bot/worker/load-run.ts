@@ -91,6 +91,7 @@ function toAttempt(row: AttemptRow): Attempt {
     progress: row.progress as Attempt['progress'],
     cause: row.cause,
     refusal: row.refusal,
+    cooled: row.cooled,
     spec: row.spec as Attempt['spec'],
     result: row.result as Attempt['result'],
   };

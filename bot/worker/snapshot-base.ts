@@ -55,6 +55,7 @@ export function base(repo: RepoRow, deps: WorkerDeps): Snapshot {
     epicItem: NO_ITEM,
     claimed: [],
     attemptPipeline: null,
+    coolDowns: [],
     deploy: null,
     effect: null,
   };

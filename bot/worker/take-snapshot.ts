@@ -6,13 +6,14 @@ import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Project } from '../domain/events.ts';
 import type { TargetChange } from '../domain/looks.ts';
 import { isActive } from '../domain/outcomes.ts';
-import { roleAt, type Run } from '../domain/runs.ts';
+import { latestAttempt, roleAt, type Run } from '../domain/runs.ts';
 import { isLook } from '../domain/work.ts';
 import { changeFacts, openAttempts } from './change-facts.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Interest } from '../decide/interest.ts';
 import { effectById } from '../store/effects.ts';
 import { repoById, repoByProject, upsertRepo, type RepoRow } from '../store/repos.ts';
+import { listCoolDowns } from '../store/providers.ts';
 import { countRunsBy } from '../store/run-queries.ts';
 import { wishKnown } from '../store/wishes.ts';
 import { claimedByOthers } from './claimed-files.ts';
@@ -149,6 +150,7 @@ async function runSnapshot(
     family,
     claimed,
     deploy,
+    coolDowns,
   ] = await Promise.all([
     deps.bot(),
     read.project(projectId),
@@ -160,6 +162,7 @@ async function runSnapshot(
     epicFacts(run, repo, deps),
     claimedByOthers(run, deps.db),
     deployFacts(run, repo, branch, deps),
+    meetsOutage(run) ? listCoolDowns(deps.db) : [],
   ]);
   const snapshot: Snapshot = {
     ...plain,
@@ -172,6 +175,7 @@ async function runSnapshot(
     headSha: head?.sha ?? null,
     change,
     attemptPipeline,
+    coolDowns,
     deploy,
     effect:
       effect === null || effect.state === 'pending'
@@ -184,6 +188,11 @@ async function runSnapshot(
           },
   };
   return { snapshot, scope: { repo, target: run.target } };
+}
+
+/** An agent says that no model could be asked. */
+function meetsOutage(run: Run): boolean {
+  return run.tasks.some((task) => latestAttempt(task)?.result?.outcome === 'outage');
 }
 
 async function targetChange(

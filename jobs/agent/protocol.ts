@@ -61,6 +61,7 @@ export const Report = z.discriminatedUnion('type', [
       'limit',
       'budget',
       'model_error',
+      'outage',
       'cancelled',
       'unable',
     ]),

@@ -1,7 +1,7 @@
 import { ModelFailure } from './model.ts';
 
-/** Tries of one HTTP request by the SDK, beyond the first (429, 5xx, connection errors). */
-export const SDK_RETRIES = 2;
+/** The SDKs try nothing again by themselves: what is tried, and how long, stands in builtin/ask.ts. */
+export const SDK_RETRIES = 0;
 /** Time until the first byte of an answer, in milliseconds. */
 export const REQUEST_TIMEOUT_MS = 180_000;
 /** Longest silence inside a stream, in milliseconds. */
@@ -15,11 +15,14 @@ export function watchedFetch(onRequest: () => void): typeof fetch {
   };
 }
 
+/** Statuses after which the gateway, or a proxy before it, may answer the same request in a moment. */
+const PASSING = new Set([408, 409, 425, 429]);
+
 /**
  * Turns whatever an SDK throws into a ModelFailure. Both SDKs' errors carry `status` and the body as
- * `error`; the gateway's body is schema/wire/job-api.ts `ApiError`.
+ * `error`; the gateway's body is schema/wire/job-api.ts `ApiError`. `asking`: no answer had begun.
  */
-export function toFailure(error: unknown, signal: AbortSignal): ModelFailure {
+export function toFailure(error: unknown, signal: AbortSignal, asking = false): ModelFailure {
   if (error instanceof ModelFailure) return error;
   if (signal.aborted) return new ModelFailure('aborted', 'the request was stopped');
   const status = (error as { status?: unknown } | null)?.status;
@@ -29,8 +32,19 @@ export function toFailure(error: unknown, signal: AbortSignal): ModelFailure {
   if (status === 403 && /budget_exceeded/.test(codeOf(error) + message)) {
     return new ModelFailure('budget', bodyMessage(error) ?? 'the budget is used up');
   }
-  if (typeof status === 'number') return new ModelFailure('provider', `${status}: ${message}`);
-  return new ModelFailure('cut', message);
+  const waitMs = waitOf(error);
+  if (waitMs !== null) return new ModelFailure('cooling', bodyMessage(error) ?? message, waitMs);
+  if (typeof status !== 'number') return new ModelFailure(asking ? 'gateway' : 'cut', message);
+  const passing = PASSING.has(status) || status >= 500;
+  return new ModelFailure(passing ? 'gateway' : 'provider', `${status}: ${message}`);
+}
+
+/** `wait_ms` of the gateway's refusal of a model that cools down; null for every other error. */
+function waitOf(error: unknown): number | null {
+  const { error: body } = (error ?? {}) as { error?: { wait_ms?: unknown; error?: unknown } };
+  const inner = (body?.error ?? body) as { wait_ms?: unknown } | undefined;
+  const ms = inner?.wait_ms;
+  return typeof ms === 'number' && ms >= 0 ? ms : null;
 }
 
 function codeOf(error: unknown): string {

@@ -49,19 +49,24 @@ export interface Model {
 
 /**
  * Why no turn came back.
- * `cut`: the stream broke or fell silent, trying again may help. `provider`: the provider refused or
- * is down, after the SDK's own retries. `budget`: the gateway's terminal 403. `revoked`: 401, the
- * attempt is over. `aborted`: our own signal.
+ * `cut`: the stream broke or fell silent, trying again may help. `cooling`: the gateway leaves the model
+ * alone for `waitMs`. `gateway`: the gateway was not reached or has no answer just now. `provider`: the
+ * provider refused the request for good. `budget`: the gateway's terminal 403. `revoked`: 401, the attempt
+ * is over. `aborted`: our own signal.
  */
-export type FailureKind = 'cut' | 'provider' | 'budget' | 'revoked' | 'aborted';
+export type FailureKind =
+  'cut' | 'cooling' | 'gateway' | 'provider' | 'budget' | 'revoked' | 'aborted';
 
 export class ModelFailure extends Error {
   override readonly name = 'ModelFailure';
   readonly kind: FailureKind;
+  /** How long a cooling model is left alone, in milliseconds; 0 for other kinds. */
+  readonly waitMs: number;
 
-  constructor(kind: FailureKind, message: string) {
+  constructor(kind: FailureKind, message: string, waitMs = 0) {
     super(message);
     this.kind = kind;
+    this.waitMs = waitMs;
   }
 }
 

@@ -41,6 +41,7 @@ table attempts (
   created_at timestamp with time zone default now() not null,
   claimed_at timestamp with time zone,
   ended_at timestamp with time zone,
+  cooled jsonb default '{}'::jsonb not null,
   constraint attempts_launch_id_fkey FOREIGN KEY (launch_id) REFERENCES launches(id),
   constraint attempts_pkey PRIMARY KEY (id),
   constraint attempts_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
@@ -187,6 +188,20 @@ table messages (
   constraint messages_run_id_note_id_key UNIQUE (run_id, note_id)
 );
 CREATE UNIQUE INDEX messages_of_bot ON public.messages USING btree (attempt_id) WHERE (note_id IS NULL);
+
+table providers (
+  provider text not null,
+  model text not null,
+  reason text not null,
+  status integer,
+  strikes integer default 1 not null,
+  since timestamp with time zone default now() not null,
+  until timestamp with time zone not null,
+  probe_until timestamp with time zone,
+  constraint providers_pkey PRIMARY KEY (provider, model),
+  constraint providers_provider_check CHECK ((provider = ANY (ARRAY['openai'::text, 'anthropic'::text]))),
+  constraint providers_reason_check CHECK ((reason = ANY (ARRAY['rate_limit'::text, 'overload'::text, 'error'::text, 'quota'::text, 'unreachable'::text, 'timeout'::text, 'key'::text])))
+);
 
 table repos (
   id bigint generated always as identity not null,

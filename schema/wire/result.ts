@@ -37,6 +37,7 @@ export type CommandCheck = z.infer<typeof CommandCheck>;
  * Why the agent stopped. `finished` is the only one that may publish changes; `limit` carries a
  * partial result, `cancelled`, `crashed` and `unable` carry none. `unable`: the runner or the job image
  * lacks what the settings ask for, so no agent was started and trying again there would not help.
+ * `outage`: every model of the task is limited or down for longer than a runner is held; it is done again later.
  */
 export const JobOutcome = z.enum([
   'finished',
@@ -44,6 +45,7 @@ export const JobOutcome = z.enum([
   'limit',
   'budget',
   'model_error',
+  'outage',
   'cancelled',
   'crashed',
   'unable',

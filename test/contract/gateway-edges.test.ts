@@ -48,8 +48,11 @@ test('a provider that cannot be reached costs nothing', async () => {
   const access = { baseUrl: `http://127.0.0.1:${port}/v1`, apiKey: 'k' };
   const world = await start([], { providers: { openai: access, anthropic: null } });
   const answer = await ask(world.url);
-  expect(answer.status).toBe(502);
-  expect(await answer.json()).toMatchObject({ error: { code: 'provider_unreachable' } });
+  expect(answer.status).toBe(429);
+  expect(await answer.json()).toMatchObject({
+    error: { code: 'model_cooling', message: expect.stringContaining('could not be reached') },
+  });
+  expect(world.coolDowns.rows).toMatchObject([{ reason: 'unreachable', model: null }]);
   await until(() => world.ledger.rows.length === 1, 5_000, 'the row');
   expect(world.ledger.rows).toMatchObject([{ outcome: 'refused', costMicrousd: 0 }]);
   expect(world.ledger.reservedMicrousd).toBe(0);

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import express from 'express';
 import { createGateway } from '../../bot/gateway/gateway.ts';
-import { createStoreLedger } from '../../bot/gateway/store-ledger.ts';
+import { createStoreCoolDowns, createStoreLedger } from '../../bot/gateway/store-ledger.ts';
 import { claimAttempt, finishAttempt } from '../../bot/store/attempts.ts';
 import { migrate } from '../../bot/store/migrate.ts';
 import { openStore } from '../../bot/store/store.ts';
@@ -44,6 +44,7 @@ beforeAll(async () => {
     '/gateway',
     createGateway({
       ledger: createStoreLedger(store, { installationDayMicrousd: 1_000_000_000 }),
+      coolDowns: createStoreCoolDowns(store),
       providers: {
         openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
         anthropic: null,

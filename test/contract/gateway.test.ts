@@ -34,7 +34,13 @@ beforeAll(async () => {
       scriptFromSteps({ name: 'slow', matches: (c) => c.system === 'slow', steps: slow }),
       scriptFromSteps({ name: 'main', steps }),
     ],
-    deps: { limits: { headersMs: 300, idleMs: 300, maxOutputTokens: 2_000, bodyBytes: 1 << 20 } },
+    deps: {
+      limits: {
+        ...{ firstMs: 300, idleMs: 300, maxOutputTokens: 2_000, bodyBytes: 1 << 20 },
+        // Each test begins without the cool-downs of the one before.
+        ...{ coolDownsFreshMs: -1, coolDownsStaleMs: -1 },
+      },
+    },
   });
   openai = new OpenAI({ baseURL: `${world.url}/openai/v1`, apiKey: TOKEN, logLevel: 'off' });
   anthropic = new Anthropic({ baseURL: `${world.url}/anthropic`, apiKey: TOKEN, logLevel: 'off' });
@@ -43,6 +49,7 @@ afterAll(() => world.close());
 
 beforeEach(() => {
   world.model.requests.length = 0;
+  world.coolDowns.rows.length = 0;
   world.ledger.rows.length = 0;
   world.ledger.settled.length = 0;
   world.ledger.reservations.length = 0;
@@ -261,43 +268,45 @@ describe.each(Object.keys(POST))('%s', (kind) => {
     expect(world.ledger.rows).toMatchObject([{ outcome: 'refused', costMicrousd: 0 }]);
   });
 
-  test('a provider that says nothing is given up', async () => {
+  test('a provider that says nothing is given up, and left alone', async () => {
     world.model.fail({ hang: true });
     const silent = await post(kind, { stream: true });
-    expect(silent.status).toBe(504);
-    expect(await silent.text()).toContain('provider_timeout');
+    expect(silent.status).toBe(429);
+    expect(await silent.text()).toContain('did not answer in time; it is left alone until');
     await settled();
     expect(world.ledger.rows).toMatchObject([{ outcome: 'cut' }]);
+    expect(world.coolDowns.rows).toMatchObject([{ reason: 'timeout', model: 'scripted' }]);
   });
 
-  test('errors pass with status and retry time, without key, extra fields or headers', async () => {
+  test('errors pass with their status, without key, extra fields or headers', async () => {
     const key = KEYS[kind === 'messages' ? 'anthropic' : 'openai'];
     world.model.fail({
-      status: 429,
+      status: 422,
       headers: { 'retry-after': '7', 'x-request-id': 'req_1', 'set-cookie': 'a=b', 'x-org': 'o' },
       body: {
         error: {
-          type: 'rate_limit_error',
-          message: `slow down ${key} and sk-proj-****abcd`,
+          type: 'invalid_request_error',
+          message: `not so ${key} and sk-proj-****abcd`,
           debug: { authorization: key },
         },
       },
     });
     const answer = await post(kind);
-    expect(answer.status).toBe(429);
+    expect(answer.status).toBe(422);
     expect(answer.headers.get('retry-after')).toBe('7');
     expect(answer.headers.get('x-request-id')).toBe('req_1');
     expect(answer.headers.has('set-cookie') || answer.headers.has('x-org')).toBe(false);
     const body = (await answer.json()) as { error: object };
     expect(body.error).toEqual({
-      type: 'rate_limit_error',
-      message: 'slow down [key] and [key]',
+      type: 'invalid_request_error',
+      message: 'not so [key] and [key]',
     });
     await settled();
     expect(world.ledger.rows).toMatchObject([
       { outcome: 'refused', costMicrousd: 0, inputTokens: 0, outputTokens: 0 },
     ]);
     expect(world.ledger.settled[0]!.spent).toBe(0);
+    expect(world.coolDowns.rows).toEqual([]);
   });
 
   test('a key the provider refuses is the installation’s matter, not the attempt’s end', async () => {
@@ -425,12 +434,14 @@ test('no key appears in any answer or log, also when the provider sends it back'
         key,
       ]) {
         const headers = { 'x-request-id': key, 'retry-after': '1', 'x-key': key };
+        world.coolDowns.rows.length = 0;
         world.model.fail({ status, body, headers });
         const answer = await post(kind);
         answers.push(await answer.text(), JSON.stringify([...answer.headers]));
       }
     }
     for (const fault of [{ reset: true as const }, { cutAfterBytes: 0 }, { cutAfterBytes: 5 }]) {
+      world.coolDowns.rows.length = 0;
       world.model.fail(fault);
       answers.push(String(await (await post(kind)).text().catch((error: Error) => error)));
     }

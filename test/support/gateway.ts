@@ -3,8 +3,12 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BudgetLevel } from '../../bot/domain/budgets.ts';
+import type { Cooled } from '../../bot/domain/cool-downs.ts';
+import type { CoolDownStore } from '../../bot/gateway/cool-downs.ts';
 import { createGateway } from '../../bot/gateway/gateway.ts';
 import type { GatewayDeps, Grant, Ledger, UsageRow } from '../../bot/gateway/types.ts';
+import type { CoolDownRow, NewCoolDown } from '../../bot/store/providers.ts';
+import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import { PriceTable } from '../../schema/wire/prices.ts';
 import type { Script } from '../../sandbox/model/types.ts';
 import { startModelServer } from '../../sandbox/model/server.ts';
@@ -43,6 +47,7 @@ export class MemoryLedger implements Ledger {
   /** Most that was ever spent and held together. */
   peakMicrousd = 0;
   readonly rows: UsageRow[] = [];
+  readonly met: { route: ModelRoute; cooled: Cooled }[] = [];
   readonly reservations: number[] = [];
   /** Which level says no. */
   full: { level: BudgetLevel; opensAt: string | null } = { level: 'task', opensAt: null };
@@ -86,6 +91,67 @@ export class MemoryLedger implements Ledger {
   async record(row: UsageRow): Promise<void> {
     this.rows.push(row);
   }
+
+  async cooled(_grant: Grant, route: ModelRoute, cooled: Cooled): Promise<void> {
+    this.met.push({ route, cooled });
+  }
+}
+
+/** Cool-downs as the store keeps them, in memory (bot/store/providers.ts). */
+export class MemoryCoolDowns implements CoolDownStore {
+  readonly rows: (CoolDownRow & { probeUntil: number })[] = [];
+  lists = 0;
+
+  async list(): Promise<CoolDownRow[]> {
+    this.lists++;
+    return this.rows.map((row) => ({ ...row, leftMs: row.until.getTime() - Date.now() }));
+  }
+
+  async cool(wish: NewCoolDown): Promise<CoolDownRow> {
+    const now = Date.now();
+    const found = this.rows.find(
+      (row) => row.provider === wish.provider && row.model === wish.model,
+    );
+    const fresh = found !== undefined && found.until.getTime() <= now - wish.ageMs;
+    const strikes = (found?.strikes ?? 0) + (fresh || found === undefined ? 1 : 0);
+    const power = strikes - 1 - (wish.toldMs === null ? 0 : 3);
+    const grown = Math.min(wish.mostMs, wish.firstMs * wish.factor ** power);
+    const until = Math.max(now + Math.max(wish.toldMs ?? 0, grown), found?.until.getTime() ?? 0);
+    const row = {
+      ...{ provider: wish.provider, model: wish.model, reason: wish.reason, status: wish.status },
+      ...{ strikes, since: new Date(now), until: new Date(until), leftMs: until - now },
+      probeUntil: 0,
+    };
+    if (found === undefined) this.rows.push(row);
+    else Object.assign(found, row);
+    return row;
+  }
+
+  #of(route: ModelRoute): (CoolDownRow & { probeUntil: number })[] {
+    return this.rows.filter(
+      ({ provider, model }) =>
+        provider === route.provider && (model === null || model === route.model),
+    );
+  }
+
+  async takeProbe(route: ModelRoute, leaseMs: number): Promise<boolean> {
+    const rows = this.#of(route);
+    const now = Date.now();
+    if (rows.length === 0) return false;
+    if (rows.some((row) => row.until.getTime() > now || row.probeUntil > now)) return false;
+    for (const row of rows) row.probeUntil = now + leaseMs;
+    return true;
+  }
+
+  async dropProbe(route: ModelRoute): Promise<void> {
+    for (const row of this.#of(route)) row.probeUntil = 0;
+  }
+
+  async end(route: ModelRoute, ageMs: number): Promise<void> {
+    for (const row of this.#of(route)) {
+      if (row.until.getTime() <= Date.now() - ageMs) this.rows.splice(this.rows.indexOf(row), 1);
+    }
+  }
 }
 
 export interface GatewayWorld {
@@ -93,6 +159,7 @@ export interface GatewayWorld {
   url: string;
   model: ModelServer;
   ledger: MemoryLedger;
+  coolDowns: MemoryCoolDowns;
   /** Everything that was logged, as JSON. */
   logged: string[];
   close(): Promise<void>;
@@ -106,12 +173,14 @@ export async function startGatewayWorld(options: {
   const { scripts, keys } = options;
   const model = await startModelServer({ scripts, ...(keys === undefined ? {} : { keys }) });
   const ledger = new MemoryLedger();
+  const coolDowns = new MemoryCoolDowns();
   const logged: string[] = [];
   const log = (fields: object, message: string): void => {
     logged.push(JSON.stringify({ ...fields, message }));
   };
   const gateway = createGateway({
     ledger,
+    coolDowns,
     providers: {
       openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
       anthropic: { baseUrl: model.url, apiKey: model.keys.anthropic },
@@ -127,6 +196,7 @@ export async function startGatewayWorld(options: {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     model,
     ledger,
+    coolDowns,
     logged,
     async close() {
       await new Promise<void>((resolve) => {

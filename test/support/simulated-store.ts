@@ -387,6 +387,7 @@ export class SimulatedStore {
           progress: null,
           cause: null,
           refusal: null,
+          cooled: {},
           spec,
           result: null,
         },

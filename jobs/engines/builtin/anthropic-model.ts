@@ -36,7 +36,11 @@ export function anthropicModel(options: ModelOptions): Model {
     async turn(request) {
       try {
         const body = requestBody(options.model, name, request);
-        const stream = await client.messages.create(body, { signal: request.signal });
+        const stream = await client.messages
+          .create(body, { signal: request.signal })
+          .catch((error: unknown) => {
+            throw toFailure(error, request.signal, true);
+          });
         return await readTurn(withIdle(stream), name);
       } catch (error) {
         throw toFailure(error, request.signal);

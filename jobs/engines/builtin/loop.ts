@@ -3,6 +3,7 @@ import { checkCall, clipBytes, toolSpec } from '../../tools/tool.ts';
 import type { AssistantTurn, Step, ToolCall, ToolSpec } from '../model.ts';
 import { ask } from './ask.ts';
 import type { LoopInput, LoopResult, Verdict } from './loop-input.ts';
+import { RouteState } from '../route-state.ts';
 import { repeatGuard } from './repeat-guard.ts';
 
 /** Malformed calls in a row after which the model is given up. */
@@ -24,8 +25,9 @@ interface State {
   readonly startedAt: number;
   turns: number;
   toolCalls: number;
-  /** Index into `models`. */
-  route: number;
+  /** Index into `models` of the one that is asked first. */
+  at: number;
+  readonly route: RouteState;
   badCalls: number;
   badReports: number;
   silent: number;
@@ -44,7 +46,8 @@ export async function runLoop(input: LoopInput): Promise<LoopResult> {
     startedAt: input.now(),
     turns: 0,
     toolCalls: 0,
-    route: 0,
+    at: 0,
+    route: new RouteState(input.models.length, input.now),
     badCalls: 0,
     badReports: 0,
     silent: 0,
@@ -54,8 +57,8 @@ export async function runLoop(input: LoopInput): Promise<LoopResult> {
   };
   let verdict: Verdict | null = null;
   while (verdict === null) verdict = await step(state);
-  const { turns, toolCalls, route } = state;
-  return { ...verdict, turns, toolCalls, model: input.models[route]?.name ?? null };
+  const { turns, toolCalls, at } = state;
+  return { ...verdict, turns, toolCalls, model: input.models[at]?.name ?? null };
 }
 
 async function step(state: State): Promise<Verdict | null> {
@@ -68,9 +71,9 @@ async function step(state: State): Promise<Verdict | null> {
   }
   steer(state);
   state.turns += 1;
-  events.turn(state.turns, models[state.route]?.name ?? '');
-  const answer = await ask(state.input, state.specs, state.transcript, state.route);
-  state.route = answer.route;
+  events.turn(state.turns, models[state.at]?.name ?? '');
+  const answer = await ask(state.input, state.specs, state.transcript, state);
+  state.at = answer.route;
   if (answer.kind === 'failed') {
     const timeUp = answer.outcome === 'cancelled' && state.input.context.signal.aborted;
     if (timeUp) return stopped(state, 'limit', `The ${spec.limits.minutes} minutes are used up`);

@@ -43,7 +43,11 @@ export function openaiModel(options: ModelOptions): Model {
     async turn(request) {
       try {
         const body = requestBody(options.model, name, request);
-        const stream = await client.responses.create(body, { signal: request.signal });
+        const stream = await client.responses
+          .create(body, { signal: request.signal })
+          .catch((error: unknown) => {
+            throw toFailure(error, request.signal, true);
+          });
         return await readTurn(withIdle(stream), name);
       } catch (error) {
         throw toFailure(error, request.signal);

@@ -151,6 +151,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     epicItem: NO_ITEM,
     claimed: [],
     attemptPipeline: null,
+    coolDowns: [],
     deploy: null,
     effect: null,
     ...patch,
@@ -248,6 +249,7 @@ export function attempt(patch: Partial<Attempt> = {}): Attempt {
     spec,
     result: null,
     refusal: null,
+    cooled: {},
     ...patch,
   };
 }

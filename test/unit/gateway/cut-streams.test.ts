@@ -8,7 +8,7 @@ import { renderMessages } from '../../../sandbox/model/render-messages.ts';
 import { renderResponses } from '../../../sandbox/model/render-responses.ts';
 import { encodeEvent } from '../../../sandbox/model/send.ts';
 import { parseConversation } from '../../../sandbox/model/parse.ts';
-import { MemoryLedger, PRICES, TOKEN } from '../../support/gateway.ts';
+import { MemoryCoolDowns, MemoryLedger, PRICES, TOKEN } from '../../support/gateway.ts';
 
 const BODY = {
   responses: { model: 'scripted', input: 'go', stream: true },
@@ -66,6 +66,7 @@ test.each(Object.keys(BODY) as Api[])('%s', async (api) => {
   };
   const gateway = createGateway({
     ledger,
+    coolDowns: new MemoryCoolDowns(),
     providers: {
       openai: { baseUrl: 'http://provider/v1', apiKey: 'k' },
       anthropic: { baseUrl: 'http://provider', apiKey: 'k' },

@@ -20,13 +20,33 @@ test.each<[string, unknown, string, RegExp]>([
     /^Over$/,
   ],
   ['another 403', { status: 403, error: { code: 'no', message: 'No' } }, 'provider', /^403/],
-  ['429', { status: 429 }, 'provider', /^429/],
+  ['429 of a proxy', { status: 429 }, 'gateway', /^429/],
+  ['503', { status: 503 }, 'gateway', /^503/],
+  ['400', { status: 400 }, 'provider', /^400/],
+  [
+    'a cooling model, OpenAI SDK',
+    { status: 429, error: { code: 'model_cooling', message: 'Left alone', wait_ms: 90 } },
+    'cooling',
+    /^Left alone$/,
+  ],
+  [
+    'a cooling model, Anthropic SDK',
+    { status: 403, error: { error: { message: 'The key is refused', wait_ms: 90 } } },
+    'cooling',
+    /^The key is refused$/,
+  ],
   ['the network', new Error('terminated'), 'cut', /terminated/],
   ['a thing', 'odd', 'cut', /odd/],
 ])('%s is %s', (_, error, kind, message) => {
   const failure = toFailure(error, open);
   expect(failure.kind).toBe(kind);
   expect(failure.message).toMatch(message);
+});
+
+test('without any answer the gateway is to blame, and a cooling model says for how long', () => {
+  expect(toFailure(new Error('Connection error.'), open, true).kind).toBe('gateway');
+  const error = { status: 429, error: { wait_ms: 1234 } };
+  expect(toFailure(error, open, true)).toMatchObject({ kind: 'cooling', waitMs: 1234 });
 });
 
 test('our own abort is not the provider’s fault', () => {
