@@ -39,6 +39,8 @@ const LAYERS = {
   root: { own: '^bot/((main|parts)[.]ts$|cli/)', may: ['^schema/wire/', '^bot/'] },
   jobs: { own: '^jobs/', may: ['^schema/wire/'] },
   sandbox: { own: '^sandbox/', may: ['^schema/wire/'] },
+  // Puts the parts together as an installation does, and is part of none of them.
+  eval: { own: '^eval/', may: ['^schema/wire/', '^bot/', '^jobs/', '^sandbox/model/'] },
 };
 
 /** Packages that one folder wraps, so that replacing one is a change of that folder alone. */
@@ -49,7 +51,7 @@ const PACKAGES = {
   octokit: { names: ['@octokit/[a-z-]+'], only: '^bot/forge/github/' },
 };
 
-const OURS = '^(bot|jobs|sandbox|schema|config|test|bench|proof|deploy|[.]ci)/';
+const OURS = '^(bot|jobs|sandbox|schema|config|eval|test|bench|proof|deploy|[.]ci)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -63,7 +65,7 @@ module.exports = {
     ...Object.entries(PACKAGES).map(([name, { names, only }]) => ({
       name: `package-${name}`,
       severity: 'error',
-      from: { path: '^(bot|jobs|sandbox|schema)/', pathNot: only },
+      from: { path: '^(bot|jobs|sandbox|schema|eval)/', pathNot: only },
       to: { path: `(^|node_modules/)(@types/)?(${names.join('|')})(/|$)` },
     })),
     {
@@ -88,7 +90,7 @@ module.exports = {
       name: 'no-test-code-shipped',
       severity: 'error',
       from: { path: '^(bot|jobs|sandbox|schema)/' },
-      to: { path: '^(test|bench|proof)/' },
+      to: { path: '^(test|bench|proof|eval)/' },
     },
   ],
   options: {
@@ -96,7 +98,7 @@ module.exports = {
     parser: 'swc',
     tsPreCompilationDeps: true,
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(dist|[.]autodev|[.]gitlab-ci-local)/' },
+    exclude: { path: '(^|/)(dist|[.]autodev|[.]gitlab-ci-local)/|^eval/tasks/' },
     enhancedResolveOptions: {
       extensions: ['.ts', '.mjs', '.js', '.cjs', '.json'],
       exportsFields: ['exports'],

@@ -3,8 +3,8 @@
  * {machine, seed, figures: [{name, value, unit, peer?, ratio?}]}.
  */
 import { writeFile } from 'node:fs/promises';
-import { arch, cpus, platform, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { thisMachine } from '../eval/machine.ts';
 import { benchAgent } from './agent.ts';
 import { benchDecide } from './decide.ts';
 import { table, type Bench, type Effort, type Figure } from './figure.ts';
@@ -55,14 +55,7 @@ const chosen = Object.entries(BENCHES).filter(([name]) => only === undefined || 
 const figures: Figure[] = [];
 for (const [, bench] of chosen) figures.push(...(await bench(effort)));
 
-const [cpu] = cpus();
-const machine = {
-  os: `${platform()} ${arch()}`,
-  cpu: cpu?.model.trim() || 'unknown',
-  cores: cpus().length,
-  memoryGb: Math.round(totalmem() / 2 ** 30),
-  node: process.version,
-};
+const machine = thisMachine();
 console.log(`${machine.cores} cores, ${machine.cpu}, Node ${machine.node}, seed ${seed}\n`);
 console.log(table(figures));
 if (values.out !== undefined) {

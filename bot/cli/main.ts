@@ -6,6 +6,7 @@ import { VERSION } from '../parts.ts';
 import { connectCommand } from './connect.ts';
 import { describeError } from './describe-error.ts';
 import { doctorCommand } from './doctor.ts';
+import { evalCommand } from './eval.ts';
 import { explainCommand } from './explain.ts';
 import { migrateCommand } from './migrate.ts';
 import { replayCommand } from './replay.ts';
@@ -29,6 +30,8 @@ function program(): Command {
   ];
   // `addCommand` passes no settings on: without this a sub-command would end the process itself.
   for (const command of commands) root.addCommand(command.copyInheritedSettings(root));
+  // What it starts reads the options itself, `--help` among them.
+  root.addCommand(evalCommand().copyInheritedSettings(root).helpOption(false));
   return root;
 }
 

@@ -75,14 +75,20 @@ export function readEnv(env: Env = process.env): EnvResult {
     dataDir: read.optional('AUTODEV_DATA_DIR') ?? '.autodev/data',
     settingsFile: read.optional('AUTODEV_SETTINGS'),
     agentsDir: read.optional('AUTODEV_AGENTS_DIR'),
-    providers: {
-      openai: provider(read, 'OPENAI', 'https://api.openai.com/v1'),
-      anthropic: provider(read, 'ANTHROPIC', 'https://api.anthropic.com'),
-    },
+    providers: providersOf(read),
     logLevel: read.choice('AUTODEV_LOG_LEVEL', LOG_LEVELS, 'info'),
     failpoints: read.optional('AUTODEV_FP') ?? '',
   };
   return problems.length > 0 ? { ok: false, problems } : { ok: true, config };
+}
+
+/** The model providers alone, for programs that need no GitLab. */
+export function readProviders(env: Env = process.env): {
+  providers: Config['providers'];
+  problems: ConfigProblem[];
+} {
+  const problems: ConfigProblem[] = [];
+  return { providers: providersOf(reader(env, problems)), problems };
 }
 
 /** The problems as lines for a terminal: what, and how to mend it. */
@@ -158,6 +164,13 @@ function reader(env: Env, problems: ConfigProblem[]): Reader {
       wrong(name, `is ${JSON.stringify(value)}`, `use one of ${values.join(', ')}`);
       return fallback;
     },
+  };
+}
+
+function providersOf(read: Reader): Config['providers'] {
+  return {
+    openai: provider(read, 'OPENAI', 'https://api.openai.com/v1'),
+    anthropic: provider(read, 'ANTHROPIC', 'https://api.anthropic.com'),
   };
 }
 

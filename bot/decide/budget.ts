@@ -14,11 +14,11 @@ const USED_UP = 0.95;
 const MICROUSD = 1_000_000;
 
 /** What a repository may spend in a day: the lower of what installation and repository say. */
-export function repoDayCap(snapshot: Snapshot): number {
+export function repoDayCap(snapshot: Pick<Snapshot, 'settings' | 'repoConfig'>): number {
   return Math.floor(Math.min(snapshot.settings.limits.repoDayUsd, ownDay(snapshot)) * MICROUSD);
 }
 
-function ownDay(snapshot: Snapshot): number {
+function ownDay(snapshot: Pick<Snapshot, 'repoConfig'>): number {
   return snapshot.repoConfig.config.budget.day_usd ?? Number.POSITIVE_INFINITY;
 }
 

@@ -194,7 +194,12 @@ function stricter(runner: RepoConfig['runner']): Partial<IsolationWish> {
   };
 }
 
-function freezeContext(subject: Subject, workflow: Workflow, snapshot: Snapshot): RunContext {
+/** What a run is started with and keeps, from the settings, the repository's wishes and the subject. */
+export function freezeContext(
+  subject: Subject,
+  workflow: Workflow,
+  snapshot: Pick<Snapshot, 'settings' | 'repoConfig' | 'project' | 'spending'>,
+): RunContext {
   const { settings, repoConfig } = snapshot;
   const own = repoConfig.config;
   const allowed = settings.security.scanners;

@@ -4,6 +4,7 @@
 import type { Agent, AgentRole, PromptVariable, TaskType } from '../../schema/wire/agent.ts';
 import type { EngineName, ModelRoute, WhenMissing } from '../../schema/wire/job-api.ts';
 import { ReportKind } from '../../schema/wire/report.ts';
+import type { Project } from '../domain/events.ts';
 import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
 import type { NewTask, Snapshot } from '../domain/snapshot.ts';
 import { scannersOf } from '../domain/scans.ts';
@@ -43,7 +44,10 @@ export function reportsOf(agent: Agent): ReportKind[] {
 }
 
 /** The agent's prompt with the facts of the project that it names: the same for every task there. */
-function promptOf(agent: Agent, { project }: Snapshot): string {
+function promptOf(
+  agent: Agent,
+  { project }: { project: Pick<Project, 'path' | 'defaultBranch'> },
+): string {
   const values: Record<PromptVariable, string> = {
     project: project.path,
     default_branch: project.defaultBranch,
@@ -64,7 +68,7 @@ export function makeTask(
   found: { agent: Agent; models: ModelRoute[] },
   context: RunContext,
   facts: TaskInputFacts,
-  snapshot: Snapshot,
+  snapshot: { project: Pick<Project, 'path' | 'defaultBranch'> },
   place: Partial<TaskPlace> = {},
 ): NewTask {
   const { agent, models } = found;

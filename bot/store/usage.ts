@@ -72,6 +72,21 @@ export async function usageOfRun(db: Db, runId: number): Promise<ModelUsage[]> {
   );
 }
 
+/** Usage of one task by model, dearest first. */
+export async function usageOfTask(db: Db, taskId: number): Promise<ModelUsage[]> {
+  return db.query<ModelUsage>(
+    `select provider, model, count(*) as calls,
+       sum(input_tokens)::int8 as "inputTokens",
+       sum(cached_input_tokens)::int8 as "cachedInputTokens",
+       sum(output_tokens)::int8 as "outputTokens",
+       sum(cost_microusd)::int8 as "costMicrousd"
+     from usage where task_id = $1 group by provider, model
+     order by "costMicrousd" desc, provider, model`,
+    [taskId],
+    'usage_of_task',
+  );
+}
+
 /** Finished runs that an estimate looks at, and how many it needs. */
 const PAST_RUNS = 50;
 const FEWEST_RUNS = 3;

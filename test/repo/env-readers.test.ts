@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { lineAt, read, sources } from './support/sources.ts';
 import { nodesOf, type SyntaxNode } from './support/syntax.ts';
 
-const READERS = new Set(['bot/config/env.ts', 'jobs/env.ts', 'sandbox/env.ts']);
+const READERS = new Set(['bot/config/env.ts', 'jobs/env.ts', 'sandbox/env.ts', 'eval/env.ts']);
 const FREE = /^(test|bench|proof|[.]ci|deploy)\//;
 
 function named(value: unknown, name: string): boolean {

@@ -3,9 +3,10 @@ import { basename } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { files, sources } from './support/sources.ts';
 
-const OURS = /^(bot|jobs|sandbox|schema|bench|proof|test|[.]ci|deploy)\//;
+const OURS = /^(bot|jobs|sandbox|schema|bench|eval|proof|test|[.]ci|deploy)\//;
 /** Data whose names are given by somebody else, or by the case they stand for. */
-const DATA = /^(test\/(fixtures|goldens)\/|sandbox\/sample\/|.*\/__snapshots__\/)/;
+const DATA =
+  /^(test\/(fixtures|goldens)\/|sandbox\/sample\/|eval\/tasks\/[^/]+\/(?:repo|solution|wrong)\/|.*\/__snapshots__\/)/;
 /** `name.ts`, `name.test.ts`, `0001_name.sql`. */
 const GOOD = /^[.]?[a-z0-9]+(?:[-_.][a-z0-9]+)*$/;
 const CONVENTIONAL = new Set(['Dockerfile', 'README.md']);

@@ -7,7 +7,10 @@ import type { CliKind } from './cli-programs.ts';
  * Declares what stands in the place of a suite whose server is not there.
  * AUTODEV_TEST_REQUIRE=postgres,redis makes it a failure.
  */
-export function declareMissing(kind: ServerKind | CliKind | 'bwrap', suite: string): void {
+export function declareMissing(
+  kind: ServerKind | CliKind | 'bwrap' | 'python3',
+  suite: string,
+): void {
   const required = (process.env.AUTODEV_TEST_REQUIRE ?? '').split(',').includes(kind);
   const line = `${suite} left out on ${kind}: none in the environment, no binary on this machine`;
   if (required) {

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Deletes all but the newest backups of a folder.
+set -euo pipefail
+
+folder=$1
+keep=$2
+
+cd $folder
+for name in $(ls -t | tail -n +$((keep + 1))); do
+  rm -f $name
+  echo "deleted $name"
+done

@@ -1,0 +1,10 @@
+import { parseDuration } from './duration.js';
+
+/** The next time, in milliseconds, of something that happens every `interval` since `start`. */
+export function nextDue(start, interval, now) {
+  const every = parseDuration(interval);
+  if (every === null) throw new RangeError(`cannot repeat every "${interval}"`);
+  if (every === 0) throw new RangeError('cannot repeat without a pause');
+  if (now < start) return start;
+  return start + (Math.floor((now - start) / every) + 1) * every;
+}
