@@ -33,83 +33,122 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
+/** Evaluations are processes that start processes: a busy machine is given time. */
+const BUSY_MS = 180_000;
+
 /** `autodev eval` without any key in its environment. */
 const run = (...args: string[]) => runCli(['eval', ...args], {});
 
 describe('from the command line', () => {
-  test('runs tasks with scripted answers, prints a table and writes the same figures', async () => {
-    const out = path.join(dir, 'figures.json');
-    const logs = path.join(dir, 'logs');
-    const args = ['--scripted', '--only', SHORT.join(','), '--out', out, '--logs', logs];
-    const { code, stdout } = await run(...args);
-    const report = JSON.parse(readFileSync(out, 'utf8'));
-    expect(report).toMatchObject({ answers: 'scripted', runsPerTask: 1, maxUsd: 10 });
-    expect(report.machine.node).toBe(process.version);
-    const rows = report.tasks.map((one: Record<string, unknown>) => [one.name, one.solved]);
-    expect(rows).toEqual([
-      ['ask-currency', true],
-      ['duration-refactor', true],
-      ['invoice-rounding', false],
-    ]);
-    const [question, refactor, wrong] = report.tasks;
-    expect(question).toMatchObject({ verdict: 'needs_human', turns: 2, calls: 2 });
-    expect(refactor).toMatchObject({ verdict: 'finished', turns: 3, checks: { passed: 6, of: 6 } });
-    expect(wrong.why).toMatch(/^failed: the invoice of the report adds up/);
-    for (const { costUsd, cacheShare, seconds, inputTokens } of report.tasks) {
-      expect(Math.min(costUsd, cacheShare, seconds, inputTokens)).toBeGreaterThan(0);
-    }
-    expect(report.totals).toMatchObject({ tries: 3, ran: 3, solved: 2, calls: 8 });
-    expect(stdout).toMatch(/^all +2 of 3 /m);
-    expect(stdout).toMatch(/^invoice-rounding: failed: the invoice/m);
-    expect(readFileSync(path.join(logs, 'ask-currency-1/job.log'), 'utf8')).toContain('claimed');
-    // Not solved is an answer, too: nothing went wrong.
-    expect(code).toBe(0);
-  }, 120_000);
+  test(
+    'runs tasks with scripted answers, prints a table and writes the same figures',
+    async () => {
+      const out = path.join(dir, 'figures.json');
+      const logs = path.join(dir, 'logs');
+      const args = ['--scripted', '--only', SHORT.join(','), '--out', out, '--logs', logs];
+      const { code, stdout } = await run(...args);
+      const report = JSON.parse(readFileSync(out, 'utf8'));
+      expect(report).toMatchObject({ answers: 'scripted', runsPerTask: 1, maxUsd: 10 });
+      expect(report.machine.node).toBe(process.version);
+      const rows = report.tasks.map((one: Record<string, unknown>) => [one.name, one.solved]);
+      expect(rows).toEqual([
+        ['ask-currency', true],
+        ['duration-refactor', true],
+        ['invoice-rounding', false],
+      ]);
+      const [question, refactor, wrong] = report.tasks;
+      expect(question).toMatchObject({ verdict: 'needs_human', turns: 2, calls: 2 });
+      expect(refactor).toMatchObject({
+        verdict: 'finished',
+        turns: 3,
+        checks: { passed: 6, of: 6 },
+      });
+      expect(wrong.why).toMatch(/^failed: the invoice of the report adds up/);
+      for (const { costUsd, cacheShare, seconds, inputTokens } of report.tasks) {
+        expect(Math.min(costUsd, cacheShare, seconds, inputTokens)).toBeGreaterThan(0);
+      }
+      expect(report.totals).toMatchObject({ tries: 3, ran: 3, solved: 2, calls: 8 });
+      expect(stdout).toMatch(/^all +2 of 3 /m);
+      expect(stdout).toMatch(/^invoice-rounding: failed: the invoice/m);
+      expect(readFileSync(path.join(logs, 'ask-currency-1/job.log'), 'utf8')).toContain('claimed');
+      // Not solved is an answer, too: nothing went wrong.
+      expect(code).toBe(0);
+    },
+    BUSY_MS,
+  );
 
-  test('--max-usd ends it before the money is spent', async () => {
-    const args = ['--scripted', '--only', SHORT.join(','), '--max-usd', '0.02', '--parallel', '1'];
-    const { code, stdout } = await run(...args, '--json');
-    const { tasks, totals } = JSON.parse(stdout);
-    expect(tasks.map((one: { verdict: string }) => one.verdict)).toEqual([
-      'budget',
-      'not run',
-      'not run',
-    ]);
-    expect(tasks[1].why).toBe('the $0.02 of --max-usd were spent before');
-    expect(totals).toMatchObject({ ran: 1, solved: 0 });
-    expect(totals.costUsd).toBeLessThanOrEqual(0.02);
-    expect(code).toBe(1);
-  }, 60_000);
+  test(
+    '--max-usd ends it before the money is spent',
+    async () => {
+      const args = [
+        '--scripted',
+        '--only',
+        SHORT.join(','),
+        '--max-usd',
+        '0.02',
+        '--parallel',
+        '1',
+      ];
+      const { code, stdout } = await run(...args, '--json');
+      const { tasks, totals } = JSON.parse(stdout);
+      expect(tasks.map((one: { verdict: string }) => one.verdict)).toEqual([
+        'budget',
+        'not run',
+        'not run',
+      ]);
+      expect(tasks[1].why).toBe('the $0.02 of --max-usd were spent before');
+      expect(totals).toMatchObject({ ran: 1, solved: 0 });
+      expect(totals.costUsd).toBeLessThanOrEqual(0.02);
+      expect(code).toBe(1);
+    },
+    BUSY_MS,
+  );
 
-  test('without a key it says what to set', async () => {
-    expect(await run()).toMatchObject({ code: 1, stderr: expect.stringContaining('--scripted') });
-  });
+  test(
+    'without a key it says what to set',
+    async () => {
+      expect(await run()).toMatchObject({ code: 1, stderr: expect.stringContaining('--scripted') });
+    },
+    BUSY_MS,
+  );
 
-  test('wrong calls end with 2 and name the mistake', async () => {
-    expect(await run('--runs', '0')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('--runs is 0'),
-    });
-    expect(await run('--only', 'nope')).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('no such task: nope; there are ask-currency'),
-    });
-  });
+  test(
+    'wrong calls end with 2 and name the mistake',
+    async () => {
+      expect(await run('--runs', '0')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('--runs is 0'),
+      });
+      expect(await run('--only', 'nope')).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('no such task: nope; there are ask-currency'),
+      });
+    },
+    BUSY_MS,
+  );
 
-  test('--list and --help are answered by the program itself', async () => {
-    const listed = await run('--list');
-    expect(listed.stdout.trimEnd().split('\n')).toHaveLength(10);
-    const { stdout } = await run('--help');
-    for (const option of ['--model', '--engine', '--max-usd', '--scripted', '--json']) {
-      expect(stdout).toContain(option);
-    }
-  });
+  test(
+    '--list and --help are answered by the program itself',
+    async () => {
+      const listed = await run('--list');
+      expect(listed.stdout.trimEnd().split('\n')).toHaveLength(10);
+      const { stdout } = await run('--help');
+      for (const option of ['--model', '--engine', '--max-usd', '--scripted', '--json']) {
+        expect(stdout).toContain(option);
+      }
+    },
+    BUSY_MS,
+  );
 
-  test('where the program is not installed it says where to get it', async () => {
-    await expect(
-      evalCommand(dir).exitOverride().parseAsync(['--list'], { from: 'user' }),
-    ).rejects.toThrow(/not part of this installation[^]*npm ci && npm run eval/);
-  });
+  test(
+    'where the program is not installed it says where to get it',
+    async () => {
+      await expect(
+        evalCommand(dir).exitOverride().parseAsync(['--list'], { from: 'user' }),
+      ).rejects.toThrow(/not part of this installation[^]*npm ci && npm run eval/);
+    },
+    BUSY_MS,
+  );
 });
 
 /** A model whose one command is this; what it was shown is kept. */
@@ -139,7 +178,7 @@ describe('what an agent can see of the evaluation', () => {
     const context = contextOf(settings);
     host = await startHost({ settings, providers, maxUsd: 1, context, secrets: [] });
     program = await buildProgram();
-  }, 60_000);
+  }, BUSY_MS);
   afterAll(async () => {
     await program.remove();
     await host.close();
@@ -169,16 +208,24 @@ describe('what an agent can see of the evaluation', () => {
   }
 
   if (bwrap) {
-    test('isolated, neither checks nor solution', async () => {
-      const text = await seen({ sandbox: 'required', network: 'gateway' });
-      expect(text).toContain('No such file');
-      expect(text).not.toContain('it hands the decision');
-    }, 60_000);
+    test(
+      'isolated, neither checks nor solution',
+      async () => {
+        const text = await seen({ sandbox: 'required', network: 'gateway' });
+        expect(text).toContain('No such file');
+        expect(text).not.toContain('it hands the decision');
+      },
+      BUSY_MS,
+    );
   } else declareMissing('bwrap', 'hidden checks');
 
-  test('not isolated, both: isolation is what hides them', async () => {
-    expect(await seen({ sandbox: 'off', network: 'open' })).toContain('it hands the decision');
-  }, 60_000);
+  test(
+    'not isolated, both: isolation is what hides them',
+    async () => {
+      expect(await seen({ sandbox: 'off', network: 'open' })).toContain('it hands the decision');
+    },
+    BUSY_MS,
+  );
 });
 
 describe('hidden checks', () => {
