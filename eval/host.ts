@@ -13,7 +13,7 @@ import express from 'express';
 import type { AttemptSpec, RunContext } from '../bot/domain/runs.ts';
 import type { NewTask } from '../bot/domain/snapshot.ts';
 import { createGateway } from '../bot/gateway/gateway.ts';
-import { createStoreLedger } from '../bot/gateway/store-ledger.ts';
+import { createStoreCoolDowns, createStoreLedger } from '../bot/gateway/store-ledger.ts';
 import type { GatewayDeps } from '../bot/gateway/types.ts';
 import { createHttpServer } from '../bot/http/app.ts';
 import type { JobIdentity } from '../bot/http/id-tokens.ts';
@@ -140,7 +140,9 @@ function mount(
   );
   const ledger = createStoreLedger(store, { installationDayMicrousd: NO_DAY_CAP_USD * MICRO });
   const { prices } = settings;
-  app.use('/gateway', createGateway({ ledger, providers, prices, log, now: Date.now }));
+  const coolDowns = createStoreCoolDowns(store);
+  const gateway = createGateway({ ledger, coolDowns, providers, prices, log, now: Date.now });
+  app.use('/gateway', gateway);
 }
 
 interface Place {
