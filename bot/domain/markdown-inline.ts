@@ -88,7 +88,7 @@ function tagEnd(text: string, at: number, open: Map<string, number>): number {
  * where the span ends, or where the run ends when no run of the same length follows. The starts must
  * be asked in rising order, which makes all look-ups together linear.
  */
-function codeSpans(text: string): (start: number) => number {
+export function codeSpans(text: string): (start: number) => number {
   const runs = new Map<number, { starts: number[]; next: number }>();
   for (let at = text.indexOf('`'); at !== -1;) {
     const length = runLength(text, at);
@@ -107,7 +107,7 @@ function codeSpans(text: string): (start: number) => number {
   };
 }
 
-function runLength(text: string, start: number): number {
+export function runLength(text: string, start: number): number {
   let end = start;
   while (text.charAt(end) === '`') end += 1;
   return end - start;
