@@ -220,5 +220,21 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
         }
       : {}),
     ...(changed.length > 0 ? { changed } : {}),
+    earlier: earlierWords(run),
   };
+}
+
+/** Agents of the same run whose words are passed on, the newest of them. */
+const EARLIER = 4;
+
+/** What the agents of earlier stages said at their end, each role once with its newest words. */
+function earlierWords(run: Run): { by: string; said: string }[] {
+  const words = new Map<string, string>();
+  for (const task of run.tasks) {
+    const said = resultOf(task)?.summary.trim() ?? '';
+    if (task.state !== 'done' || task.stage === run.stage || said === '') continue;
+    words.delete(task.agent);
+    words.set(task.agent, said);
+  }
+  return [...words].slice(-EARLIER).map(([by, said]) => ({ by, said }));
 }

@@ -17,7 +17,8 @@ import { claimLines } from './locks.ts';
 import { tallyTable, type Tally } from './tally.ts';
 import { receiptLines, type UsageLine } from './receipt.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
-import { code, pausedText } from './text.ts';
+import { hiddenIn } from './task-input.ts';
+import { code, hiddenParts, pausedText } from './text.ts';
 
 /** Longest acceptance criterion in the details. */
 const ACCEPTANCE_CHARS = 300;
@@ -173,6 +174,8 @@ function details(facts: StatusFacts): string[] {
   const lines = [
     `- asked by @${run.requester.username}: ${code(`/autodev ${run.command}`)}, ${utc(run.createdAt)}`,
   ];
+  const hidden = hiddenParts(hiddenIn(run.context.title, run.context.text, run.args));
+  if (hidden !== '') lines.push(`- ${hidden} Agents were not given what readers do not see.`);
   lines.push(...receiptLines(run, facts.usage));
   lines.push(...overrideLines(run), ...claimLines(facts.files ?? { held: [], met: [] }));
   for (const item of run.tasks.findLast(({ acceptance }) => acceptance.length > 0)?.acceptance ??

@@ -6,9 +6,11 @@ import type { Event } from '../domain/events.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { isOpen, latestAttempt, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
+import { visibleText } from '../domain/visible-text.ts';
 import { acted, ignored } from './decision.ts';
 import { permissionFor } from './permissions.ts';
 import { fenced } from './task-input.ts';
+import { hiddenParts } from './text.ts';
 
 /** Longest comment an agent is given, and how many of them in one run. */
 const MESSAGE_CHARS = 2_000;
@@ -49,7 +51,7 @@ export function decideComment(event: NoteEvent, snapshot: Snapshot): Decision {
   if (snapshot.messages >= MESSAGES_PER_RUN) {
     return ignored(`the run has its ${MESSAGES_PER_RUN} messages already`);
   }
-  const text = visibleText(note.body);
+  const text = commentText(note.body);
   if (text === '') return ignored('nothing of the note can be seen');
   const target =
     on.type === 'issue'
@@ -63,24 +65,11 @@ export function decideComment(event: NoteEvent, snapshot: Snapshot): Decision {
   );
 }
 
-/**
- * What a reader of the rendered comment can see, bounded: without characters that have no picture, and
- * then without HTML comments (threats C1, C2). One that is never closed hides the rest, as in a browser.
- */
-export function visibleText(body: string): string {
-  const source = body
-    .slice(0, READ_CHARS)
-    .replaceAll(/\r\n?|[\u2028\u2029]/g, '\n')
-    .replaceAll(/[^\P{C}\n\t]|\p{Default_Ignorable_Code_Point}/gu, '');
-  const shown: string[] = [];
-  for (let at = 0; at < source.length;) {
-    const open = source.indexOf('<!--', at);
-    shown.push(source.slice(at, open === -1 ? source.length : open));
-    const close = open === -1 ? -1 : source.indexOf('-->', open + 4);
-    if (close === -1) break;
-    at = close + 3;
-  }
-  const plain = shown.join('').trim();
-  if (plain.length <= MESSAGE_CHARS) return plain;
-  return `${plain.slice(0, MESSAGE_CHARS).toWellFormed()}\n(cut: the rest is in the comment)`;
+/** What a reader of the comment sees (threats C1, C2), bounded; hidden parts are told of. */
+export function commentText(body: string): string {
+  const { text, hidden } = visibleText(body.slice(0, READ_CHARS));
+  const plain = text.trim();
+  const note = plain === '' || hidden === 0 ? '' : `\n(${hiddenParts(hidden)})`;
+  if (plain.length <= MESSAGE_CHARS) return `${plain}${note}`;
+  return `${plain.slice(0, MESSAGE_CHARS).toWellFormed()}\n(cut: the rest is in the comment)${note}`;
 }

@@ -178,3 +178,11 @@ function whereIs(run: Run): string {
       return 'an agent is at work';
   }
 }
+
+/** What agents are not shown of a text by people, because readers do not see it either; '' for nothing. */
+export function hiddenParts(count: number): string {
+  if (count === 0) return '';
+  return count === 1
+    ? '1 hidden part of the text was left out.'
+    : `${count} hidden parts of the text were left out.`;
+}

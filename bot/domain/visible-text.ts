@@ -1,7 +1,7 @@
 /**
  * Purpose: a text by people as its readers see it in GitLab (threats C1, C2, C4). What is hidden in the source
  * and not shown is left out, and counted, so that people and agents can be told. No guarantee rests on
- * it: in doubt more is left out, and an agent is hostile by assumption all the same. ADR 0014.
+ * it: in doubt more is left out, and an agent is hostile by assumption all the same. ADR 0015.
  */
 import { stripHidden } from '../../schema/wire/hidden-characters.ts';
 import type { Known } from './visible-inline.ts';
@@ -35,16 +35,9 @@ export function visibleText(markdown: string): Visible {
 
 /** A title or another text of one line. */
 export function visibleLine(text: string): Visible {
-  const { text: shown, hidden } = visibleText(text.replaceAll(/\s+/g, ' '));
-  return { text: shown.replaceAll(/\s+/g, ' ').trim(), hidden };
-}
-
-/** The sentence that says what was left out; '' when nothing was. */
-export function hiddenNote(hidden: number): string {
-  if (hidden === 0) return '';
-  return hidden === 1
-    ? '1 hidden part of the text was left out.'
-    : `${hidden} hidden parts of the text were left out.`;
+  const first = visibleText(text);
+  const { text: shown, hidden } = visibleText(first.text.replaceAll(/\s+/g, ' '));
+  return { text: shown.replaceAll(/\s+/g, ' ').trim(), hidden: first.hidden + hidden };
 }
 
 function onePass(text: string): Visible {

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { JobResult } from '../../../schema/wire/result.ts';
 import { estimateText } from '../../../bot/decide/estimate.ts';
 import { parseAmount } from '../../../bot/decide/raise-budget.ts';
-import { visibleText } from '../../../bot/decide/steer.ts';
+import { commentText } from '../../../bot/decide/steer.ts';
 import { effectKey } from '../../../bot/domain/effects.ts';
 import type { Task } from '../../../bot/domain/runs.ts';
 import { DANA, goodWork, levelOf, MAX, RITA, SAM } from '../../support/actors.ts';
@@ -205,15 +205,19 @@ test.each([
   ['nul\u0000 bell\u0007', 'nul bell'],
   ['<!-- all of it -->', ''],
 ])('of %j a reader sees %j', (body, expected) => {
-  expect(visibleText(body)).toBe(expected);
+  const [text, note] = commentText(body).split(/\n(?=\(\d+ hidden)/);
+  expect(text).toBe(expected);
+  // Agents are told that something was left out, unless there is nothing else.
+  const hidden = expected !== '' && expected !== body.replaceAll('\r', '');
+  expect(note !== undefined).toBe(hidden);
 });
 
 test('a long comment is cut, also inside a pair of surrogates, and in no time', () => {
-  const cut = visibleText(`${'x'.repeat(1_999)}😀 and more`);
+  const cut = commentText(`${'x'.repeat(1_999)}😀 and more`);
   expect(cut).toMatch(/^x{1999}\ufffd\n\(cut: the rest is in the comment\)$/);
   const from = performance.now();
-  visibleText('<!--'.repeat(200_000));
-  visibleText('<!-- -->'.repeat(200_000));
+  commentText('<!--'.repeat(200_000));
+  commentText('<!-- -->'.repeat(200_000));
   expect(performance.now() - from).toBeLessThan(500);
 });
 
