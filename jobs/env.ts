@@ -1,5 +1,15 @@
 /** The only reader of process.env in jobs/, and the only place that decides what a child process sees. */
 
+/** Which rules, registry and cache scanners use. */
+export interface ScannerEnv {
+  /** `npm_config_registry`: the registry that npm asks. */
+  npmRegistry: string | undefined;
+  /** `AUTODEV_SEMGREP_RULES`: a file or folder of rules that takes the place of our own few. */
+  semgrepRules: string | undefined;
+  /** `TRIVY_CACHE_DIR`: where Trivy's database is kept from job to job. */
+  trivyCache: string | undefined;
+}
+
 /** What `autodev-job` learns from the CI job it runs in. */
 export interface JobEnv {
   /** `AUTODEV_ID_TOKEN`: the job's OIDC token (gitlab-facts §4.2). */
@@ -18,6 +28,8 @@ export interface JobEnv {
   hidden: string[];
   /** `CI_JOB_TOKEN`, only so that it can be removed from the checkout. */
   jobToken: string | undefined;
+  /** What the people who run the runner say about scanners. */
+  scanners: ScannerEnv;
   /** Proxies and certificates, for the one command of git that talks to the server. */
   network: Record<string, string>;
 }
@@ -55,12 +67,38 @@ export function readJobEnv(env: NodeJS.ProcessEnv = process.env): JobEnv {
     secrets: [...new Set(secrets)],
     hidden: [text('CI_BUILDS_DIR')].filter((folder) => folder !== undefined),
     jobToken: text('CI_JOB_TOKEN'),
+    scanners: {
+      npmRegistry: plainUrl(text('npm_config_registry') ?? text('NPM_CONFIG_REGISTRY')),
+      semgrepRules: text('AUTODEV_SEMGREP_RULES'),
+      trivyCache: text('TRIVY_CACHE_DIR'),
+    },
     network: Object.fromEntries(
       NETWORK.flatMap((name) => {
         const value = text(name);
         return value === undefined ? [] : [[name, value]];
       }),
     ),
+  };
+}
+
+/** An address without a name and password in it: scanners are given no credentials. */
+function plainUrl(url: string | undefined): string | undefined {
+  return url !== undefined && /^https?:\/\/[^@]+$/.test(url) ? url : undefined;
+}
+
+/** Environment of a scanner: its own folders, and the way to the network for one that needs it. */
+export function scannerEnv(
+  job: Pick<JobEnv, 'path' | 'lang' | 'network'>,
+  scratch: string,
+  online: boolean,
+): Record<string, string> {
+  return {
+    ...(online ? job.network : {}),
+    PATH: job.path,
+    HOME: scratch,
+    LANG: job.lang,
+    TMPDIR: scratch,
+    CI: 'true',
   };
 }
 

@@ -7,6 +7,8 @@ export const TERM_GRACE_MS = 2_000;
 /** Time after the command's own end in which its last output is still read, in milliseconds. */
 const DRAIN_MS = 250;
 const POLL_MS = 20;
+/** Bytes of standard error that are kept where it is apart. */
+const ERROR_BYTES = 4_000;
 
 export interface GroupCommand {
   file: string;
@@ -19,6 +21,8 @@ export interface GroupCommand {
   signal?: AbortSignal;
   /** Written to its standard input, which is closed (empty) otherwise. */
   stdin?: string;
+  /** Keeps standard error out of the output: its last bytes come as `errors`. */
+  errorsApart?: boolean;
 }
 
 export interface GroupResult {
@@ -27,6 +31,8 @@ export interface GroupResult {
   /** Standard output and error as they arrived, UTF-8, cut in the middle when too long. */
   output: string;
   cutBytes: number;
+  /** Standard error where it was kept apart; '' otherwise. */
+  errors: string;
   seconds: number;
   timedOut: boolean;
   /** Set when the command could not be started. */
@@ -48,10 +54,10 @@ export async function runInGroup(command: GroupCommand): Promise<GroupResult> {
   });
   child.stdin?.on('error', () => undefined);
   child.stdin?.end(command.stdin);
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (part: Buffer) => output.add(part));
-    stream?.on('error', () => undefined);
-  }
+  const errors = command.errorsApart === true ? new HeadTail(ERROR_BYTES) : output;
+  child.stdout?.on('data', (part: Buffer) => output.add(part));
+  child.stderr?.on('data', (part: Buffer) => errors.add(part));
+  for (const stream of [child.stdout, child.stderr]) stream?.on('error', () => undefined);
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   const ended = new Promise<{ startError: string | null }>((resolve) => {
     child.once('error', (error) => resolve({ startError: error.message }));
@@ -76,6 +82,7 @@ export async function runInGroup(command: GroupCommand): Promise<GroupResult> {
     exitCode: child.exitCode,
     signal: child.signalCode,
     ...output.text(),
+    errors: errors === output ? '' : errors.text().output,
     seconds: (Date.now() - started) / 1000,
     timedOut,
     startError,

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Report } from '../schema/wire/report.ts';
+import type { Scan } from '../schema/wire/scan.ts';
 import {
   type CommandCheck,
   JobResult,
@@ -28,6 +29,8 @@ export interface ResultParts {
   baseSha: string | undefined;
   checks: readonly CommandCheck[];
   stats: JobStats;
+  /** What the scanners found; empty when none was asked for. */
+  scans: readonly Scan[];
   /** What isolation is in force; absent before that is known. */
   isolation?: string | undefined;
   /** Why another engine did the work than the one asked for. */
@@ -69,6 +72,7 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
       ...check,
       command: redact(check.command).slice(0, 500),
     })),
+    ...(parts.scans.length > 0 ? { scans: redacted(parts.scans, redact) } : {}),
     stats: parts.stats,
     ...setupOf(parts, redact),
   });
@@ -83,8 +87,8 @@ function setupOf(
   return { setup: { isolation: short(isolation), engine: engine === null ? null : short(engine) } };
 }
 
-/** The report with every text of it redacted. */
-function redacted(report: Report, redact: (text: string) => string): unknown {
+/** The same with every text of it redacted. */
+function redacted(report: Report | readonly Scan[], redact: (text: string) => string): unknown {
   return JSON.parse(JSON.stringify(report), (_, value: unknown) =>
     typeof value === 'string' ? redact(value) : value,
   );

@@ -3,7 +3,7 @@
  * merge request and in the list of vulnerabilities; elsewhere they can be downloaded. Version 15.2 of its
  * schemas (gitlab-facts §4.8).
  */
-import type { Scan, ScanIdentifier } from '../../schema/wire/scan.ts';
+import { KIND_OF, type Scan, type ScanIdentifier } from '../../schema/wire/scan.ts';
 import {
   cweOf,
   GITLAB_SEVERITY,
@@ -89,7 +89,7 @@ function ofKind(facts: ScanFacts, kind: ScanKind): ScannedFinding[] {
 }
 
 function scansOf(facts: ScanFacts, kind: ScanKind): Scan[] {
-  return facts.scans.filter(({ scanner }) => SCANNERS[scanner].kind === kind);
+  return facts.scans.filter(({ scanner }) => KIND_OF[scanner] === kind);
 }
 
 /** `only`: the scanners without whose work there is none at all. */

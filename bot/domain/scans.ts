@@ -4,13 +4,18 @@
  */
 import type { TaskType } from '../../schema/wire/agent.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
-import type { Judgement, Scan, ScanFinding, ScannerName } from '../../schema/wire/scan.ts';
+import {
+  KIND_OF,
+  type Judgement,
+  type Scan,
+  type ScanFinding,
+  type ScannerName,
+} from '../../schema/wire/scan.ts';
 import { TASKS } from './task-types.ts';
 
 export type ScanKind = ScanFinding['kind'];
 
 interface ScannerFacts {
-  kind: ScanKind;
   /** As people and reports call it. */
   title: string;
   /** Type of the identifier by which GitLab follows its findings. */
@@ -18,16 +23,16 @@ interface ScannerFacts {
 }
 
 export const SCANNERS: Readonly<Record<ScannerName, ScannerFacts>> = {
-  'npm-audit': { kind: 'dependency', title: 'npm audit', identifier: 'npm_advisory' },
-  semgrep: { kind: 'code', title: 'Semgrep', identifier: 'semgrep_id' },
-  gitleaks: { kind: 'secret', title: 'Gitleaks', identifier: 'gitleaks_rule_id' },
-  trivy: { kind: 'dependency', title: 'Trivy', identifier: 'trivy_id' },
+  'npm-audit': { title: 'npm audit', identifier: 'npm_advisory' },
+  semgrep: { title: 'Semgrep', identifier: 'semgrep_id' },
+  gitleaks: { title: 'Gitleaks', identifier: 'gitleaks_rule_id' },
+  trivy: { title: 'Trivy', identifier: 'trivy_id' },
 };
 
 /** The scanners that a task of this type starts with, of those that the run may use. */
 export function scannersOf(type: TaskType, allowed: readonly ScannerName[]): ScannerName[] {
   const kinds = TASKS[type].scans ?? [];
-  return allowed.filter((name) => kinds.includes(SCANNERS[name].kind));
+  return allowed.filter((name) => kinds.includes(KIND_OF[name]));
 }
 
 /** A scanner's finding and what an agent makes of it; `judgement` is null when no agent looked at it. */
@@ -77,7 +82,7 @@ export function scansProblem(scans: readonly Scan[], asked: readonly ScannerName
   if (strange !== undefined) return `${strange} was not asked for`;
   if (new Set(names).size !== names.length) return 'names a scanner twice';
   const odd = scans.find(({ scanner, findings }) =>
-    findings.some(({ kind }) => kind !== SCANNERS[scanner].kind),
+    findings.some(({ kind }) => kind !== KIND_OF[scanner]),
   );
   return odd === undefined ? null : `${odd.scanner} has findings of another kind`;
 }

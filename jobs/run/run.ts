@@ -1,48 +1,15 @@
 /** `autodev-job run`: the supervisor. It holds the credentials, the agent process does not (DESIGN §4.4). */
 import { ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { CommandCheck, JobResult, JobStats } from '../../schema/wire/result.ts';
-import type { EndReport } from '../agent/protocol.ts';
 import { ApiRefusal, post } from '../api.ts';
-import type { JobEnv } from '../env.ts';
 import { describeError, JobError, UnableError } from '../errors.ts';
 import { requireIdToken, serverUrl } from '../id-token.ts';
 import { buildResult, carriesChanges, type ResultParts, writeResult } from '../result.ts';
-import type { RunLog } from '../run-log.ts';
-import type { AgentProcess } from './agent-process.ts';
-import { startHeartbeat } from './heartbeat.ts';
-import { startIsolated } from './start-isolated.ts';
-import { type PreparedWorkspace, prepareWorkspace } from './workspace.ts';
+import { stopCause, supervise, type Ending, type Progress, type RunInput } from './supervise.ts';
+import { prepareWorkspace } from './workspace.ts';
 
-/** Time the agent gets beyond its own limit before it is killed, in milliseconds. */
-const OVERTIME_MS = 60_000;
 /** Time for delivering a result after the runner's SIGTERM; SIGKILL follows soon. */
 const LAST_WORDS_MS = 3_000;
-
-export interface RunInput {
-  env: JobEnv;
-  /** Command line that starts this program. */
-  self: readonly string[];
-  log: RunLog;
-  /** Aborted when the runner stops the job (SIGTERM, SIGINT); the reason is a sentence. */
-  stop: AbortSignal;
-}
-
-/** What is known so far; the result is made of it at whatever point the job ends. */
-interface Progress {
-  startedAt: number;
-  server?: string;
-  claim?: ClaimResponse;
-  workspace?: PreparedWorkspace;
-  agent?: AgentProcess;
-  /** What isolation is in force. */
-  isolation?: string;
-}
-
-interface Ending {
-  outcome: ResultParts['outcome'];
-  cause: string;
-  end: EndReport | null;
-}
 
 /**
  * Runs one attempt from claim to delivered result. Always writes the result file.
@@ -91,7 +58,7 @@ async function work(input: RunInput, progress: Progress): Promise<Ending> {
   log.line(`claimed attempt ${env.attempt}: ${task.agent}/${task.type} in ${project.path}`);
   const workspace = await prepareWorkspace(env, claim.spec.baseSha);
   progress.workspace = workspace;
-  log.line(`workspace: ${workspace.files} files of ${claim.spec.baseSha.slice(0, 12)}`);
+  log.line(`workspace: ${workspace.paths.length} files of ${claim.spec.baseSha.slice(0, 12)}`);
   log.line(`credentials removed from ${workspace.stripped.length} git files`);
   if (input.stop.aborted) return { outcome: 'cancelled', cause: stopCause(input.stop), end: null };
   return supervise(input, progress, claim, workspace);
@@ -123,54 +90,6 @@ async function claimAttempt(
   );
 }
 
-/** Runs the agent until it ends, is cancelled, or overstays. */
-async function supervise(
-  input: RunInput,
-  progress: Progress,
-  claim: ClaimResponse,
-  workspace: PreparedWorkspace,
-): Promise<Ending> {
-  const { env, log } = input;
-  const { token, spec } = claim;
-  const onIsolation = (says: string): void => void (progress.isolation = says);
-  const { self } = input;
-  const agent = await startIsolated({ env, self, claim, workspace, log: log.line, onIsolation });
-  progress.agent = agent;
-  let timer: NodeJS.Timeout | undefined;
-  let stopHeartbeat: () => void = () => undefined;
-  const cut = new Promise<Ending>((resolve) => {
-    const cancel = (cause: string): void => resolve({ outcome: 'cancelled', cause, end: null });
-    input.stop.addEventListener('abort', () => cancel(stopCause(input.stop)), { once: true });
-    const overtime = (): void =>
-      resolve({
-        outcome: 'limit',
-        cause: `The agent did not stop after ${spec.limits.minutes} minutes`,
-        end: null,
-      });
-    timer = setTimeout(overtime, spec.limits.minutes * 60_000 + OVERTIME_MS);
-    stopHeartbeat = startHeartbeat({
-      server: progress.server as string,
-      token,
-      seconds: claim.heartbeatSeconds,
-      status: agent.status,
-      onMessage: agent.tell,
-      onStop: cancel,
-      log: log.line,
-      redact: log.redact,
-    });
-  });
-  const own = agent.ended.then(({ end, died }): Ending => {
-    if (end) return { outcome: end.outcome, cause: end.cause, end };
-    return { outcome: 'crashed', cause: `The agent process ${died} before its verdict`, end };
-  });
-  try {
-    return await Promise.race([own, cut]);
-  } finally {
-    clearTimeout(timer);
-    stopHeartbeat();
-  }
-}
-
 async function collectResult(
   input: RunInput,
   progress: Progress,
@@ -187,6 +106,7 @@ async function collectResult(
     baseSha: progress.claim?.spec.baseSha,
     checks,
     stats: ending.end?.stats ?? ownStats(progress),
+    scans: progress.scans ?? [],
     isolation: progress.isolation,
     engine: progress.agent?.engine() ?? null,
   };
@@ -232,7 +152,15 @@ async function deliver(input: RunInput, progress: Progress, result: JobResult): 
       if (!(error instanceof ApiRefusal) || ![400, 413, 422].includes(error.status)) throw error;
       input.log.line(`result: refused (${error.status}: ${error.message}); saying so instead`);
       const cause = `The bot refused the result (${error.status}): ${error.message}`;
-      return send({ ...result, outcome: 'crashed', cause, summary: '', changes: [], checks: [] });
+      return send({
+        ...result,
+        outcome: 'crashed',
+        cause,
+        summary: '',
+        changes: [],
+        checks: [],
+        scans: [],
+      });
     });
     input.log.line('result: delivered');
     return true;
@@ -245,10 +173,6 @@ async function deliver(input: RunInput, progress: Progress, result: JobResult): 
     );
     return false;
   }
-}
-
-function stopCause(stop: AbortSignal): string {
-  return typeof stop.reason === 'string' ? stop.reason : 'The job was stopped';
 }
 
 function safeJson(text: string): unknown {

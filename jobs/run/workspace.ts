@@ -9,12 +9,15 @@ import { exportWorkspace } from '../workspace/export.ts';
 import { stripCredentials } from '../workspace/strip-credentials.ts';
 
 export interface PreparedWorkspace {
-  files: number;
+  /** Its files, from the root of the repository. */
+  paths: readonly string[];
   /** The agent's copy of the repository. */
   dir: string;
   /** The agent's home folder, new and empty. */
   home: string;
   tmp: string;
+  /** For what runs before the agent; the agent is not shown it. */
+  scans: string;
   /** Git files of the checkout that held credentials. */
   stripped: string[];
   /** What changed; only to be called when the agent is dead. */
@@ -34,12 +37,13 @@ export async function prepareWorkspace(job: JobEnv, baseSha: string): Promise<Pr
   const remove = (): Promise<void> => rm(top, { recursive: true, force: true });
   try {
     const [dir, home, tmp] = [join(top, 'work'), join(top, 'home'), join(top, 'tmp')];
-    for (const folder of [dir, home, tmp]) await mkdir(folder);
+    const scans = join(top, 'scans');
+    for (const folder of [dir, home, tmp, scans]) await mkdir(folder);
     await exportWorkspace(job.path, job.projectDir, tree, dir);
     const secrets = [job.jobToken, job.idToken].filter((value) => value !== undefined);
     const stripped = await stripCredentials(job.path, job.projectDir, secrets);
     const collect = (): Promise<CollectedChanges> => collectFrom(job.path, dir, tree);
-    return { files: tree.size, dir, home, tmp, stripped, collect, remove };
+    return { paths: [...tree.keys()], dir, home, tmp, scans, stripped, collect, remove };
   } catch (error) {
     await remove();
     throw error;

@@ -47,6 +47,14 @@ export const ScanFinding = z.strictObject({
 });
 export type ScanFinding = z.infer<typeof ScanFinding>;
 
+/** What each scanner finds. */
+export const KIND_OF: Readonly<Record<ScannerName, ScanFinding['kind']>> = {
+  'npm-audit': 'dependency',
+  semgrep: 'code',
+  gitleaks: 'secret',
+  trivy: 'dependency',
+};
+
 /** What a lock file names, for the list of dependencies in GitLab's report. */
 export const DependencyFile = z.strictObject({
   path: z.string().min(1).max(SCAN_LIMITS.pathChars),

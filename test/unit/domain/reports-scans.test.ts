@@ -3,9 +3,9 @@ import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { renderReports, type RenderedReports } from '../../../bot/domain/reports.ts';
 import type { ReportedFinding } from '../../../bot/domain/reports-finding.ts';
-import { scanFacts, scannersOf, scansProblem, SCANNERS } from '../../../bot/domain/scans.ts';
+import { scanFacts, scannersOf, scansProblem } from '../../../bot/domain/scans.ts';
 import { Finding, Severity } from '../../../schema/wire/finding.ts';
-import { Scan, type ScanFinding, ScannerName } from '../../../schema/wire/scan.ts';
+import { KIND_OF, Scan, type ScanFinding, ScannerName } from '../../../schema/wire/scan.ts';
 import { reportProblems, xmlElements } from '../../support/report-schemas.ts';
 
 const SHA = 'a'.repeat(40);
@@ -300,7 +300,7 @@ const anyScan: fc.Arbitrary<Scan> = fc
             ...rest,
             ...at,
             endLine: at.line,
-            kind: SCANNERS[scanner].kind,
+            kind: KIND_OF[scanner],
             identifiers: [{ type: 'cve', value: 'CVE-2026-1234' }],
             package: { name, version, fixedIn },
           })),

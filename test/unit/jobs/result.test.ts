@@ -10,6 +10,7 @@ const parts = (more: Partial<ResultParts>): ResultParts => ({
   summary: 'All good',
   baseSha: 'a'.repeat(40),
   checks: [],
+  scans: [],
   engine: null,
   stats: { turns: 1, toolCalls: 1, seconds: 1, firstRequestMs: 1, model: 'm' },
   collected: { changes: [change], refusals: [], limit: null },
