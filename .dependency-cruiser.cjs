@@ -88,6 +88,8 @@ module.exports = {
     },
     {
       name: 'no-test-code-shipped',
+      comment:
+        'Tests, benches and proofs may import everything; nothing that is shipped imports them.',
       severity: 'error',
       from: { path: '^(bot|jobs|sandbox|schema)/' },
       to: { path: '^(test|bench|proof|eval)/' },

@@ -10,7 +10,7 @@ import { root, run } from './tools.mjs';
 const STEP_SECONDS = 120;
 
 const quiet = { quiet: true, seconds: STEP_SECONDS };
-const ours = ['bot', 'jobs', 'sandbox', 'schema', 'eval', 'test'];
+const ours = ['bot', 'jobs', 'sandbox', 'schema', 'eval', 'test', 'bench', 'proof'];
 
 /** Both generated schemas: of the database and of what programs send each other. */
 async function schemas() {

@@ -31,6 +31,7 @@ import { freeLeasesOfTheDead } from './store/leases.ts';
 import type { Db } from './store/db.ts';
 import { forgetRefusedKeys } from './store/providers.ts';
 import type { Store } from './store/store.ts';
+import { withholdSecrets } from './worker/publish/secret-scan.ts';
 import { startWorker } from './worker/worker.ts';
 import type { Settings } from '../schema/wire/settings.ts';
 
@@ -129,6 +130,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
   const { config, settings, store, queue, forge, failpoint, log } = parts;
   const common = { db: store, queue, log, failpoint, now: () => new Date() };
   const github = config.githubWebhookSecret;
+  const ownSecrets = secretsOf(config);
   const app = createApp({
     ...common,
     version: VERSION,
@@ -149,6 +151,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       childrenOf: (projectId, pipelineId) => forge.ci.children(projectId, pipelineId),
       botUserId: async () => (await parts.bot()).id,
       publicUrl: config.publicUrl,
+      withhold: (result) => withholdSecrets(result, ownSecrets),
       ci: settings.ci,
       heartbeatSeconds: settings.limits.heartbeatSeconds,
     },

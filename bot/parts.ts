@@ -88,7 +88,20 @@ export function secretsOf(config: Config): string[] {
     config.webhookSecret,
     config.githubWebhookSecret ?? '',
     ...keys,
+    ...passwordsIn(config.databaseUrl),
+    ...passwordsIn(config.redisUrl),
   ].filter((secret) => secret !== '');
+}
+
+/** Shorter passwords are words, and words stand in logs and in code. */
+const MIN_PASSWORD = 12;
+
+/** The password of a URL, as it is written there and as it is meant. */
+function passwordsIn(url: string | null): string[] {
+  if (url === null || !URL.canParse(url)) return [];
+  const { password } = new URL(url);
+  const meant = /%(?![0-9a-f]{2})/i.test(password) ? password : decodeURIComponent(password);
+  return [...new Set([password, meant])].filter(({ length }) => length >= MIN_PASSWORD);
 }
 
 /** Which projects' hooks must sign, followed while the bot runs (gitlab-facts §1.2). */

@@ -1,10 +1,10 @@
 /** `autodev-job plan`: fetches the child pipeline's YAML, which the bot writes (DESIGN §4.3). */
-import { writeFile } from 'node:fs/promises';
 import { ApiRefusal, post } from './api.ts';
 import type { JobEnv } from './env.ts';
 import { JobError } from './errors.ts';
 import { requireIdToken, serverUrl } from './id-token.ts';
 import type { RunLog } from './run-log.ts';
+import { writeFresh } from './write-fresh.ts';
 
 /** Asks the bot for this pipeline's plan and writes it to `out`. @throws JobError */
 export async function plan(env: JobEnv, out: string, log: RunLog): Promise<void> {
@@ -24,6 +24,6 @@ export async function plan(env: JobEnv, out: string, log: RunLog): Promise<void>
   if (yaml.trim() === '') {
     throw new JobError('The plan is empty', `${server} answered without a body`, 'Update the bot');
   }
-  await writeFile(out, yaml);
+  await writeFresh(out, yaml);
   log.line(`plan: ${Buffer.byteLength(yaml)} bytes written to ${out}`);
 }

@@ -1,5 +1,5 @@
 /** `autodev-job reports`: fetches what agents found, in the forge's own report formats (ADR 0007). */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReportsResponse } from '../schema/wire/job-api.ts';
 import { ApiRefusal, post } from './api.ts';
@@ -7,6 +7,7 @@ import type { JobEnv } from './env.ts';
 import { JobError } from './errors.ts';
 import { requireIdToken, serverUrl } from './id-token.ts';
 import type { RunLog } from './run-log.ts';
+import { writeFresh } from './write-fresh.ts';
 
 /** Names that ci-templates/autodev.yml declares as reports. */
 const FILES: Readonly<Record<keyof ReportsResponse, string>> = {
@@ -42,7 +43,7 @@ export async function fetchReports(env: JobEnv, dir: string, log: RunLog): Promi
       log.line(`reports: no ${file}, because no scanner was asked for it`);
       continue;
     }
-    await writeFile(join(dir, file), report);
+    await writeFresh(join(dir, file), report);
     log.line(`reports: ${Buffer.byteLength(report)} bytes written to ${file}`);
   }
 }

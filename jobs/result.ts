@@ -1,5 +1,4 @@
 /** Builds the one result of a job, within its schema whatever came before. */
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Report } from '../schema/wire/report.ts';
 import type { Scan } from '../schema/wire/scan.ts';
@@ -11,6 +10,7 @@ import {
   RESULT_LIMITS,
 } from '../schema/wire/result.ts';
 import type { CollectedChanges } from './workspace/changes.ts';
+import { writeFresh } from './write-fresh.ts';
 
 /** Written into CI_PROJECT_DIR, kept as an artifact. */
 export const RESULT_FILE = 'autodev-result.json';
@@ -97,6 +97,6 @@ function redacted(report: Report | readonly Scan[], redact: (text: string) => st
 /** Writes the result file; returns its path. */
 export async function writeResult(dir: string, result: JobResult): Promise<string> {
   const path = join(dir, RESULT_FILE);
-  await writeFile(path, `${JSON.stringify(result, null, 1)}\n`);
+  await writeFresh(path, `${JSON.stringify(result, null, 1)}\n`);
   return path;
 }

@@ -46,8 +46,18 @@ export function currentAttempt(
   return { run, task, attempt };
 }
 
-/** Text from a job or a forge on one bounded line. */
+/**
+ * Text from a job or a forge on one bounded line of plain words: it stands in our own sentences, and a
+ * job may be anybody's, so that nothing in it may load, link, notify or be HTML (threats B3-B5).
+ */
 export function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim();
-  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+  const line = text
+    .replaceAll('`', "'")
+    .replaceAll(/[<>[\]@|\\&!\p{Cc}\p{Cf}\p{Z}]+/gu, ' ')
+    .replaceAll('://', ' ')
+    .replaceAll(/www\./gi, 'www ')
+    .trim();
+  return line.length > LINE_CHARS ? `${line.slice(0, LINE_CHARS)}…` : line;
 }
+
+const LINE_CHARS = 300;

@@ -49,7 +49,7 @@ export function decideResult(
       return decided(
         ended(run, {
           kind: 'needs-human',
-          cause: `The ${task.agent} stopped because it needs a decision or more facts. What it says is below.`,
+          cause: needsHumanCause(task, result),
           next: 'Answer in the issue, then `/autodev retry <hint>`.',
         }),
       );
@@ -89,6 +89,14 @@ export function decideResult(
       return decided(next);
     }
   }
+}
+
+/** Points at the agent's own words, or says why there are none. */
+function needsHumanCause(task: Task, result: JobResult): string {
+  if (result.summary.trim() === '' && result.comment === undefined) {
+    return `The ${task.agent} needs a person: ${oneLine(result.cause)}.`;
+  }
+  return `The ${task.agent} stopped because it needs a decision or more facts. What it says is below.`;
 }
 
 /** Where the work done so far is, as one more sentence; '' when there is none. */

@@ -19,6 +19,7 @@ import { coolingNow, routeName, routesNow } from '../domain/cool-downs.ts';
 import type { InternalEvent } from '../domain/events.ts';
 import type { AttemptSpec } from '../domain/runs.ts';
 import { scansProblem } from '../domain/scans.ts';
+import { brokenBound, type JsonBounds } from '../forge/payload.ts';
 import {
   attemptById,
   attemptsByPipeline,
@@ -47,13 +48,25 @@ import {
 
 /** JSON of the largest result the schema allows, base64 and framing included. */
 const RESULT_BYTES = 16 * 1024 * 1024;
+/** What the result's schema lets through, with room to grow. */
+const RESULT_BOUNDS: JsonBounds = { depth: 32, items: 500_000 };
 const SMALL_BYTES = 64 * 1024;
 /** An attempt's token outlives the agent's own time limit by this much, to bring the result. */
 const TOKEN_GRACE_MINUTES = 10;
 
 /** A body is read only after its sender proved who it is. */
 const readSmall = promisify(express.json({ limit: SMALL_BYTES, inflate: false }));
-const readResult = promisify(express.json({ limit: RESULT_BYTES, inflate: false }));
+const readResult = promisify(
+  express.json({
+    limit: RESULT_BYTES,
+    inflate: false,
+    verify: (_request, _response, raw) => {
+      // Sixteen megabytes of brackets would hold the event loop for seconds (threat D5).
+      const broken = brokenBound(raw, RESULT_BOUNDS);
+      if (broken !== null) throw Object.assign(new Error(`too many ${broken}`), { status: 413 });
+    },
+  }),
+);
 
 /** Routes under `/api/job`. */
 export function jobRoutes(deps: JobApiDeps): Router {
@@ -241,11 +254,13 @@ async function result(request: Request, response: Response, deps: JobApiDeps): P
   }
   const odd = scansProblem(body.data.scans ?? [], attempt.spec.scanners ?? []);
   if (odd !== null) return wrongBody(response, [{ path: ['scans'], message: odd }]);
+  // Nothing that holds a secret is stored, so that nothing which reads it later can publish it.
+  const brings = await deps.withhold(body.data);
   const kept = await deps.db.tx(async (db) => {
     const finished = await finishAttempt(db, attempt.id, {
       state: 'finished',
-      cause: body.data.cause,
-      result: body.data,
+      cause: brings.cause,
+      result: brings,
     });
     if (!finished) return null;
     const { id: attemptId, runId } = attempt;

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
+import type { JobResult } from '../../schema/wire/result.ts';
 import type { Queue } from '../queue/queue.ts';
 import { attemptByToken, type AttemptRow } from '../store/attempts.ts';
 import type { Db } from '../store/db.ts';
@@ -22,6 +23,8 @@ export interface JobApiDeps {
   childrenOf: (projectId: number, pipelineId: number) => Promise<{ id: number }[]>;
   botUserId: () => Promise<number>;
   publicUrl: string;
+  /** The result, or what is left of it when an agent's words hold a secret. */
+  withhold: (result: JobResult) => Promise<JobResult>;
   ci: { image: string; tags: readonly string[] };
   heartbeatSeconds: number;
   log: Logger;

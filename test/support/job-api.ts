@@ -123,6 +123,7 @@ export async function startJobStage(): Promise<JobStage> {
       db: store,
       intake: { webhooks: { gitlab, github: null } },
       jobs: {
+        withhold: (result) => Promise.resolve(result),
         verifyIdToken: createIdTokenVerifier(of.url, AUDIENCE),
         childrenOf: (_project, id) =>
           Promise.resolve((children.get(id) ?? []).map((child) => ({ id: child }))),

@@ -75,6 +75,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
     intake: { ...common, ...options.intake },
     jobs: {
       ...common,
+      withhold: (result) => Promise.resolve(result),
       verifyIdToken: () => Promise.resolve({ ok: false, kind: 'refused', reason: 'not here' }),
       childrenOf: () => Promise.resolve([]),
       botUserId: () => Promise.resolve(0),

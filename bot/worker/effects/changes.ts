@@ -29,6 +29,7 @@ import {
 } from '../publish/change-text.ts';
 import { standingAllowances } from '../publish/allowances.ts';
 import { blockedFiles } from '../publish/blocked-files.ts';
+import { neutralise } from '../publish/neutralise.ts';
 import { pageOf } from '../publish/page.ts';
 import { checkResult } from '../publish/check-result.ts';
 import { findSame } from './same-changes.ts';
@@ -58,7 +59,10 @@ export async function commitChanges(context: EffectContext<'commit_changes'>): P
   const branch = run.changes[effect.change]?.branch ?? branchName(run, effect.change);
   const { read } = deps.forge;
   const head = await read.branch(repo.projectId, branch);
-  const changes = changesOf(run, effect.change, result, head !== null);
+  const changes = changesOf(run, effect.change, result, {
+    exists: head !== null,
+    allowedHost: deps.forgeHost,
+  });
   const { protectedPaths } = run.context;
   const allowed = await standingAllowances(run, (id) => read.accessLevel(repo.projectId, id));
   const rules = { protectedPaths, ownSecrets: deps.ownSecrets, allowed };
@@ -112,18 +116,27 @@ export async function commitChanges(context: EffectContext<'commit_changes'>): P
 }
 
 const DEVELOPER = 30;
+/** More than the schemas of a specification and of an epic's plan let through. */
+const PAGE_CHARS = 200_000;
 
 /** The architect's specification is text; the bot, not the agent, says in which file it stands. */
-function changesOf(run: Run, role: ChangeRole, result: JobResult, exists: boolean): FileChange[] {
+function changesOf(
+  run: Run,
+  role: ChangeRole,
+  result: JobResult,
+  branch: { exists: boolean; allowedHost: string },
+): FileChange[] {
   if (role === 'code') return result.changes;
   const { report } = result;
   const text = report?.kind === 'spec' || report?.kind === 'epic' ? pageOf(report) : result.summary;
+  // People read the page as GitLab renders it, images and links included.
+  const page = neutralise(text, { allowedHost: branch.allowedHost, maxChars: PAGE_CHARS });
   return [
     {
       path: specPath(run),
-      action: exists ? 'update' : 'create',
+      action: branch.exists ? 'update' : 'create',
       mode: '100644',
-      content: Buffer.from(`${text.trimEnd()}\n`).toString('base64'),
+      content: Buffer.from(`${page.trimEnd()}\n`).toString('base64'),
     },
   ];
 }

@@ -59,7 +59,7 @@ export async function checkResult(result: JobResult, rules: Rules): Promise<Resu
   if (secret) {
     return {
       ok: false,
-      cause: `${quote(secret.path)} seems to hold a secret (${secret.what}). Nothing was pushed.`,
+      cause: `${secret.path === null ? 'The name of a file' : quote(secret.path)} seems to hold a secret (${secret.what}). Nothing was pushed.`,
       next: 'Check the job log; `/autodev retry <hint>` lets the agent try again.',
     };
   }

@@ -4,10 +4,12 @@
  */
 import { lintSource } from '@secretlint/core';
 import { creator as recommended } from '@secretlint/secretlint-rule-preset-recommend';
-import type { FileChange } from '../../../schema/wire/result.ts';
+import type { FileChange, JobResult } from '../../../schema/wire/result.ts';
+import { ownSecrets, type OwnSecrets } from './own-secrets.ts';
 
 export interface SecretFinding {
-  path: string;
+  /** Null when the path is what holds it, so that no message repeats it. */
+  path: string | null;
   /** The kind of secret, never the secret. */
   what: string;
 }
@@ -16,8 +18,8 @@ const CONFIG = {
   rules: [{ id: '@secretlint/secretlint-rule-preset-recommend', rule: recommended }],
 };
 
-/** Secrets shorter than this would match by chance. */
-const MIN_OWN_SECRET = 8;
+/** Prepared once per list: the list of a process never changes. */
+const prepared = new WeakMap<readonly string[], OwnSecrets>();
 
 /**
  * The first secret in names or contents of the changes, or null.
@@ -27,50 +29,67 @@ export async function findSecret(
   changes: readonly FileChange[],
   own: readonly string[],
 ): Promise<SecretFinding | null> {
-  const forbidden = own.filter((value) => value.length >= MIN_OWN_SECRET).flatMap(encodings);
   for (const change of changes) {
-    const content = change.content === undefined ? '' : fromBase64(change.content);
-    const text = `${change.path}\n${content}`;
-    if (forbidden.some((value) => text.includes(value))) {
-      return { path: change.path, what: 'a secret of the bot itself' };
-    }
-    const result = await lintSource({
-      source: { filePath: change.path, content, ext: '', contentType: 'text' },
-      options: { config: CONFIG, maskSecrets: true },
-    });
-    const first = result.messages[0];
-    if (first) return { path: change.path, what: first.ruleId.split('/').at(-1) ?? 'a secret' };
+    const named = await secretInText(change.path, own);
+    if (named !== null) return { path: null, what: named };
+    const content = Buffer.from(change.content ?? '', 'base64');
+    const what = await secretIn(change.path, content, own);
+    if (what !== null) return { path: change.path, what };
   }
   return null;
 }
 
-/** The kind of secret in a text that is about to be posted, or null. */
-export async function secretInText(text: string, own: readonly string[]): Promise<string | null> {
-  const content = Buffer.from(text).toString('base64');
-  const file: FileChange = { path: 'comment.md', action: 'create', mode: '100644', content };
-  return (await findSecret([file], own))?.what ?? null;
+/**
+ * The result, or what is left of it when an agent's words hold a secret: they stand in comments, threads
+ * and reports, so nothing of them is kept. Files are looked through where they are published.
+ */
+export async function withholdSecrets(
+  result: JobResult,
+  own: readonly string[],
+): Promise<JobResult> {
+  const what = await secretInText(wordsOf(result).join('\n'), own);
+  if (what === null) return result;
+  const { version, attempt, baseSha, stats } = result;
+  return {
+    ...{ version, attempt, baseSha, stats, outcome: 'needs_human', summary: '' },
+    cause: `What the agent says seems to hold a secret (${what}), so nothing of it was kept`,
+    changes: [],
+    checks: [],
+  };
 }
 
-/** A secret as it stands and in the encodings a model could be talked into. */
-function encodings(secret: string): string[] {
-  const bytes = Buffer.from(secret);
-  const base64 = [0, 1, 2].map((offset) => {
-    const shifted = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
-    // Characters that also depend on what stands before or after the secret are left out.
-    return shifted.slice(
-      Math.ceil((offset * 8) / 6),
-      Math.floor(((bytes.length + offset) * 8) / 6),
-    );
+/** Every text of the result but the contents of files. */
+function wordsOf({ changes, ...rest }: JobResult): string[] {
+  const words: string[] = changes.map(({ path }) => path);
+  JSON.stringify(rest, (_, value: unknown) => {
+    if (typeof value === 'string') words.push(value);
+    return value;
   });
-  return [
-    secret,
-    ...base64,
-    bytes.toString('hex'),
-    encodeURIComponent(secret),
-    [...secret].toReversed().join(''),
-  ];
+  return words;
 }
 
-function fromBase64(content: string): string {
-  return Buffer.from(content, 'base64').toString('utf8');
+/** The kind of secret in a text, also in bytes that were written as characters; null: none. */
+export async function secretInText(text: string, own: readonly string[]): Promise<string | null> {
+  return (
+    (await secretIn('text.md', Buffer.from(text), own)) ??
+    (/[\u0080-\u00ff]/.test(text) ? secretIn('text.md', Buffer.from(text, 'latin1'), own) : null)
+  );
+}
+
+/** The kind of the first secret in the content, or null. */
+async function secretIn(
+  path: string,
+  content: Buffer,
+  own: readonly string[],
+): Promise<string | null> {
+  const known = prepared.get(own) ?? ownSecrets(own);
+  prepared.set(own, known);
+  if (known.in(content)) return 'a secret of the bot itself';
+  const text = content.toString('utf8');
+  const { messages } = await lintSource({
+    source: { filePath: path, content: text, ext: '', contentType: 'text' },
+    options: { config: CONFIG, maskSecrets: true },
+  });
+  const [first] = messages;
+  return first ? (first.ruleId.split('/').at(-1) ?? 'a secret') : null;
 }

@@ -1,0 +1,30 @@
+/** Every proof there is, and the rows of the list of threats that have none, with the reason. */
+import type { Proof } from './proof.ts';
+import { names } from './pure/names.ts';
+import { paths, protectedFiles } from './pure/paths.ts';
+import { secrets } from './pure/secrets.ts';
+import { sweeping } from './pure/sweeping.ts';
+import { texts } from './pure/texts.ts';
+
+/** A proof and the module and name it is loaded anew by for its mutants. */
+export interface Entry {
+  module: string;
+  name: string;
+  proof: Proof;
+}
+
+export const PROOFS: readonly Entry[] = [
+  { module: 'pure/sweeping.ts', name: 'sweeping', proof: sweeping },
+  { module: 'pure/texts.ts', name: 'texts', proof: texts },
+  { module: 'pure/secrets.ts', name: 'secrets', proof: secrets },
+  { module: 'pure/paths.ts', name: 'protectedFiles', proof: protectedFiles },
+  { module: 'pure/paths.ts', name: 'paths', proof: paths },
+  { module: 'pure/names.ts', name: 'names', proof: names },
+];
+
+/** Rows about parts that do not exist yet. */
+export const NOT_APPLICABLE: Readonly<Record<string, string>> = {
+  B14: 'there is no dashboard',
+  B15: 'there is no administration page',
+  C8: 'agents remember nothing from task to task',
+};

@@ -1,0 +1,46 @@
+/** What a proof is: attacks that are played by number, and the defences without which it must fail. */
+import type { Random } from './random.ts';
+
+/** How far from the product's own processes an attack is played. */
+export type Layer = 'functions' | 'job' | 'bot';
+
+export interface Played {
+  /** What went wrong, in one line; null: the promise held. */
+  failure: string | null;
+  /** What was attacked, for the line of a failure. */
+  about: string;
+}
+
+export interface Mutant {
+  /** The defence that is taken away, in a few words. */
+  name: string;
+  /** File of the product it stands in. */
+  file: string;
+  /** Text that stands there exactly once, and what takes its place. */
+  from: string;
+  to: string;
+}
+
+export interface Proof {
+  /** Row of the list of threats, e.g. `D1`; several rows may share one proof. */
+  id: string;
+  /** The promise, as the table says it. */
+  name: string;
+  layer: Layer;
+  /** Attacks in the short form and in the full one. */
+  runs: { ci: number; full: number };
+  /** Plays attack number `index`; what is not fixed by the number comes from `random`. */
+  play(index: number, random: Random): Promise<Played> | Played;
+  /** Defences, each of which is taken away once. */
+  mutants: readonly Mutant[];
+  /** Attacks after which a mutant counts as survived; default: those of the short form. */
+  mutantRuns?: number;
+  /** Why the promise is not made here, e.g. because the machine gives no namespaces; null: it is made. */
+  missing?: () => string | null;
+  /** Looks at what all attacks together left behind. */
+  finish?(): Promise<string | null>;
+  close?(): Promise<void>;
+}
+
+export const held = (about: string): Played => ({ about, failure: null });
+export const broken = (about: string, failure: string): Played => ({ about, failure });

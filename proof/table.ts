@@ -1,0 +1,81 @@
+/** The outcome as a table for people and as one JSON object. */
+import { arch, cpus, platform, totalmem } from 'node:os';
+import { NOT_APPLICABLE } from './all.ts';
+import type { Outcome } from './run.ts';
+
+export interface Report {
+  machine: { os: string; cpu: string; cores: number; memoryGb: number; node: string };
+  seed: number;
+  backend: string;
+  promises: Promise_[];
+}
+
+interface Promise_ {
+  id: string;
+  name: string;
+  runs: number;
+  failures: number;
+  figure: number;
+  unit: string;
+  holds: boolean;
+  /** Why it says nothing here. */
+  note?: string;
+}
+
+export function machine(): Report['machine'] {
+  const [cpu] = cpus();
+  return {
+    os: `${platform()} ${arch()}`,
+    cpu: cpu?.model.trim() || 'unknown',
+    cores: cpus().length,
+    memoryGb: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+  };
+}
+
+/** One promise per proof, with its mutants as its figure, and a line for each row without one. */
+export function promisesOf(outcomes: readonly Outcome[], all: boolean): Promise_[] {
+  const played = outcomes.map((outcome): Promise_ => {
+    const { id, name, runs, failures, mutants, missing } = outcome;
+    const killed = mutants.filter((mutant) => mutant.killed).length;
+    return {
+      ...{ id, name, runs, failures: failures.length, figure: killed },
+      unit: `of ${mutants.length} mutants killed`,
+      holds: missing === null && failures.length === 0 && killed === mutants.length,
+      ...(missing === null ? {} : { note: missing }),
+    };
+  });
+  if (!all) return played;
+  const rest = Object.entries(NOT_APPLICABLE).map(([id, note]): Promise_ => ({
+    ...{ id, name: 'not applicable', runs: 0, failures: 0, figure: 0, unit: 'mutants' },
+    ...{ holds: true, note },
+  }));
+  return [...played, ...rest];
+}
+
+/** The table at the end of a run. */
+export function table(outcomes: readonly Outcome[], promises: readonly Promise_[]): string {
+  const rows = promises.map((promise, at) => {
+    const outcome = outcomes[at];
+    const mutants = outcome === undefined ? '' : `${promise.figure}/${outcome.mutants.length}`;
+    return [
+      promise.id,
+      promise.note === undefined ? promise.name : `${promise.name}: ${promise.note}`,
+      outcome?.layer ?? '',
+      promise.runs === 0 ? '' : String(promise.runs),
+      promise.runs === 0 ? '' : String(promise.failures),
+      promise.runs === 0 ? '' : mutants,
+      outcome === undefined ? '' : `${outcome.seconds.toFixed(1)} s`,
+      promise.note === undefined ? (promise.holds ? 'holds' : 'BROKEN') : outcome ? 'SKIPPED' : '–',
+    ];
+  });
+  const head = ['row', 'promise', 'against', 'attacks', 'broken', 'mutants', 'time', ''];
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return all.map(line).join('\n');
+}
