@@ -6,11 +6,12 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { Logger } from 'pino';
 import { hookUrl } from './cli/connect/hook-events.ts';
+import { loadInstallationAgents } from './config/agent-overrides.ts';
 import type { Config } from './config/env.ts';
 import { createFailpoints, type Failpoint } from './config/failpoints.ts';
 import { findInstallation, type Installation } from './config/installation.ts';
 import { parseRepoConfig, REPO_CONFIG_PATH } from './config/repo-config.ts';
-import { checkRoutes, loadAgents, loadSettings, loadWorkflows } from './config/settings.ts';
+import { loadSettings, loadWorkflows } from './config/settings.ts';
 import type { Actor } from './domain/events.ts';
 import type { Forge } from './forge/forge.ts';
 import { createGitHubWebhooks } from './forge/github/webhooks.ts';
@@ -29,7 +30,7 @@ import {
 import { openQueue, type Queue } from './queue/queue.ts';
 import { freeLeasesOfTheDead } from './store/leases.ts';
 import type { Db } from './store/db.ts';
-import { forgetRefusedKeys } from './store/providers.ts';
+import { forgetFaults } from './store/providers.ts';
 import type { Store } from './store/store.ts';
 import { withholdSecrets } from './worker/publish/secret-scan.ts';
 import { startWorker } from './worker/worker.ts';
@@ -70,8 +71,11 @@ interface Parts {
 export async function startBot(config: Config, role: Role, log: Logger): Promise<Bot> {
   const files = findInstallation(import.meta.dirname);
   const settings = loadSettings(config.settingsFile ?? files.settingsFile);
-  const agents = loadAgents(config.agentsDir ?? files.agentsDir);
-  checkRoutes(settings, agents);
+  const settingsFile = config.settingsFile ?? files.settingsFile;
+  const agents = loadInstallationAgents(config.agentsDir ?? files.agentsDir, settings, {
+    settingsFile,
+    forced: config.llmProvider,
+  });
   const workflows = loadWorkflows(files.workflowsDir, agents);
   const failpoint = createFailpoints(config.failpoints);
   const store = await openMigratedStore(config, log);
@@ -82,7 +86,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
     throw error;
   }
   await freeLeasesOfTheDead(store);
-  await forgetRefusedKeys(store, configured(config));
+  await forgetFaults(store, configured(config));
   const queue = await openQueue({
     store,
     ...(config.redisUrl === null ? {} : { redisUrl: config.redisUrl }),
@@ -160,7 +164,10 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
         installationDayMicrousd: settings.limits.installationDayUsd * 1_000_000,
       }),
       coolDowns: createStoreCoolDowns(store),
-      providers: config.providers,
+      providers: {
+        openai: configured(config).includes('openai') ? config.providers.openai : null,
+        anthropic: configured(config).includes('anthropic') ? config.providers.anthropic : null,
+      },
       prices: settings.prices,
       log,
       now: Date.now,
@@ -184,9 +191,10 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
   };
 }
 
-/** Providers with a key. */
-function configured({ providers }: Config): ('openai' | 'anthropic')[] {
-  return (['openai', 'anthropic'] as const).filter((name) => providers[name] !== null);
+/** Providers that may be used: those with a key, or the one that is forced. */
+function configured({ providers, llmProvider }: Config): ('openai' | 'anthropic')[] {
+  const names = (['openai', 'anthropic'] as const).filter((name) => providers[name] !== null);
+  return llmProvider === null ? names : names.filter((name) => name === llmProvider);
 }
 
 /** `read`, asked again only after a failure. */

@@ -20,6 +20,8 @@ export interface Config {
   settingsFile: string | null;
   agentsDir: string | null;
   providers: Record<'openai' | 'anthropic', { baseUrl: string; apiKey: string } | null>;
+  /** The only provider that agents may use; null: those with a key. */
+  llmProvider: 'openai' | 'anthropic' | null;
   logLevel: string;
   /** Failpoints for fault tests, `name:action,…`; empty in every real installation. */
   failpoints: string;
@@ -76,6 +78,7 @@ export function readEnv(env: Env = process.env): EnvResult {
     settingsFile: read.optional('AUTODEV_SETTINGS'),
     agentsDir: read.optional('AUTODEV_AGENTS_DIR'),
     providers: providersOf(read),
+    llmProvider: forcedProvider(read, problems),
     logLevel: read.choice('AUTODEV_LOG_LEVEL', LOG_LEVELS, 'info'),
     failpoints: read.optional('AUTODEV_FP') ?? '',
   };
@@ -172,6 +175,23 @@ function providersOf(read: Reader): Config['providers'] {
     openai: provider(read, 'OPENAI', 'https://api.openai.com/v1'),
     anthropic: provider(read, 'ANTHROPIC', 'https://api.anthropic.com'),
   };
+}
+
+/** AUTODEV_LLM_PROVIDER; a provider without a key could answer nothing. */
+function forcedProvider(read: Reader, problems: ConfigProblem[]): Config['llmProvider'] {
+  const variable = 'AUTODEV_LLM_PROVIDER';
+  if (read.optional(variable) === null) return null;
+  const named = read.choice(variable, ['openai', 'anthropic'], 'openai');
+  if (named !== 'openai' && named !== 'anthropic') return null;
+  const key = `${named.toUpperCase()}_API_KEY`;
+  if (read.optional(key) === null) {
+    problems.push({
+      variable,
+      what: `is ${named}, but ${key} is not set`,
+      fix: `set ${key}, or unset ${variable}`,
+    });
+  }
+  return named;
 }
 
 function provider(

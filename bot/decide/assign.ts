@@ -5,7 +5,9 @@
  */
 import type { AgentRole } from '../../schema/wire/agent.ts';
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
+import { routeName } from '../domain/cool-downs.ts';
 import { isActive } from '../domain/outcomes.ts';
+import { roleNamed } from '../domain/roles.ts';
 import type { Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { answer, refuse, type Ask } from './ask.ts';
@@ -24,7 +26,7 @@ export function assignAgent(ask: Ask, snapshot: Snapshot): Decision {
   }
   const words = ask.args.trim().split(/\s+/);
   const name = words.slice(0, -1).join(' ').toLowerCase();
-  const role = rolesOf(run).find((one) => isNamed(one, name, snapshot));
+  const role = rolesOf(run).find((one) => one === name || one === roleNamed(name, snapshot.agents));
   if (role === undefined) {
     const roles = rolesOf(run).map((one) => code(one));
     const body = `${name === '' ? 'No role is named.' : `${code(name)} has no part in this run.`} Write ${USAGE}, with one of ${roles.join(', ')}.`;
@@ -90,11 +92,6 @@ function rolesOf(run: Run): AgentRole[] {
   return [...new Set(roles)];
 }
 
-function isNamed(role: AgentRole, name: string, snapshot: Snapshot): boolean {
-  const aliases = snapshot.agents[role]?.settings.aliases ?? [];
-  return role === name || aliases.some((alias) => alias.toLowerCase() === name);
-}
-
 /** What the agent lists, then what else has a price. */
 function routesFor(role: AgentRole, snapshot: Snapshot): ModelRoute[] {
   const { prices } = snapshot.settings;
@@ -106,8 +103,4 @@ function routesFor(role: AgentRole, snapshot: Snapshot): ModelRoute[] {
     snapshot.providers.includes(provider),
   );
   return [...new Map(usable.map((route) => [routeName(route), route])).values()];
-}
-
-function routeName({ provider, model }: ModelRoute): string {
-  return `${provider}/${model}`;
 }

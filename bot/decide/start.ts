@@ -16,6 +16,7 @@ import {
 } from '../domain/runs.ts';
 import type { Launch, NewTask, Snapshot, Write } from '../domain/snapshot.ts';
 import { workOf } from '../domain/work.ts';
+import { allowedOverrides } from './agent-overrides.ts';
 import { repoDayCap } from './budget.ts';
 import { environmentAsked } from './deploy-ask.ts';
 import { lookFacts, lookRef } from './look.ts';
@@ -45,10 +46,13 @@ export function startRun(request: StartRequest, snapshot: Snapshot): Started {
   if ('problem' in ready) return { ok: false, ...ready };
   const { subject, workflow, first } = ready;
   const change = request.target.type === 'change' ? snapshot.targetChange : null;
+  const { settings, repoConfig } = snapshot;
+  const { agents } = allowedOverrides(repoConfig.config, settings, snapshot.agents);
   const environment = environmentAsked(request.command, request.args);
   const context = {
     ...freezeContext(subject, workflow, snapshot),
     ...(environment === null ? {} : { environment }),
+    ...(Object.keys(agents).length === 0 ? {} : { agents }),
   };
   const launch = firstLaunch(request, work.hint, first, context, ready.headSha, snapshot);
   if (launch !== null && 'problem' in launch) return { ok: false, ...launch };
@@ -121,7 +125,7 @@ function firstLaunch(
   const facts = { iid: request.target.iid, title, text, request: hint, ...more };
   const tasks: NewTask[] = [];
   for (const { task, agent } of wanted) {
-    const found = usableAgent(agent, snapshot);
+    const found = usableAgent(agent, snapshot, { overrides: {}, context });
     if ('problem' in found) return found;
     tasks.push(makeTask(task, found, context, facts, snapshot));
   }

@@ -14,6 +14,7 @@ import { childLines, familyCost } from './epic-status.ts';
 import { duration, money, utc } from './format.ts';
 import { estimateText } from './estimate.ts';
 import { claimLines } from './locks.ts';
+import { workerLines, type Worker } from './provider-text.ts';
 import { tallyTable, type Tally } from './tally.ts';
 import { receiptLines, type UsageLine } from './receipt.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
@@ -34,6 +35,10 @@ export const STATUS_MARKER = '<!-- autodev:status -->';
 export interface StatusFacts {
   run: Run;
   usage: readonly UsageLine[];
+  /** Which models did the work of each task. */
+  workers?: readonly Worker[];
+  /** For times of today; the run's last change where it is left out. */
+  now?: Date;
   /** Votes of a look at people's change, which has no other place for them; else null. */
   tally: Tally | null;
   /** What the agent says about its work, already neutralised; null when there is nothing to show. */
@@ -177,6 +182,7 @@ function details(facts: StatusFacts): string[] {
   const hidden = hiddenParts(hiddenIn(run.context.title, run.context.text, run.args));
   if (hidden !== '') lines.push(`- ${hidden} Agents were not given what readers do not see.`);
   lines.push(...receiptLines(run, facts.usage));
+  lines.push(...workerLines(run, facts.workers ?? [], facts.now ?? run.updatedAt));
   lines.push(...overrideLines(run), ...claimLines(facts.files ?? { held: [], met: [] }));
   for (const item of run.tasks.findLast(({ acceptance }) => acceptance.length > 0)?.acceptance ??
     []) {

@@ -9,6 +9,7 @@ import type { AttemptSpec, Run, RunContext } from '../domain/runs.ts';
 import type { NewTask, Snapshot } from '../domain/snapshot.ts';
 import { scannersOf } from '../domain/scans.ts';
 import { TASKS } from '../domain/task-types.ts';
+import { agentFor } from './agent-overrides.ts';
 import { routesWith } from './assign.ts';
 import { taskInput, type TaskInputFacts } from './task-input.ts';
 
@@ -16,15 +17,16 @@ import { taskInput, type TaskInputFacts } from './task-input.ts';
 export function usableAgent(
   role: AgentRole,
   snapshot: Snapshot,
-  run: Pick<Run, 'overrides'> = { overrides: {} },
+  run: Pick<Run, 'overrides'> & { context: Pick<RunContext, 'agents'> },
 ): { agent: Agent; models: ModelRoute[] } | { problem: string; next: string } {
-  const agent = snapshot.agents[role];
-  if (!agent) {
+  const installed = snapshot.agents[role];
+  if (!installed) {
     return {
       problem: `The agent \`${role}\` is not set up.`,
       next: `Add \`config/agents/${role}.md\` to the bot and restart it.`,
     };
   }
+  const agent = agentFor(installed, run.context);
   const models = routesWith(agent.settings.models, role, run).filter((route) =>
     snapshot.providers.includes(route.provider),
   );

@@ -162,6 +162,15 @@ export function configProblems(problems: readonly string[]): string {
   ].join('\n');
 }
 
+export function overrideProblems(problems: readonly string[]): string {
+  return [
+    '`.autodev.yml` on the default branch asks for more than this installation allows; the work goes on ' +
+      'without these fields:',
+    '',
+    ...problems.map((problem) => `- ${problem}`),
+  ].join('\n');
+}
+
 function withArticle(role: string): string {
   return role === 'no member' ? 'no member of this project' : role;
 }

@@ -6,6 +6,7 @@ import { isActive } from '../domain/outcomes.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { isDeploy, placesOf } from '../domain/work.ts';
 import { acted } from './decision.ts';
+import { allowedOverrides } from './agent-overrides.ts';
 import { refuse, replyTo, type Ask } from './ask.ts';
 import { dayIsOver } from './budget.ts';
 import { lookRefusal } from './look.ts';
@@ -45,11 +46,14 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
     elsewhere && ask.noteId !== null
       ? [{ kind: 'react', target: ask.target, noteId: ask.noteId, emoji: 'eyes' }]
       : [];
-  const problems = snapshot.repoConfig.problems;
+  const { config, problems } = snapshot.repoConfig;
+  const beyond = allowedOverrides(config, snapshot.settings, snapshot.agents).problems;
+  const said = [
+    ...(problems.length === 0 ? [] : [text.configProblems(problems)]),
+    ...(beyond.length === 0 ? [] : [text.overrideProblems(beyond)]),
+  ].join('\n\n');
   const notes: Effect[] =
-    problems.length === 0
-      ? []
-      : [replyTo({ ...ask, discussionId: null, about: 'config' }, text.configProblems(problems))];
+    said === '' ? [] : [replyTo({ ...ask, discussionId: null, about: 'config' }, said)];
   return acted(started.reasons, started.writes, [...started.effects, ...seen, ...notes]);
 }
 

@@ -13,6 +13,7 @@ import type { CheckFacts } from './checks.ts';
 import type { Estimate, Refusal } from './budgets.ts';
 import type { Cooled } from './cool-downs.ts';
 import type { RunState, Verdict } from './outcomes.ts';
+import type { RepoOverrides } from './repo-overrides.ts';
 import type { RunReport } from './run-report.ts';
 
 export type TargetType = 'issue' | 'change';
@@ -51,6 +52,8 @@ export interface RunContext {
   scanners?: ScannerName[];
   /** Where `deploy` stages deploy to; null: wherever the repository's only deploy job leads. */
   environment: string | null;
+  /** What the repository changes of agents; absent in runs that are older than that. */
+  agents?: RepoOverrides;
   /** The template the run started with. */
   workflow: Workflow;
 }

@@ -77,6 +77,7 @@ export interface Snapshot {
     | 'permissions'
     | 'ci'
     | 'engines'
+    | 'overrides'
     | 'limits'
     | 'protectedPaths'
     | 'security'

@@ -117,11 +117,12 @@ export async function endCoolDowns(db: Db, route: ModelRoute, ageMs: number): Pr
   );
 }
 
-/** The bot was started, perhaps with another key: what a key was to blame for is tried again. */
-export async function forgetRefusedKeys(db: Db, providers: readonly ProviderName[]): Promise<void> {
-  await db.query(`delete from providers where reason = 'key' and provider = any($1::text[])`, [
-    providers,
-  ]);
+/** The bot was started, perhaps with another key or a paid bill: what a person had to mend is tried again. */
+export async function forgetFaults(db: Db, providers: readonly ProviderName[]): Promise<void> {
+  await db.query(
+    `delete from providers where reason in ('key', 'quota') and provider = any($1::text[])`,
+    [providers],
+  );
 }
 
 /** Keeps with an attempt which cool-down it met, once per model. */

@@ -87,6 +87,24 @@ export async function usageOfTask(db: Db, taskId: number): Promise<ModelUsage[]>
   );
 }
 
+/** A model that answered a task, and when it first did. */
+export interface Worker {
+  taskId: number;
+  provider: string;
+  model: string;
+}
+
+/** Which models did the work of each task of a run, in the order in which they came to it. */
+export async function workersOfRun(db: Db, runId: number): Promise<Worker[]> {
+  return db.query<Worker>(
+    `select task_id as "taskId", provider, model from usage
+     where run_id = $1 and outcome <> 'refused'
+     group by task_id, provider, model order by min(id)`,
+    [runId],
+    'usage_workers',
+  );
+}
+
 /** Finished runs that an estimate looks at, and how many it needs. */
 const PAST_RUNS = 50;
 const FEWEST_RUNS = 3;

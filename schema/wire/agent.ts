@@ -76,6 +76,14 @@ export const AgentFrontMatter = z.strictObject({
 });
 export type AgentFrontMatter = z.infer<typeof AgentFrontMatter>;
 
+/** What settings change of an agent's front matter; what is left out stays as it is. */
+export const AgentOverride = z.strictObject({
+  engine: EngineName.optional(),
+  models: z.array(ModelRoute).min(1).max(10).optional(),
+  limits: AgentFrontMatter.shape.limits.partial().optional(),
+});
+export type AgentOverride = z.infer<typeof AgentOverride>;
+
 /** An agent as loaded: its role, its settings and its prompt. */
 export interface Agent {
   role: AgentRole;

@@ -42,6 +42,31 @@ export const RepoConfig = z.strictObject({
     .prefault({}),
   /** `full` needs the installation's leave (`autonomy: full` in its settings). */
   autonomy: z.enum(['guided', 'full']).default('guided'),
+  /** Changes to agents, by role or alias, within what the installation's `overrides` allow. */
+  agents: z
+    .record(
+      z.string().min(1).max(40),
+      z.strictObject({
+        engine: z.enum(['builtin', 'codex', 'claude']).optional(),
+        /** `provider/model`, the first one first. */
+        models: z
+          .array(z.string().regex(/^(openai|anthropic)\/\S{1,200}$/, 'must be provider/model'))
+          .min(1)
+          .max(10)
+          .optional(),
+        /** Only lower than the installation's. */
+        limits: z
+          .strictObject({
+            turns: z.int().positive().optional(),
+            minutes: z.number().positive().optional(),
+            cost_usd: z.number().positive().optional(),
+          })
+          .prefault({}),
+        /** Said to the agent after its own prompt. */
+        instructions: z.string().min(1).max(4_000).optional(),
+      }),
+    )
+    .default({}),
   verify: z
     .strictObject({
       /**

@@ -1,6 +1,7 @@
 /** config/settings.yaml: the installation's settings, read once at start. */
 import { z } from 'zod';
-import { IsolationWish, WhenMissing } from './job-api.ts';
+import { AgentOverride } from './agent.ts';
+import { EngineName, IsolationWish, WhenMissing } from './job-api.ts';
 import { PriceTable } from './prices.ts';
 import { AccessLevelName } from './repo-config.ts';
 import { ScannerName } from './scan.ts';
@@ -67,6 +68,20 @@ export const Settings = z.strictObject({
   autonomy: z.enum(['guided', 'full']),
   /** Files no agent may create, change, rename or delete; glob patterns, case-insensitive. */
   protectedPaths: z.array(z.string().min(1)),
+  /** Changes to config/agents/*.md, by role or alias. */
+  agents: z.record(z.string().max(40), AgentOverride).default({}),
+  /** What a repository may change of agents in its `.autodev.yml`; limits it may lower for every role. */
+  overrides: z
+    .strictObject({
+      /** Roles or aliases whose engine, models and instructions a repository may change. */
+      roles: z.array(z.string().max(40)).max(20).default(['pm', 'architect', 'builder', 'docs']),
+      engines: z.array(EngineName).default(['builtin']),
+      /** `provider/model` that may be named besides those that the agent has already. */
+      models: z.array(z.string().max(240)).max(100).default([]),
+      /** Whether it may add instructions of its own. */
+      instructions: z.boolean().default(true),
+    })
+    .prefault({}),
   prices: PriceTable,
 });
 export type Settings = z.infer<typeof Settings>;

@@ -4,9 +4,10 @@ import { applyConnect } from '../../bot/cli/connect/apply.ts';
 import { planConnect } from '../../bot/cli/connect/plan.ts';
 import type { Check, DoctorDeps } from '../../bot/cli/doctor/check.ts';
 import { examine } from '../../bot/cli/doctor/examine.ts';
-import type { ForgeSetup } from '../../bot/forge/forge.ts';
+import type { ForgeRead, ForgeSetup } from '../../bot/forge/forge.ts';
 import { openQueue, type Queue } from '../../bot/queue/queue.ts';
 import { StoreError } from '../../bot/store/errors.ts';
+import { coolDown } from '../../bot/store/providers.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { answers, brokenParts, refuse, type Broken } from './cli-doctor-cases.ts';
 import { INSTALLATION, SECRET, startCliWorld, type CliWorld } from './cli-world.ts';
@@ -70,6 +71,7 @@ const NAMES = [
   'database',
   'queue',
   'workflow versions',
+  'providers',
   'public URL',
   'bot',
   'gitlab',
@@ -157,6 +159,47 @@ describe('one cause, one line', () => {
     expect(troubles(checks).map((one) => one.name)).toEqual(['access']);
     const skips = checks.filter((one) => one.status === 'skipped');
     expect(skips.map((one) => one.name)).toEqual(['hook', 'runner']);
+  });
+
+  test('of providers that the bot leaves alone', async () => {
+    const usual = { firstMs: 600_000, factor: 2, mostMs: 600_000, toldMs: null, ageMs: 0 };
+    const limited = { provider: 'openai', model: 'gpt-6.1-sol', reason: 'rate_limit' } as const;
+    const refused = { provider: 'anthropic', model: null, reason: 'key', status: 401 } as const;
+    await coolDown(store, { ...limited, ...usual, status: 429 });
+    await coolDown(store, { ...refused, ...usual });
+    const checks = await look().finally(() => store.query('delete from providers'));
+    expect(troubles(checks)).toMatchObject([
+      {
+        name: 'providers',
+        status: 'error',
+        detail: expect.stringMatching(/^Anthropic refused the key \(401\) until .* UTC \(all of/),
+        fix: expect.stringContaining('ANTHROPIC_API_KEY'),
+      },
+      {
+        name: 'providers',
+        status: 'warning',
+        detail: expect.stringMatching(/^OpenAI answered 429 until .* UTC \(gpt-6\.1-sol\)$/),
+      },
+    ]);
+  });
+
+  test('of one provider for all agents, and of a file that asks for too much', async () => {
+    const file = 'agents:\n  reviewer: { engine: codex }\n';
+    const read: Partial<ForgeRead> = {
+      file: (id, path, ref) =>
+        path === '.autodev.yml' ? Promise.resolve(file) : world.forge.read.file(id, path, ref),
+    };
+    const checks = await look({ config: { llmProvider: 'openai' }, read });
+    expect(checks.find(({ name }) => name === 'agents')?.detail).toMatch(
+      /AUTODEV_LLM_PROVIDER holds all of them to openai$/,
+    );
+    expect(troubles(checks)).toMatchObject([
+      {
+        name: '.autodev.yml',
+        status: 'warning',
+        detail: expect.stringMatching(/`agents\.reviewer\.engine`: repositories/),
+      },
+    ]);
   });
 
   test('of a database that is not migrated', async () => {

@@ -4,6 +4,7 @@
  *   <!-- not run: reason -->   it is not, because …
  *   <!-- .gitlab-ci.yml -->    the `yaml` block is a pipeline that GitLab's schema accepts
  *   <!-- .autodev.yml -->      the `yaml` block is a repository's configuration
+ *   <!-- settings.yaml -->     the `yaml` block takes the place of these parts of config/settings.yaml
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -12,6 +13,7 @@ import { expect, test } from '@jest/globals';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
 import { RepoConfig } from '../../schema/wire/repo-config.ts';
+import { Settings } from '../../schema/wire/settings.ts';
 import { files, lineAt, read, root } from './support/sources.ts';
 
 const SCHEMA = '../shared/reference/schemas/gitlab-ci.schema.json';
@@ -45,7 +47,9 @@ const yaml = blocks.filter(({ language }) => /^ya?ml$/.test(language));
 test('every shell and YAML block says how it is held', () => {
   const bad = [
     ...shell.filter(({ mark }) => !/^(run|not run: .{10,})$/.test(mark)),
-    ...yaml.filter(({ mark }) => !/^([.]gitlab-ci|[.]autodev)[.]yml$/.test(mark)),
+    ...yaml.filter(
+      ({ mark }) => !/^([.]gitlab-ci[.]yml|[.]autodev[.]yml|settings[.]yaml)$/.test(mark),
+    ),
   ];
   expect(bad.map(({ place, language }) => `${place} ${language}`)).toEqual([]);
 });
@@ -70,6 +74,14 @@ test('blocks marked to run succeed', () => {
 test('repository configurations are valid', () => {
   for (const { place, text } of yaml.filter(({ mark }) => mark === '.autodev.yml')) {
     const { error } = RepoConfig.safeParse(parse(text) ?? {});
+    expect({ place, problem: error?.message }).toEqual({ place, problem: undefined });
+  }
+});
+
+test('parts of the settings are valid', () => {
+  const shipped = parse(read('config/settings.yaml')) as object;
+  for (const { place, text } of yaml.filter(({ mark }) => mark === 'settings.yaml')) {
+    const { error } = Settings.safeParse({ ...shipped, ...(parse(text) as object) });
     expect({ place, problem: error?.message }).toEqual({ place, problem: undefined });
   }
 });

@@ -1,4 +1,5 @@
 /** The result of looking at one part of the installation, and what every check gets. */
+import type { AgentsByRole } from '../../config/agent-overrides.ts';
 import type { Config } from '../../config/env.ts';
 import type { Installation } from '../../config/installation.ts';
 import type { Forge, User } from '../../forge/forge.ts';
@@ -39,6 +40,7 @@ export interface InstallationFacts {
   version: string | null;
   bot: User;
   settings: Settings | null;
+  agents: AgentsByRole | null;
 }
 
 /** One project as its checks see it. */

@@ -22,7 +22,7 @@ export async function examine(
     }
   };
   add(ok('configuration', 'every variable that is needed is set'));
-  const { checks, settings } = await checkSettings(deps);
+  const { checks, settings, agents } = await checkSettings(deps);
   add(...checks);
   add(...(await checkModelKeys(deps)));
   const storage = await checkStorage(deps);
@@ -59,7 +59,7 @@ export async function examine(
         : skipped('projects', 'none is known yet; add one with autodev connect group/project'),
     );
   }
-  const facts = { version: gitlab.version, bot, settings };
+  const facts = { version: gitlab.version, bot, settings, agents };
   for (const path of paths) add(...(await checkProject(deps, facts, path, repos)));
   return all;
 }

@@ -1,5 +1,6 @@
 /** Settings, agents, and the keys of the model providers. */
-import { checkRoutes, loadAgents, loadSettings, loadWorkflows } from '../../config/settings.ts';
+import { loadInstallationAgents, type AgentsByRole } from '../../config/agent-overrides.ts';
+import { loadAgents, loadSettings, loadWorkflows } from '../../config/settings.ts';
 import type { Settings } from '../../../schema/wire/settings.ts';
 import { causeOf } from '../describe-error.ts';
 import { checkJobs } from './engine-checks.ts';
@@ -28,11 +29,12 @@ const NAMES: readonly Provider[] = ['openai', 'anthropic'];
 /** Settings and agents as the bot would load them. */
 export async function checkSettings(
   deps: DoctorDeps,
-): Promise<{ checks: Check[]; settings: Settings | null }> {
+): Promise<{ checks: Check[]; settings: Settings | null; agents: AgentsByRole | null }> {
   const { config, files } = deps;
   const file = config.settingsFile ?? files.settingsFile;
   const dir = config.agentsDir ?? files.agentsDir;
   let settings: Settings | null = null;
+  let loaded: AgentsByRole | null = null;
   const first = await guarded(
     'settings',
     () => {
@@ -45,8 +47,9 @@ export async function checkSettings(
   const second = await guarded(
     'agents',
     () => {
-      const agents = loadAgents(dir);
-      if (settings !== null) checkRoutes(settings, agents);
+      const options = { settingsFile: file, forced: config.llmProvider };
+      const agents = settings ? loadInstallationAgents(dir, settings, options) : loadAgents(dir);
+      loaded = agents;
       loadWorkflows(files.workflowsDir, agents);
       const all = Object.values(agents).filter((agent) => agent !== undefined);
       if (settings !== null) jobs = checkJobs(settings, all);
@@ -55,11 +58,13 @@ export async function checkSettings(
         return bad('agents', `there is none in ${dir}`, fix);
       }
       const unusable = unusableAgents(deps, all);
-      return unusable ?? ok('agents', `${all.length} in ${dir}, every model has a price`);
+      const forced = config.llmProvider;
+      const only = forced === null ? '' : `; AUTODEV_LLM_PROVIDER holds all of them to ${forced}`;
+      return unusable ?? ok('agents', `${all.length} in ${dir}, every model has a price${only}`);
     },
     `mend the files in ${dir}; AUTODEV_AGENTS_DIR names another folder`,
   );
-  return { checks: [first, second, ...jobs], settings };
+  return { checks: [first, second, ...jobs], settings, agents: loaded };
 }
 
 /** Agents whose providers all lack a key; with no key at all that is the keys' check. */

@@ -1,4 +1,6 @@
 /** What one project needs so that the bot can work in it. */
+import { allowedOverrides } from '../../decide/agent-overrides.ts';
+import type { RepoConfig } from '../../../schema/wire/repo-config.ts';
 import { parseRepoConfig, REPO_CONFIG_PATH } from '../../config/repo-config.ts';
 import { ACCESS_LEVELS, accessName } from '../../domain/access.ts';
 import { ForgeError } from '../../forge/errors.ts';
@@ -148,6 +150,11 @@ async function checkConfigAndRunner(
       const fix = `mend these lines of ${REPO_CONFIG_PATH} on ${defaultBranch}; until then defaults hold`;
       return bad('.autodev.yml', problems, fix);
     }
+    const beyond = beyondSettings(view.config, project);
+    if (beyond.length > 0) {
+      const fix = `take these fields out of ${REPO_CONFIG_PATH} on ${defaultBranch}, or allow them`;
+      return warning('.autodev.yml', beyond.slice(0, MAX_CONFIG_PROBLEMS).join('; '), fix);
+    }
     if (!view.config.enabled) {
       const fix = `remove enabled: false from ${REPO_CONFIG_PATH} on ${defaultBranch}`;
       return warning('.autodev.yml', 'the bot is turned off in this project', fix);
@@ -157,6 +164,12 @@ async function checkConfigAndRunner(
   if (tags === null) return [config, skipped('runner', 'the settings do not say which tags')];
   const wanted = planTags === null ? [tags] : [planTags, tags];
   return [config, await guarded('runner', () => checkRunners(deps, project, wanted))];
+}
+
+/** What the file changes of agents beyond what the settings allow. */
+function beyondSettings(config: RepoConfig, { settings, agents }: ProjectFacts): string[] {
+  if (settings === null || agents === null) return [];
+  return allowedOverrides(config, settings, agents).problems;
 }
 
 type Runner = Awaited<ReturnType<DoctorDeps['forge']['setup']['runners']>>[number];

@@ -6,6 +6,7 @@ import { pendingMigrations } from '../../store/migrate.ts';
 import { allRepos, type RepoRow } from '../../store/repos.ts';
 import type { Store } from '../../store/store.ts';
 import { causeOf } from '../describe-error.ts';
+import { checkCoolDowns } from './provider-checks.ts';
 import {
   ANSWER_MS,
   bad,
@@ -111,8 +112,10 @@ export async function checkStorage(deps: DoctorDeps): Promise<StorageLook> {
       ? await checkQueue(deps, store)
       : skipped('queue', 'the database is not migrated');
     const repos = migrated ? await allRepos(store, 'gitlab', MAX_PROJECTS) : null;
-    const templates = migrated ? [await checkTemplatesUsed(deps, store)] : [];
-    return { checks: [check, queue, ...templates], repos };
+    const more = migrated
+      ? [await checkTemplatesUsed(deps, store), ...(await checkCoolDowns(deps, store))]
+      : [];
+    return { checks: [check, queue, ...more], repos };
   } finally {
     await store.close();
   }

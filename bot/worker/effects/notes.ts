@@ -7,6 +7,7 @@ import { resultOf, type Run } from '../../domain/runs.ts';
 import { statusComment as render, STATUS_MARKER } from '../../decide/status-comment.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { latestRun } from '../../store/run-queries.ts';
+import { workersOfRun } from '../../store/usage.ts';
 import { lookedAt } from '../../decide/review.ts';
 import { tallyOf, weightsOf } from '../../decide/tally.ts';
 import type { EffectContext } from './context.ts';
@@ -86,6 +87,8 @@ export async function statusComment(context: EffectContext<'status_comment'>): P
     run,
     files,
     usage: loaded.usage,
+    workers: await workersOfRun(deps.db, run.id),
+    now: deps.now(),
     tally: lookedAt(run) !== null && run.verdict ? tallyOf(run, weightsOf(deps)) : null,
     summary: summaryOf(run, deps),
     family,

@@ -108,6 +108,12 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         strategy: 'depend',
         isolation: { sandbox: 'auto', network: 'gateway' },
       },
+      overrides: {
+        roles: ['builder'],
+        engines: ['builtin'],
+        models: ['openai/gpt-5.4-mini'],
+        instructions: true,
+      },
       engines: { codex: { whenMissing: 'builtin' }, claude: { whenMissing: 'builtin' } },
       limits: {
         taskUsd: 10,
