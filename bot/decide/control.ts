@@ -5,7 +5,7 @@ import type { Effect } from '../domain/effects.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { stageOf, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { argsAgain } from '../domain/work.ts';
+import { argsAgain, rightFor } from '../domain/work.ts';
 import { acted } from './decision.ts';
 import { refuse, type Ask } from './ask.ts';
 import { endRun } from './end.ts';
@@ -56,11 +56,12 @@ export function retryRun(ask: Ask, snapshot: Snapshot): Decision {
     return refuse(ask, text.nothingToRetry(last), 'nothing to retry');
   }
   const { command, args } = wishAgain(ask, last);
-  const permission = permissionFor(command, ask.actor, false, snapshot);
+  const right = rightFor(command, args);
+  const permission = permissionFor(right, ask.actor, false, snapshot);
   if (!permission.allowed && !permission.silent) {
     // Whoever starts work again needs the right to start it.
     const { has, needs, reason } = permission;
-    return refuse(ask, text.forbidden(command, ask.actor.username, has, needs), reason);
+    return refuse(ask, text.forbidden(right, ask.actor.username, has, needs), reason);
   }
   if (canResumeEpic(last)) return resumeEpic(ask, last, snapshot);
   const here = ask.target.type === last.target.type && ask.target.iid === last.target.iid;

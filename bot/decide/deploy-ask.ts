@@ -5,12 +5,14 @@
 import { environmentNamed } from '../domain/deploys.ts';
 import type { Run, Target } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
-import { isDeploy } from '../domain/work.ts';
+import { deployPlanned, isDeploy } from '../domain/work.ts';
 import type { Ask } from './ask.ts';
 import { code } from './text.ts';
 
 /** The environment behind the command; null when the command names none. */
 export function environmentAsked(command: string, args: string): string | null {
+  const planned = deployPlanned(command, args);
+  if (planned !== null) return environmentNamed(planned.args);
   return isDeploy(command) ? environmentNamed(args) : null;
 }
 
@@ -19,14 +21,8 @@ export function deployRefusal(
   ask: Ask,
   snapshot: Snapshot,
 ): { say: string; reason: string } | null {
-  if (ask.args.trim() !== '' && environmentNamed(ask.args) === null) {
-    return {
-      say:
-        `${code(ask.args)} is no name of an environment. ` +
-        `Write one word, e.g. ${code(`/autodev ${ask.command} staging`)}.`,
-      reason: 'no name of an environment',
-    };
-  }
+  const wrong = environmentRefusal(ask.args, ask.command);
+  if (wrong !== null) return wrong;
   if (placeOf(ask.target, snapshot) === null) {
     return {
       say:
@@ -36,6 +32,20 @@ export function deployRefusal(
     };
   }
   return null;
+}
+
+/** Words behind a command that name no environment; null when there are none or they name one. */
+export function environmentRefusal(
+  words: string,
+  command: string,
+): { say: string; reason: string } | null {
+  if (words.trim() === '' || environmentNamed(words) !== null) return null;
+  return {
+    say:
+      `${code(words)} is no name of an environment. ` +
+      `Write one word, e.g. ${code(`/autodev ${command} staging`)}.`,
+    reason: 'no name of an environment',
+  };
 }
 
 /** The issue on which the deployment is told: asked under a change, the one whose run made it. */

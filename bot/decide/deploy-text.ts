@@ -1,6 +1,7 @@
 /** Purpose: what the bot says about deployments that did not happen, and how to go on. */
 import type { DeployFacts, DeployJob, PastDeployment } from '../domain/deploys.ts';
 import type { Verdict } from '../domain/outcomes.ts';
+import { TASKS } from '../domain/task-types.ts';
 import { stageOf, type Deployment, type Run } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { code } from './text.ts';
@@ -9,7 +10,10 @@ type Pipeline = NonNullable<DeployFacts['pipeline']>;
 
 /** True when the deployment is what was asked for, not what follows a merge. */
 export function isWish(run: Run): boolean {
-  return run.context.workflow.stages.every(({ kind }) => kind === 'deploy');
+  return run.context.workflow.stages.every(
+    (stage) =>
+      stage.kind === 'deploy' || (stage.kind === 'task' && TASKS[stage.task].delivers === 'plan'),
+  );
 }
 
 /** What has happened before, for a sentence to follow; '' when nothing did. */
@@ -96,7 +100,7 @@ export function chooseOne(run: Run, wanted: string | null, some: readonly string
   const known = some.toSorted();
   const there = known.slice(0, 10).map((name) => code(name));
   const list = there.length === 1 ? `${there[0]} only` : there.join(', ');
-  const command = run.command === 'rollback' ? 'rollback' : 'deploy';
+  const command = isBack(run) ? 'rollback' : 'deploy';
   const cause =
     wanted === null
       ? `There are several environments (${list}), and nothing says which one is meant.`

@@ -200,7 +200,7 @@ function planned(
   const stopped = endRun(run, {
     kind: 'needs-human',
     cause: `The plan advises against ${back ? 'the rollback' : 'the deployment'}; it stands in a comment here. Nothing was started.`,
-    next: `\`/autodev ${back ? 'rollback' : 'deploy'}\` does it all the same; \`/autodev retry <hint>\` has it planned anew.`,
+    next: `\`/autodev ${back ? 'rollback' : 'deploy'}\` does it all the same; \`/autodev retry\` has it planned anew.`,
   });
   return acted(
     ['the plan advises against it'],

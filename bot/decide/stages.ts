@@ -21,6 +21,7 @@ import { workOf } from '../domain/work.ts';
 import { parentOf, pathsOf } from './builds.ts';
 import { doneVerdict } from './done.ts';
 import { endRun, ended } from './end.ts';
+import { givenProblem, givenTo } from './given.ts';
 import { claimFor, claimText } from './locks.ts';
 import { standingOf } from './standing.ts';
 import { statusOf } from './status-effects.ts';
@@ -157,6 +158,9 @@ function launchFor(
       next: 'Check the repository.',
     };
   }
+  const types = wanted.map(({ task }) => task);
+  const lacks = code === null ? givenProblem(types, run.target.iid, snapshot) : null;
+  if (lacks !== null) return lacks;
   const tasks: NewTask[] = [];
   for (const { task, agent } of wanted) {
     const found = usableAgent(agent, snapshot, run);
@@ -166,7 +170,8 @@ function launchFor(
       parentId: parentOf(task, run, feedback.person !== undefined),
       acceptance: acceptanceOf(task, run),
     };
-    tasks.push(makeTask(task, found, run.context, factsFor(task, run, feedback), snapshot, place));
+    const facts = { ...factsFor(task, run, feedback), ...givenTo(task, run.target.iid, snapshot) };
+    tasks.push(makeTask(task, found, run.context, facts, snapshot, place));
   }
   return { ref, sha, workSha, tasks };
 }

@@ -19,6 +19,7 @@ import { workOf } from '../domain/work.ts';
 import { allowedOverrides } from './agent-overrides.ts';
 import { repoDayCap } from './budget.ts';
 import { environmentAsked } from './deploy-ask.ts';
+import { givenProblem, givenTo } from './given.ts';
 import { lookFacts, lookRef } from './look.ts';
 import { statusOf } from './status-effects.ts';
 import { makeTask, usableAgent } from './tasks.ts';
@@ -123,11 +124,16 @@ function firstLaunch(
   const change = request.target.type === 'change' ? snapshot.targetChange : null;
   const more = change === null ? {} : lookFacts(change);
   const facts = { iid: request.target.iid, title, text, request: hint, ...more };
+  const { iid } = request.target;
+  const types = wanted.map(({ task }) => task);
+  const lacks = change === null ? givenProblem(types, iid, snapshot) : null;
+  if (lacks !== null) return lacks;
   const tasks: NewTask[] = [];
   for (const { task, agent } of wanted) {
     const found = usableAgent(agent, snapshot, { overrides: {}, context });
     if ('problem' in found) return found;
-    tasks.push(makeTask(task, found, context, facts, snapshot));
+    const all = { ...facts, ...givenTo(task, iid, snapshot) };
+    tasks.push(makeTask(task, found, context, all, snapshot));
   }
   const workSha = change?.headSha ?? null;
   return { ref: snapshot.project.defaultBranch, sha: headSha, workSha, tasks };

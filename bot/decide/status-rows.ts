@@ -95,9 +95,11 @@ function verifyRow(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>
     const score =
       report?.kind === 'security'
         ? String(securityScore(report.rubric).score)
-        : report?.kind === 'review' || report?.kind === 'test'
-          ? String(report.score)
-          : '…';
+        : report === undefined
+          ? '…'
+          : 'score' in report
+            ? String(report.score)
+            : 'done';
     return newest ? `${roleName(agent)} ${score}` : null;
   });
   const shown = votes.filter((vote) => vote !== null).join(' · ');
@@ -153,10 +155,17 @@ function childrenRow(run: Run, stage: Extract<StageDefinition, { kind: 'children
 }
 
 function triageFacts(report: TriageReport): string {
-  const { type, size, priority, missing, duplicates } = report;
+  const { type, size, priority, missing, duplicates, severity, labels = [] } = report;
   const facts = [type, size, `priority ${priority}`];
+  if (severity !== undefined) facts.push(`severity ${severity}`);
   if (missing.length > 0) {
     facts.push(missing.length === 1 ? '1 question' : `${missing.length} questions`);
+  }
+  // Suggested: setting a label is for people.
+  if (labels.length > 0) {
+    facts.push(
+      `labels that fit: ${labels.map((label) => code(label).replaceAll('|', '¦')).join(', ')}`,
+    );
   }
   // In code, so that naming an issue here does not leave a mention there.
   if (duplicates.length > 0)

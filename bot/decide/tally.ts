@@ -33,6 +33,13 @@ export function tallyOf(run: Run, weights: (role: AgentRole) => number): Tally {
   if (review?.kind === 'review') add('reviewer', review.score, reviewBasis(run));
   const test = resultOf(lastDone(run, 'run_tests'))?.report;
   if (test?.kind === 'test') add('tester', test.score, testerBasis(run));
+  const validation = resultOf(lastDone(run, 'validate_feature'))?.report;
+  if (validation?.kind === 'validation') {
+    const held = validation.criteria.filter(({ holds }) => holds === 'yes').length;
+    add('tester', validation.score, `${held} of ${validation.criteria.length} criteria hold`);
+  }
+  const scan = resultOf(lastDone(run, 'static_analysis'))?.report;
+  if (scan?.kind === 'static_analysis') add('bug_finder', scan.score, 'static analysis');
   const security = resultOf(lastDone(run, 'security_scan'))?.report;
   if (security?.kind === 'security') {
     const { score, basis } = securityScore(security.rubric);

@@ -11,6 +11,12 @@ import { hiddenParts } from './text.ts';
 /** Longest text of one kind an agent is given; the rest is cut with a note. */
 const TEXT_CHARS = 60_000;
 
+/** What is shown of the text of an issue that is one among many. */
+const EXCERPT_CHARS = 400;
+const READ_CHARS = 4_000;
+
+type Backlog = NonNullable<TaskInputFacts['backlog']>;
+
 export interface TaskInputFacts {
   /** `change`: there is no issue, the text is the change's own. */
   on?: 'issue' | 'change';
@@ -29,6 +35,15 @@ export interface TaskInputFacts {
   diff?: string;
   findings?: readonly RaisedFinding[];
   failedJobs?: readonly string[];
+  /** Open issues, for work on their order. */
+  backlog?: readonly {
+    iid: number;
+    title: string;
+    labels: readonly string[];
+    description: string;
+  }[];
+  /** What was deployed, newest first, one line each. */
+  deployments?: readonly string[];
   /** Work on it stopped before it was done, and goes on now. */
   resumed?: boolean;
   /** What was tried before without success: asks for another way. */
@@ -81,9 +96,20 @@ export function taskInput(type: TaskType, facts: TaskInputFacts): string {
   if (facts.failedJobs !== undefined && facts.failedJobs.length > 0) {
     lines.push(
       '',
-      `Failed jobs of the change's pipeline:`,
+      'Failed jobs of the pipeline:',
       fenced('jobs', showHidden(facts.failedJobs.join('\n'))),
     );
+  }
+  if (facts.backlog !== undefined) {
+    lines.push(
+      '',
+      'Open issues:',
+      fenced('backlog', cut(facts.backlog.map(backlogText).join('\n'))),
+    );
+  }
+  if (facts.deployments !== undefined) {
+    const list = facts.deployments.join('\n') || '(none is known)';
+    lines.push('', 'Deployments, the newest first:', fenced('deployments', cut(list)));
   }
   if (facts.resumed === true) {
     lines.push(
@@ -144,6 +170,13 @@ function findingText(finding: RaisedFinding): string {
 function saidText(said: string): string {
   const shown = visibleText(said).text;
   return shown.length <= SAID_CHARS ? shown : `${shown.slice(0, SAID_CHARS).toWellFormed()}…`;
+}
+
+function backlogText({ iid, title, labels, description }: Backlog[number]): string {
+  const named = labels.length === 0 ? '' : ` [${labels.join(', ')}]`;
+  const shown = visibleText(description.slice(0, READ_CHARS)).text;
+  const text = shown.replaceAll(/\s+/g, ' ').trim().slice(0, EXCERPT_CHARS).toWellFormed();
+  return `- #${iid}${showHidden(named)} ${visibleLine(title).text}${text === '' ? '' : `\n  ${text}`}`;
 }
 
 function cut(text: string): string {

@@ -2,7 +2,6 @@
  * Purpose: every sentence the bot says in a reply. Each says what is, why, and what to do next
  * (EXPERIENCE): no exclamation marks, no "I". Words by people are shown in code spans only.
  */
-import { COMMANDS, type CommandHelp } from './command-help.ts';
 import { outageUntil } from '../domain/outages.ts';
 import { spentOn, stageOf, type Run } from '../domain/runs.ts';
 import { money, utc } from './format.ts';
@@ -137,15 +136,6 @@ export function statusReply(run: Run | null): string {
     `\`/autodev ${run.command}\` is ${state}, stage ${run.stage}, ` +
     `${money(spentOn(run))} spent so far. The status comment is kept up to date.`
   );
-}
-
-export function help(where: 'issue' | 'change', levels: (command: string) => string): string {
-  const here = COMMANDS.filter((command) => command.on.includes(where));
-  const line = (command: CommandHelp): string =>
-    `- \`/autodev ${command.usage}\`: ${command.does} (${levels(command.name)})`;
-  const label =
-    where === 'issue' ? ['', 'The label `autodev` does the same as `/autodev implement`.'] : [];
-  return ['What works here, and from which role on:', '', ...here.map(line), ...label].join('\n');
 }
 
 export function ignoredFurther(count: number): string {

@@ -7,7 +7,7 @@
 import { commandOfLabel, nearestCommand, parseCommands } from '../domain/commands.ts';
 import type { Event } from '../domain/events.ts';
 import { isActive } from '../domain/outcomes.ts';
-import { startsWork } from '../domain/work.ts';
+import { rightFor, startsWork } from '../domain/work.ts';
 import type { Target } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
@@ -17,6 +17,7 @@ import { answer, refuse, replyTo, type Ask } from './ask.ts';
 import { assignAgent } from './assign.ts';
 import { COMMANDS } from './command-help.ts';
 import { cancelRun, rejectGate, retryRun } from './control.ts';
+import { helpText } from './help-text.ts';
 import { unlockFiles } from './locks.ts';
 import { deferRun, pauseRun, refuseWhilePaused, resumeRun } from './pause.ts';
 import { permissionFor, neededLevel } from './permissions.ts';
@@ -40,7 +41,8 @@ export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
   if (!found) return decideComment(event, snapshot);
   // A bare `/autodev` asks what there is.
   const first = found.name === '' && !found.confusable ? { ...found, name: 'help' } : found;
-  const permission = permissionFor(first.name, event.actor, event.note.byBot, snapshot);
+  const right = rightFor(first.name, first.args);
+  const permission = permissionFor(right, event.actor, event.note.byBot, snapshot);
   if (!permission.allowed && permission.silent) return ignored(permission.reason);
   const ask: Ask = {
     command: first.name,
@@ -66,7 +68,7 @@ export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
   }
   if (!permission.allowed) {
     const { has, needs, reason } = permission;
-    return refuse(ask, text.forbidden(first.name, event.actor.username, has, needs), reason);
+    return refuse(ask, text.forbidden(right, event.actor.username, has, needs), reason);
   }
   return withFurther(decideAsk(ask, snapshot), ask, further.length);
 }
@@ -114,7 +116,7 @@ export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
   if (paused !== null) return paused;
   switch (ask.command) {
     case 'help':
-      return answer(ask, helpText(ask.target, snapshot), 'help');
+      return answer(ask, helpFor(ask, snapshot), 'help');
     case 'status': {
       const run = snapshot.run ?? snapshot.lastRun;
       const reply = answer(ask, text.statusReply(run), 'status');
@@ -152,8 +154,8 @@ function withFurther(decision: Decision, ask: Ask, count: number): Decision {
   return { ...decision, effects: [...decision.effects, further] };
 }
 
-function helpText(target: Target, snapshot: Snapshot): string {
-  return text.help(target.type, (command) =>
+function helpFor(ask: Ask, snapshot: Snapshot): string {
+  return helpText(ask.target.type, snapshot, (command) =>
     accessName(ACCESS_LEVELS[neededLevel(command, snapshot)]),
   );
 }

@@ -4,13 +4,13 @@
 import type { Effect } from '../domain/effects.ts';
 import { isActive } from '../domain/outcomes.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
-import { isDeploy, placesOf } from '../domain/work.ts';
+import { deployPlanned, isDeploy, placesOf } from '../domain/work.ts';
 import { acted } from './decision.ts';
 import { allowedOverrides } from './agent-overrides.ts';
 import { refuse, replyTo, type Ask } from './ask.ts';
 import { dayIsOver } from './budget.ts';
 import { lookRefusal } from './look.ts';
-import { deployRefusal, placeOf } from './deploy-ask.ts';
+import { deployRefusal, environmentRefusal, placeOf } from './deploy-ask.ts';
 import { startRun, type StartRequest } from './start.ts';
 import * as text from './text.ts';
 
@@ -25,7 +25,8 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
     return refuse(ask, text.confidentialIssue(), 'confidential input (threat B1)');
   }
   // What is merged is deployed from closed issues, too.
-  if (snapshot.issue?.state === 'closed' && !isDeploy(ask.command)) {
+  const ofMerged = isDeploy(ask.command) || deployPlanned(ask.command, ask.args) !== null;
+  if (snapshot.issue?.state === 'closed' && !ofMerged) {
     return refuse(ask, text.closedIssue(), 'the issue is closed');
   }
   if (snapshot.run && isActive(snapshot.run.state)) {
@@ -60,6 +61,11 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
 /** Why it is not done in this place; null when nothing speaks against it. */
 function placeRefusal(ask: Ask, snapshot: Snapshot): { say: string; reason: string } | null {
   if (isDeploy(ask.command)) return deployRefusal(ask, snapshot);
+  const planned = deployPlanned(ask.command, ask.args);
+  if (planned !== null && ask.target.type === 'issue') {
+    const kind = ask.args.trim().split(/\s+/)[0] ?? '';
+    return environmentRefusal(planned.args, `plan ${kind.toLowerCase()}`);
+  }
   if (placesOf(ask.command).includes(ask.target.type)) {
     return ask.target.type === 'change' ? lookRefusal(ask, snapshot) : null;
   }

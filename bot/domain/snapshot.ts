@@ -10,6 +10,7 @@ import type { Spending } from './budgets.ts';
 import type { Actor, Issue, PipelineInfo, Project } from './events.ts';
 import type { DeployFacts } from './deploys.ts';
 import type { ChildFacts, EpicItem } from './children.ts';
+import type { Given } from './given.ts';
 import type { GateFacts } from './gates.ts';
 import type { TargetChange } from './looks.ts';
 import type { RunReport } from './run-report.ts';
@@ -123,6 +124,8 @@ export interface Snapshot {
   coolDowns: readonly CoolDown[];
   /** How the deployment stands; null unless the run is in a deploy stage. */
   deploy: DeployFacts | null;
+  /** What tasks that may start now are given besides their issue. */
+  given: Given;
   /** The settled effect that an `effect_settled` event is about. */
   effect: {
     effect: Effect;

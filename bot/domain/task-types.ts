@@ -17,6 +17,9 @@ type Delivery =
   /** `title` heads the comment in which it is told. */
   | { delivers: 'note' | 'issues' | 'plan'; title: string };
 
+/** Facts that a task is given besides its issue (domain/given.ts). */
+export type GivenKind = 'backlog' | 'build' | 'deployments';
+
 type TaskKind = Delivery & {
   /** The sentence that asks for it. */
   ask: string;
@@ -26,6 +29,7 @@ type TaskKind = Delivery & {
   works: 'on-default' | 'on-change';
   /** What scanners look for before its agent starts, where the repository asked for some. */
   scans?: readonly ScanFinding['kind'][];
+  given?: GivenKind;
   /** It answers what was found in the change. */
   answers?: true;
   /** It starts from the specification, whose files are claimed for it. */
@@ -72,6 +76,7 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
   prioritize_backlog: {
     ask: `Put the open issues below into the order in which they should be done, each with its reason. ${READS}`,
     report: 'backlog',
+    given: 'backlog',
     works: 'on-default',
     delivers: 'note',
     title: 'Order of the backlog',
@@ -193,6 +198,7 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
   deploy: {
     ask: `Plan the next deployment: what goes out, how it is checked, and how it is taken back. ${READS}`,
     report: 'deploy_plan',
+    given: 'deployments',
     works: 'on-default',
     delivers: 'plan',
     title: 'Deployment plan',
@@ -200,13 +206,15 @@ export const TASKS: Readonly<Record<TaskType, TaskKind>> = {
   rollback: {
     ask: `Plan how the last deployment is taken back: what goes with it, and how it is checked. ${READS}`,
     report: 'deploy_plan',
+    given: 'deployments',
     works: 'on-default',
     delivers: 'plan',
     title: 'Rollback plan',
   },
   fix_build: {
-    ask: "Make the change's pipeline green. Find the cause in the failed jobs; you are on the branch of the change.",
+    ask: 'Make the pipeline green. Find the cause in the failed jobs and mend that; you are on the branch that it ran on.',
     report: 'build',
+    given: 'build',
     works: 'on-change',
     delivers: 'code',
     answers: true,

@@ -14,8 +14,24 @@ const WORK: Readonly<Partial<Record<CommandName, Work>>> = {
   fix: { issue: 'quick-fix' },
   ask: { issue: 'ask', role: 'ask' },
   analyze: { issue: 'analyze' },
+  epic: { issue: 'epic-draft' },
+  story: { issue: 'stories' },
+  backlog: { issue: 'backlog' },
+  feasibility: { issue: 'feasibility' },
+  issues: { issue: 'issues' },
   tests: { issue: 'tests' },
+  docs: { issue: 'quick-docs' },
+  adr: { issue: 'adr' },
+  runbook: { issue: 'runbook' },
   hunt: { issue: 'hunt' },
+  scan: { issue: 'scan', change: 'scan-change' },
+  validate: { issue: 'validate', change: 'validate-change' },
+  coverage: { issue: 'coverage', change: 'coverage-change' },
+  audit: { issue: 'audit', change: 'audit-change' },
+  compliance: { issue: 'compliance', change: 'compliance-change' },
+  pipeline: { issue: 'pipeline' },
+  'fix-build': { issue: 'fix-build' },
+  publish: { issue: 'publish' },
   review: { change: 'review-only' },
   test: { change: 'test-only' },
   security: { change: 'security-only' },
@@ -31,6 +47,14 @@ const PLANS: Readonly<Record<string, string>> = {
   docs: 'docs',
   'security-fix': 'security-fix',
   epic: 'epic',
+  release: 'release-with-plan',
+  rollback: 'rollback-with-plan',
+};
+
+/** Plans that end in a deployment, and the command whose right and words they share. */
+const PLANNED: Readonly<Record<string, 'deploy' | 'rollback'>> = {
+  release: 'deploy',
+  rollback: 'rollback',
 };
 
 /** Commands that act on what is merged already; the change they are written under is only a place. */
@@ -39,6 +63,23 @@ const DEPLOYS: ReadonlySet<string> = new Set(['deploy', 'rollback']);
 /** True for commands that act on what is merged already. */
 export function isDeploy(command: string): boolean {
   return DEPLOYS.has(command);
+}
+
+/** The deployment that a wish plans before it, with the words behind it; null for every other wish. */
+export function deployPlanned(
+  command: string,
+  args: string,
+): { command: 'deploy' | 'rollback'; args: string } | null {
+  if (command !== 'plan') return null;
+  const [first = '', ...rest] = args.trim().split(/\s+/);
+  const name = first.toLowerCase();
+  const planned = Object.hasOwn(PLANNED, name) ? PLANNED[name] : undefined;
+  return planned === undefined ? null : { command: planned, args: rest.join(' ') };
+}
+
+/** The command whose right a wish needs: a deployment stays one when it is planned first. */
+export function rightFor(command: string, args: string): string {
+  return deployPlanned(command, args)?.command ?? command;
 }
 
 /** True for commands that start work, wherever they may be given. */

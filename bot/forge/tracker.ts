@@ -20,6 +20,8 @@ export interface ForgeTracker {
   }>;
   /** Those of these issues that exist and the bot may read. */
   issues(projectId: number, iids: readonly number[]): Promise<Issue[]>;
+  /** Open issues that are not confidential, the newest first. */
+  openIssues(projectId: number, most: number): Promise<Issue[]>;
   /** Issues by one author with a label, open or closed, newest first. */
   findIssues(projectId: number, by: { label: string; authorId: number }): Promise<FoundIssue[]>;
   createIssue(

@@ -63,7 +63,7 @@ async function startedFacts(
   if (deployment.state !== 'running') return NOTHING;
   const started = await orNull(deps.forge.deploy.job(repo.projectId, deployment.jobId));
   const wrong = started !== null && RAN.has(started.status) && started.status !== 'success';
-  const past = wrong ? await pastOf(deployment.environment, repo, deps) : [];
+  const past = wrong ? await deploymentsOf(deployment.environment, repo, deps) : [];
   return { ...NOTHING, started, past };
 }
 
@@ -88,7 +88,7 @@ async function commitFacts(
   const { pipeline, jobs } = found;
   const ours = jobs.filter(deploys);
   const past = ours.some(({ status }) => RAN.has(status))
-    ? await pastOf(run.context.environment, repo, deps)
+    ? await deploymentsOf(run.context.environment, repo, deps)
     : [];
   return {
     ...NOTHING,
@@ -105,7 +105,7 @@ async function commitFacts(
 /** What was deployed, and the newest job of the deployment that would be put back. */
 async function pastFacts(run: Run, repo: RepoRow, deps: WorkerDeps): Promise<DeployFacts> {
   const { environment } = run.context;
-  const past = await pastOf(environment, repo, deps);
+  const past = await deploymentsOf(environment, repo, deps);
   const environments = new Set(past.map((one) => one.environment));
   const target = environments.size === 1 ? rollbackTarget(past) : null;
   const job = target?.job;
@@ -115,9 +115,9 @@ async function pastFacts(run: Run, repo: RepoRow, deps: WorkerDeps): Promise<Dep
 }
 
 /** Deployments by the template's jobs, newest first: the newest of all, and the newest that succeeded. */
-async function pastOf(
+export async function deploymentsOf(
   environment: string | null,
-  repo: RepoRow,
+  repo: Pick<RepoRow, 'projectId'>,
   deps: WorkerDeps,
 ): Promise<PastDeployment[]> {
   const { deploy } = deps.forge;

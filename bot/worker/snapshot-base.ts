@@ -1,6 +1,7 @@
 /** What every snapshot is made of, whatever the event. */
 import { NO_SPENDING } from '../domain/budgets.ts';
 import { NO_ITEM } from '../domain/children.ts';
+import { NOTHING_GIVEN } from '../domain/given.ts';
 import type { Target } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { SAME_LABEL_SECONDS, type Wish } from '../domain/wishes.ts';
@@ -57,6 +58,7 @@ export function base(repo: RepoRow, deps: WorkerDeps): Snapshot {
     attemptPipeline: null,
     coolDowns: [],
     deploy: null,
+    given: NOTHING_GIVEN,
     effect: null,
   };
 }

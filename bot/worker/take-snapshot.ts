@@ -2,12 +2,13 @@
  * Everything decide needs for one event, read at one moment. Webhooks are hints: rights, texts and
  * states are re-read by API (threats A10, E3), all at once so that they cost one round trip.
  */
+import type { Workflow } from '../../schema/wire/workflow.ts';
 import type { Effect, Receipt } from '../domain/effects.ts';
 import type { Project } from '../domain/events.ts';
 import type { TargetChange } from '../domain/looks.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { latestAttempt, roleAt, type Run } from '../domain/runs.ts';
-import { isLook } from '../domain/work.ts';
+import { isLook, workOf } from '../domain/work.ts';
 import { changeFacts, openAttempts } from './change-facts.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Interest } from '../decide/interest.ts';
@@ -21,6 +22,7 @@ import type { WorkerDeps } from './deps.ts';
 import { takeForComment } from './comment-facts.ts';
 import { deployFacts } from './deploy-facts.ts';
 import { epicFacts } from './epic-facts.ts';
+import { givenAhead, givenFacts } from './given-facts.ts';
 import { runBy, runsOf } from './find-run.ts';
 import { spendingOn } from './spending-facts.ts';
 import { loadRun } from './load-run.ts';
@@ -61,19 +63,22 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
   const looks = work.type === 'change' && (direct || interest.command === 'retry');
   const { read } = deps.forge;
   const branch = project.defaultBranch;
+  const head = orNull(read.branch(project.id, branch));
   const facts = await Promise.all([
     read.project(project.id),
     read.accessLevel(project.id, interest.actorId),
     work.type === 'issue' ? orNull(read.issue(project.id, work.iid)) : Promise.resolve(null),
     looks ? orNull(targetChange(project.id, work.iid, deps)) : Promise.resolve(null),
     orNull(read.file(project.id, deps.repoConfigPath, branch)),
-    orNull(read.branch(project.id, branch)),
+    head,
     wishKnown(deps.db, repo.id, wish),
     countRunsBy(deps.db, repo.id, interest.actorId, 1),
     claimedByOthers(found.run, deps.db),
     spendingOn(interest, found.lastRun, repo.id, deps),
+    givenFacts(workflowAsked(interest, found.lastRun, deps), 0, repo, head, deps),
   ]);
-  const [fresh, level, issue, change, config, head, handled, recent, claimed, spending] = facts;
+  const [fresh, level, issue, change, config, tip, handled, recent, claimed, spending, given] =
+    facts;
   const snapshot: Snapshot = {
     ...base(repo, deps),
     bot,
@@ -84,13 +89,21 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
     targetChange: change,
     run: found.run,
     lastRun: found.lastRun,
-    headSha: head?.sha ?? null,
+    headSha: tip?.sha ?? null,
     handled,
     runsLastHour: recent,
     spending,
     claimed,
+    given,
   };
   return { snapshot, scope: { repo, target: work, wish } };
+}
+
+/** The template that the wish would start; `retry` stands for what ran last. */
+function workflowAsked(interest: Ask, lastRun: Run | null, deps: WorkerDeps): Workflow | undefined {
+  const { command, args, target } = (interest.command === 'retry' ? lastRun : null) ?? interest;
+  const work = workOf(command, args, target.type);
+  return work === null ? undefined : deps.workflows[work.workflow];
 }
 
 type ByRun = Extract<Interest, { kind: 'run' }>;
@@ -151,6 +164,7 @@ async function runSnapshot(
     claimed,
     deploy,
     coolDowns,
+    given,
   ] = await Promise.all([
     deps.bot(),
     read.project(projectId),
@@ -163,6 +177,7 @@ async function runSnapshot(
     claimedByOthers(run, deps.db),
     deployFacts(run, repo, branch, deps),
     meetsOutage(run) ? listCoolDowns(deps.db) : [],
+    givenAhead(run, repo, branch, deps),
   ]);
   const snapshot: Snapshot = {
     ...plain,
@@ -177,6 +192,7 @@ async function runSnapshot(
     attemptPipeline,
     coolDowns,
     deploy,
+    given,
     effect:
       effect === null || effect.state === 'pending'
         ? null

@@ -61,6 +61,32 @@ describe.each(['ce', 'ee'] as const)('issues and links on %s', (edition) => {
   });
   afterAll(async () => close(place));
 
+  test('open issues that everybody may read, and no others', async () => {
+    const { gitlab, project, bot, forge } = place;
+    const shown = await newIssue(place, 'Shown', ['bug']);
+    const closed = await newIssue(place, 'Closed');
+    const hidden = await newIssue(place, 'Hidden');
+    const token = gitlab.api.createToken(bot).value;
+    const edit = (iid: number, field: string) =>
+      fetch(`${gitlab.url}/api/v4/projects/${project.id}/issues/${iid}?${field}`, {
+        method: 'PUT',
+        headers: { 'private-token': token },
+      });
+    await edit(closed.iid, 'state_event=close');
+    await edit(hidden.iid, 'confidential=true');
+    const open = await forge.tracker.openIssues(project.id, 100);
+    const iids = open.map(({ iid }) => iid);
+    expect(iids).toContain(shown.iid);
+    expect(iids).not.toContain(closed.iid);
+    expect(iids).not.toContain(hidden.iid);
+    expect(open.find(({ iid }) => iid === shown.iid)).toMatchObject({
+      title: 'Shown',
+      labels: ['bug'],
+      confidential: false,
+    });
+    expect(await forge.tracker.openIssues(project.id, 1)).toHaveLength(1);
+  });
+
   test('an issue is found again by label and author, and by nothing else', async () => {
     const { forge, project, gitlab, bot } = place;
     const mine = await newIssue(place, 'mine', ['autodev-epic']);
@@ -73,7 +99,7 @@ describe.each(['ce', 'ee'] as const)('issues and links on %s', (edition) => {
     await hers.tracker.createIssue(project.id, asks);
     const by = { label: 'autodev-epic', authorId: bot.id };
     const found = await forge.tracker.findIssues(project.id, by);
-    expect(found).toEqual([{ ...mine, description: 'about mine' }]);
+    expect(found).toEqual([{ ...mine, description: 'about mine', open: true }]);
   });
 
   test('issues are read at once; those that are not there are left out', async () => {

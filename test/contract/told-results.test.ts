@@ -8,6 +8,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { TaskType } from '../../schema/wire/agent.ts';
 import type { Report } from '../../schema/wire/report.ts';
+import { loadWorkflows } from '../../bot/config/settings.ts';
+import { NOTHING_GIVEN } from '../../bot/domain/given.ts';
 import type { Receipt } from '../../bot/domain/effects.ts';
 import { finishAttempt } from '../../bot/store/attempts.ts';
 import type { EffectRow } from '../../bot/store/effects.ts';
@@ -15,6 +17,7 @@ import { openStore, type Store } from '../../bot/store/store.ts';
 import { insertTask } from '../../bot/store/tasks.ts';
 import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import { raiseIssues } from '../../bot/worker/effects/raise.ts';
+import { givenFacts } from '../../bot/worker/given-facts.ts';
 import { tellReport } from '../../bot/worker/effects/told.ts';
 import { prepareData } from '../support/prepared-data.ts';
 import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
@@ -242,4 +245,49 @@ test('the comment names no confidential issue, and no secret', async () => {
   await tell(leak.work, leak.attempt);
   expect(forge.notes[1]?.body).toContain('seems to hold a secret (a secret of the bot itself)');
   expect(forge.notes[1]?.body).not.toContain('glpat');
+});
+
+test('an agent is given no confidential or closed issue to order, whatever the forge answers', async () => {
+  const workflow = loadWorkflows('config/workflows')['backlog'];
+  const place = { projectId: 1, defaultBranch: 'main' };
+  const deps = {
+    forge: {
+      tracker: {
+        openIssues: async () => [
+          issue,
+          { ...issue, iid: 13, confidential: true },
+          { ...issue, iid: 14, state: 'closed' },
+        ],
+      },
+    },
+  } as unknown as WorkerDeps;
+  const head = Promise.resolve({ sha: 'a' });
+  const given = await givenFacts(workflow, 0, place, head, deps);
+  expect(given.backlog?.map(({ iid }) => iid)).toEqual([issue.iid]);
+  // Nobody is asked where no task needs it.
+  expect(await givenFacts(workflow, 1, place, head, deps)).toEqual(NOTHING_GIVEN);
+});
+
+test('the newest pipeline of the head counts, those of agents do not', async () => {
+  const workflow = loadWorkflows('config/workflows')['fix-build'];
+  const jobs = [
+    { name: 'unit', status: 'failed', allowFailure: false },
+    { name: 'lint', status: 'failed', allowFailure: true },
+    { name: 'build', status: 'success', allowFailure: false },
+  ];
+  const pipelines = ['parent_pipeline', 'api', 'push'].map((source, id) => ({
+    id,
+    source,
+    status: source === 'push' ? 'failed' : 'success',
+    url: `u/${id}`,
+  }));
+  const deps = {
+    forge: {
+      ci: { pipelines: async () => pipelines },
+      deploy: { jobs: async () => jobs },
+    },
+  } as unknown as WorkerDeps;
+  const place = { projectId: 1, defaultBranch: 'main' };
+  const given = await givenFacts(workflow, 0, place, Promise.resolve({ sha: 'a' }), deps);
+  expect(given.build).toEqual({ sha: 'a', status: 'failed', url: 'u/2', failedJobs: ['unit'] });
 });

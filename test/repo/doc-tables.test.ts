@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import { loadWorkflows } from '../../bot/config/settings.ts';
-import { COMMANDS } from '../../bot/decide/command-help.ts';
+import { COMMANDS, type CommandHelp, GROUPS } from '../../bot/decide/command-help.ts';
 import { read } from './support/sources.ts';
 
 /** The cells of every row of the table below a heading row. */
@@ -35,7 +35,19 @@ function stagesOf(workflow: Workflow): string {
     .join(' → ');
 }
 
-test('README.md lists every command as help tells it', () => {
+const rowOf = ({ usage, does }: CommandHelp): string[] => [`\`/autodev ${usage}\``, does];
+
+test('docs/commands.md lists every command of each group as help tells it', () => {
+  const text = read('docs/commands.md');
+  for (const [group, title] of Object.entries(GROUPS)) {
+    const [, section = ''] = text.split(`\n## ${title}\n`);
+    const own = COMMANDS.filter((command) => command.group === group);
+    expect(rowsOf(section, '| command | does |')).toEqual(own.map(rowOf));
+  }
+});
+
+test('README.md lists the commands that most people need', () => {
   const rows = rowsOf(read('README.md'), '| command | does |');
-  expect(rows).toEqual(COMMANDS.map(({ usage, does }) => [`\`/autodev ${usage}\``, does]));
+  const first = COMMANDS.filter(({ group }) => ['work', 'looks', 'steering'].includes(group));
+  expect(new Set(rows.map(String))).toEqual(new Set(first.map(rowOf).map(String)));
 });

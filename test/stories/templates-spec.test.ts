@@ -36,7 +36,7 @@ test.concurrent(
       expect(more).toEqual([]);
       expect(first).toMatch(/^Give the code the shape the specification describes\./);
       expect(first).toContain('# A file for the team');
-      expect(build).toMatch(/^Make the change's pipeline green\./);
+      expect(build).toMatch(/^Make the pipeline green\./);
       expect(build).toContain('<data name="jobs">\ntest\n</data>');
       expect([team.asked('Tester').length, team.asked('Security engineer').length]).toEqual([2, 0]);
       await decide(story, 'dana', 'approve', code);

@@ -14,6 +14,8 @@ import { IssueAnswer, toIssue } from './shapes.ts';
 export const TRACKER_LIMITS = {
   /** Issues of one plan that are read at once. */
   issues: 100,
+  /** Open issues that are read at once: one page. */
+  backlog: 100,
   /** Issues with the bot's label that are looked through. */
   labelled: 2_000,
 } as const;
@@ -102,6 +104,11 @@ async function needEpicHome(api: Resources, projectId: number) {
   return home;
 }
 
+function plainIssue(row: z.infer<typeof IssueAnswer>): Issue {
+  const { updatedAt: _seen, ...issue } = toIssue(row);
+  return issue;
+}
+
 /** 409: they are linked already. */
 async function linkedIsDone(sent: Promise<unknown>): Promise<void> {
   try {
@@ -177,10 +184,19 @@ export function createGitLabTracker(api: Resources): ForgeTracker {
       const rows = await listAll(IssueAnswer, what, TRACKER_LIMITS.issues, (page) =>
         api.issues.all({ projectId, iids: [...iids], ...page }),
       );
-      return rows.map((row) => {
-        const { updatedAt: _seen, ...issue } = toIssue(row);
-        return issue;
+      return rows.map(plainIssue);
+    },
+
+    async openIssues(projectId, most): Promise<Issue[]> {
+      const what = `GET open issues of project ${projectId}`;
+      const answer: unknown = await api.issues.all({
+        projectId,
+        state: 'opened',
+        confidential: false,
+        perPage: Math.min(most, TRACKER_LIMITS.backlog),
+        maxPages: 1,
       });
+      return parseAnswer(z.array(IssueAnswer), answer, what).map(plainIssue);
     },
 
     async findIssues(projectId, { label, authorId }) {

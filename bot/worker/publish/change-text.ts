@@ -1,4 +1,5 @@
 /** Branch, commit message, title and description of the change a run opens (EXPERIENCE §5). */
+import type { Report } from '../../../schema/wire/report.ts';
 import { money } from '../../decide/format.ts';
 import { code } from '../../decide/text.ts';
 import { checksSentence } from '../../decide/check-text.ts';
@@ -62,7 +63,7 @@ export function changeDescription(
     .map((check) => `- ${code(check.command)} ended with ${check.exitCode ?? 'no exit code'}`);
   const parts = [changeMarker(run)];
   if (summary.trim() !== '') parts.push('What the agent says about it:', '', ...quoted, '');
-  parts.push('**Files**', '', ...files, '');
+  parts.push(...releaseText(result?.report, allowedHost), '**Files**', '', ...files, '');
   if (run.checks !== null) {
     parts.push(
       `**Tested** at \`${run.checks.sha.slice(0, 8)}\`: ${checksSentence(run.checks)}`,
@@ -84,6 +85,19 @@ export function changeDescription(
     `Closes #${run.target.iid}`,
   );
   return parts.join('\n');
+}
+
+/** The version and notes of a release, quoted: what people copy when they tag it. */
+function releaseText(report: Report | undefined, allowedHost: string): string[] {
+  if (report?.kind !== 'release') return [];
+  const notes = neutralise(report.notes, { allowedHost, maxChars: SUMMARY_CHARS });
+  const quoted = notes.trim().split('\n');
+  return [
+    `**Release ${code(report.version)}**: merge this, then tag it. Its notes:`,
+    '',
+    ...quoted.map((line) => `> ${line}`.trimEnd()),
+    '',
+  ];
 }
 
 /** What approving the specification means, what deserves a look, and the cost (EXPERIENCE §4). */

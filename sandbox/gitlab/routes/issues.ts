@@ -124,7 +124,12 @@ export const issueRoutes: Route[] = [
     handler: (call) => {
       const project = needProject(call);
       const user = call.caller?.user ?? null;
-      const visible = project.issues.filter((issue) => canSeeIssue(project, issue, user));
+      const confidential = call.input.bool('confidential');
+      const visible = project.issues.filter(
+        (issue) =>
+          canSeeIssue(project, issue, user) &&
+          (confidential === undefined || issue.confidential === confidential),
+      );
       const rows = ordered(call, filterItems(call, project, visible));
       return page(call, rows, (issue) => issueEntity(call.gl, project, issue));
     },

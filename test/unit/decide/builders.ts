@@ -7,6 +7,7 @@ import { loadAgents, loadSettings, loadWorkflows } from '../../../bot/config/set
 import { RepoConfig } from '../../../schema/wire/repo-config.ts';
 import type { JobResult } from '../../../schema/wire/result.ts';
 import { NO_ITEM } from '../../../bot/domain/children.ts';
+import { NOTHING_GIVEN } from '../../../bot/domain/given.ts';
 import { NO_SPENDING } from '../../../bot/domain/budgets.ts';
 import type { Event, Issue, Project } from '../../../bot/domain/events.ts';
 import type { Attempt, AttemptSpec, ChangeRef, Run, Task } from '../../../bot/domain/runs.ts';
@@ -96,6 +97,9 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         budget: 'maintainer',
         deploy: 'maintainer',
         rollback: 'maintainer',
+        pipeline: 'maintainer',
+        'fix-build': 'maintainer',
+        publish: 'maintainer',
         help: 'guest',
         status: 'reporter',
         allow: 'maintainer',
@@ -159,6 +163,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     attemptPipeline: null,
     coolDowns: [],
     deploy: null,
+    given: NOTHING_GIVEN,
     effect: null,
     ...patch,
   };

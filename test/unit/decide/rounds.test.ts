@@ -99,9 +99,7 @@ describe('what the agent is asked for', () => {
     expect([stage, task?.type, task?.spec.report]).toEqual(['address', type, 'build']);
     expect(task).toMatchObject({ agent: 'builder', parentId });
     expect(task?.spec.input.includes('unit tests')).toBe(status === 'failed');
-    expect(task?.spec.input.startsWith("Make the change's pipeline green.")).toBe(
-      type === 'fix_build',
-    );
+    expect(task?.spec.input.startsWith('Make the pipeline green.')).toBe(type === 'fix_build');
   });
 
   test('an agent that does not take fix_build answers the pipeline as it answers findings', () => {
