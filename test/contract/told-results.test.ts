@@ -24,6 +24,8 @@ import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
 import { SAMPLE_REPORTS } from '../support/sample-reports.ts';
 import { issue, result } from '../unit/decide/builders.ts';
 
+/** A first start may have to set the database up, on a machine that has other work. */
+const BUSY_MS = 120_000;
 const BOT = { id: 99, username: 'autodev' };
 
 interface Made {
@@ -93,7 +95,7 @@ beforeAll(async () => {
   dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-told-'));
   await prepareData(path.join(dataDir, 'data'));
   store = await openStore({ dataDir: path.join(dataDir, 'data') });
-});
+}, BUSY_MS);
 afterAll(async () => {
   await store.close();
   await rm(dataDir, { recursive: true, force: true });
