@@ -61,7 +61,7 @@ async function buildOf(
   const sha = (await head)?.sha;
   if (sha === undefined) return null;
   const all = await ci.pipelines(projectId, { ref: defaultBranch, sha });
-  const [newest] = all.filter(({ source }) => !OF_AGENTS.has(source));
+  const newest = all.find(({ source }) => !OF_AGENTS.has(source));
   if (newest === undefined) return null;
   const jobs = newest.status === 'failed' ? await deploy.jobs(projectId, newest.id) : [];
   return {
