@@ -52,7 +52,7 @@ const known = snapshot({
 });
 
 function specOf(type: TaskType): AttemptSpec {
-  const found = usableAgent(roleFor(type), known);
+  const found = usableAgent(roleFor(type), known, run());
   if ('problem' in found) throw new Error(found.problem);
   const facts = {
     iid: 12,
@@ -110,7 +110,7 @@ test('a prompt names the facts of its project where it declares them', () => {
   if (!pm) throw new Error('the product manager ships');
   const settings = { ...pm.settings, variables: ['project', 'default_branch'] as const };
   const own = { ...pm, settings, prompt: 'On {{project}} at {{default_branch}}, {{project}}.' };
-  const found = usableAgent('pm', { ...known, agents: { ...agents, pm: own as never } });
+  const found = usableAgent('pm', { ...known, agents: { ...agents, pm: own as never } }, run());
   if ('problem' in found) throw new Error(found.problem);
   const facts = { iid: 12, title: '', text: '', request: '' };
   const { spec } = makeTask('triage_issue', found, run().context, facts, known);
