@@ -31,7 +31,11 @@ export interface ProxyOptions {
   token: string;
   /** A socket file to listen on; without it a free loopback port. */
   socket?: string;
+  /** Asked before a request leaves; a sentence refuses it. */
+  admit?: () => string | null;
+  /** Told of every request that left, and of every answer's status. */
   onRequest?: () => void;
+  onAnswer?: (status: number) => void;
   onTerminal?: (why: Terminal, message: string) => void;
 }
 
@@ -70,6 +74,8 @@ async function forward(
   if (request.method !== 'POST' || !PATHS.test(path)) return refuse(response, 404, 'not here');
   const body = await readBody(request);
   if (body === null) return refuse(response, 413, 'the request is too large');
+  const refusal = options.admit?.() ?? null;
+  if (refusal !== null) return refuse(response, 403, refusal);
   options.onRequest?.();
   const stop = new AbortController();
   response.once('close', () => stop.abort());
@@ -79,6 +85,7 @@ async function forward(
     body,
     signal: stop.signal,
   });
+  options.onAnswer?.(answer.status);
   const headers: Record<string, string> = {};
   for (const name of RETURNED) {
     const value = answer.headers.get(name);

@@ -28,6 +28,8 @@ export interface WorldOptions {
   dir: string;
   /** Folder with the built job program (dist/autodev-job). */
   jobDir: string;
+  /** Folders with more programs of the job image. */
+  imagePath?: string[];
   /** The CI template's text, as shipped. */
   template: string;
   /** Where the bot will listen. */
@@ -64,7 +66,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     ci: (host) =>
       createCiEngine(host, {
         workDir: join(options.dir, 'ci'),
-        imagePath: [jobImage(options)],
+        imagePath: [jobImage(options), ...(options.imagePath ?? [])],
         runners: RUNNERS,
         concurrency: 2,
         ...options.ci,

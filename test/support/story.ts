@@ -38,6 +38,10 @@ export interface StageOptions {
   redisUrl?: string;
   /** Changes to config/settings.yaml. */
   settings?: (settings: Settings) => void;
+  /** Folder of the agents; default: those that are shipped. */
+  agentsDir?: string;
+  /** Folders with more programs of the job image. */
+  imagePath?: string[];
   gitlab?: Partial<SandboxOptions>;
   ci?: Partial<CiEngineOptions>;
   /** Bot processes in this one: default one with role `all`. The first one gets the hooks. */
@@ -81,6 +85,7 @@ export async function startScene(options: StageOptions): Promise<Scene> {
     template: readFileSync(path.join(ROOT, 'ci-templates/autodev.yml'), 'utf8'),
     botUrl: `http://127.0.0.1:${port}`,
     scripts,
+    imagePath: options.imagePath ?? [],
     gitlab: { autoDisableHooks: false, ...options.gitlab },
     ci: { concurrency: 8, ...options.ci },
   });
@@ -91,6 +96,7 @@ export async function startScene(options: StageOptions): Promise<Scene> {
     AUTODEV_DATA_DIR: path.join(dir, 'data'),
     PORT: String(port),
     ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+    ...(options.agentsDir === undefined ? {} : { AUTODEV_AGENTS_DIR: options.agentsDir }),
   };
   env['AUTODEV_SETTINGS'] = settingsFile(dir, (settings) => {
     // A story asks for what the comment says now.
@@ -165,14 +171,14 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
   return stage;
 }
 
-/** Puts a script first that answers conversations whose first message holds `about`. */
+/** Puts a script first that answers conversations in which a message from our side holds `about`. */
 export function addScript(
   scripts: Script[],
   about: string,
   script: Omit<Script, 'name' | 'matches'>,
 ): void {
   const matches: Script['matches'] = ({ messages }) =>
-    messages.find((message) => message.role === 'user')?.text.includes(about) === true;
+    messages.some(({ role, text }) => role === 'user' && text.includes(about));
   scripts.unshift({ name: about, matches, ...script });
 }
 

@@ -4,9 +4,10 @@ import { finishTool } from '../../tools/finish.ts';
 import { strictSchema } from '../strict-schema.ts';
 import { checkCall, toolSpec, type ToolContext, type ToolResult } from '../../tools/tool.ts';
 
-/** The JSON schema of the answer, every property named as required and null where it may be missing. */
-export function answerSchema(kind: ReportKind): Record<string, unknown> {
-  return strictSchema(toolSpec(finishTool(kind)).parameters);
+/** The JSON schema of the answer; `strict`: every property is required, and null where it may be missing. */
+export function answerSchema(kind: ReportKind, strict: boolean): Record<string, unknown> {
+  const { parameters } = toolSpec(finishTool(kind));
+  return strict ? strictSchema(parameters) : parameters;
 }
 
 /** What was asked for, for tools whose model does not see the schema. */

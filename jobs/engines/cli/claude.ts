@@ -16,6 +16,7 @@ export const claude: CliEngine = {
   provider: 'anthropic',
   program: 'claude',
   package: '@anthropic-ai/claude-code',
+  strict: false,
   // Tried: 2.1.326, 2.1.329, 2.1.332.
   known: { from: '2.1.326', below: '2.2.0', pinned: '2.1.329' },
   command(task) {
@@ -26,7 +27,9 @@ export const claude: CliEngine = {
         ...['--output-format', 'stream-json'],
         '--verbose',
         // Nothing from the repository or the machine configures it: no CLAUDE.md, hooks, plugins, servers.
-        '--bare',
+        // `--bare` would as well, but leaves neither Grep nor Glob nor Write.
+        '--safe-mode',
+        ...['--setting-sources', ''],
         '--strict-mcp-config',
         '--disable-slash-commands',
         '--no-session-persistence',
@@ -51,7 +54,7 @@ export const claude: CliEngine = {
   read(line) {
     switch (textOf(line, 'type')) {
       case 'assistant':
-        return [{ kind: 'turn' }, ...partsOf(line).flatMap(readPart)];
+        return partsOf(line).flatMap(readPart);
       case 'user':
         return partsOf(line).flatMap(readResult);
       case 'result':

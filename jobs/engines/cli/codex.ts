@@ -7,6 +7,7 @@ export const codex: CliEngine = {
   provider: 'openai',
   program: 'codex',
   package: '@openai/codex',
+  strict: true,
   // Tried: 0.163.0, 0.169.0, 0.171.0.
   known: { from: '0.163.0', below: '0.172.0', pinned: '0.169.0' },
   command(task) {
@@ -66,9 +67,7 @@ function readItem(item: unknown, ended: boolean): CliEvent[] {
   switch (textOf(item, 'type')) {
     case 'agent_message':
       // Whether words are the final answer shows only at the end: the last ones are.
-      return ended
-        ? [{ kind: 'turn' }, { kind: 'text', text: textOf(item, 'text') }, answerOf(item)]
-        : [];
+      return ended ? [{ kind: 'text', text: textOf(item, 'text') }, answerOf(item)] : [];
     case 'command_execution': {
       const command = textOf(item, 'command');
       const exitCode = member(item, 'exit_code');

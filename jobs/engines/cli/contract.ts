@@ -36,8 +36,6 @@ export interface CliCommand {
 }
 
 export type CliEvent =
-  /** A turn of the model begins. */
-  | { kind: 'turn' }
   | { kind: 'tool'; name: string; about: string; ok: boolean | null }
   | { kind: 'command'; check: CommandCheck }
   /** Words of the model; the last ones stand in for a summary. */
@@ -63,6 +61,8 @@ export interface CliEngine {
   /** The npm package that brings it. */
   readonly package: string;
   readonly known: KnownVersions;
+  /** Its provider takes a schema of an answer only if every property is required. */
+  readonly strict: boolean;
   command(task: CliTask): CliCommand;
   /** What one line of its JSON output says; unknown lines say nothing. Never throws. */
   read(line: unknown): CliEvent[];

@@ -66,7 +66,7 @@ export async function runCli(engine: CliEngine, input: CliInput): Promise<LoopRe
     kill: () => undefined,
   };
   const name = `${model.provider}/${model.model}`;
-  const verdict = await withProxy(input, session, async (proxy) => {
+  const verdict = await withProxy(input, session, name, async (proxy) => {
     let note = '';
     for (let bad = 0; ; bad += 1) {
       await runOnce(engine, input, model.model, proxy, session, note);
@@ -86,14 +86,20 @@ export async function runCli(engine: CliEngine, input: CliInput): Promise<LoopRe
 async function withProxy(
   input: CliInput,
   session: Session,
+  model: string,
   work: (proxy: GatewayProxy) => Promise<Verdict>,
 ): Promise<Verdict> {
   const proxy = await startGatewayProxy({
     gateway: input.gateway,
     token: input.token,
+    admit: () => admitTurn(input, session, model),
     onRequest: () => {
       session.requests += 1;
       input.onRequest();
+    },
+    // What the provider did not answer was no turn; the program asks again by itself.
+    onAnswer: (status) => {
+      if (status >= 400) session.turns -= 1;
     },
     onTerminal: (why, message) => {
       session.terminal ??= { why, message };
@@ -107,6 +113,21 @@ async function withProxy(
   }
 }
 
+/**
+ * A turn is a request to the model: these programs do not say when one begins, and their models may act
+ * without a word.
+ */
+function admitTurn(input: CliInput, session: Session, model: string): string | null {
+  if (session.turns >= input.spec.limits.turns) {
+    session.outOfTurns = true;
+    session.kill();
+    return 'no turns are left';
+  }
+  session.turns += 1;
+  input.events.turn(session.turns, model);
+  return null;
+}
+
 async function runOnce(
   engine: CliEngine,
   input: CliInput,
@@ -117,7 +138,7 @@ async function runOnce(
 ): Promise<void> {
   await mkdir(input.tmp, { recursive: true });
   const scratch = await mkdtemp(join(input.tmp, `${engine.name}-`));
-  const schema = answerSchema(input.spec.report);
+  const schema = answerSchema(input.spec.report, engine.strict);
   await writeFile(join(scratch, 'answer-schema.json'), JSON.stringify(schema));
   session.answer = null;
   session.failed = null;
@@ -169,10 +190,7 @@ async function follow(
     if (child.pid) void killTree(child.pid);
   };
   session.kill = kill;
-  const take = (event: CliEvent): void => {
-    apply(event, input, session);
-    if (session.outOfTurns) kill();
-  };
+  const take = (event: CliEvent): void => apply(event, input, session);
   const reader = lineReader(
     (line) => engine.read(line).forEach(take),
     (why) => input.events.note(`${engine.name}: ${why}`),
@@ -193,13 +211,6 @@ async function follow(
 
 function apply(event: CliEvent, input: CliInput, session: Session): void {
   switch (event.kind) {
-    case 'turn': {
-      session.turns += 1;
-      const model = input.spec.models[0];
-      input.events.turn(session.turns, model ? `${model.provider}/${model.model}` : '');
-      session.outOfTurns ||= session.turns > input.spec.limits.turns;
-      return;
-    }
     case 'tool':
       if (event.ok === null) session.toolCalls += 1;
       return input.events.tool({ name: event.name, about: event.about, ok: event.ok, ms: 0 });
