@@ -11,8 +11,15 @@ import {
   startStandin,
   type Provider,
 } from '../test/contract/jobs-standin.ts';
+import { claude } from '../jobs/engines/cli/claude.ts';
+import { codex } from '../jobs/engines/cli/codex.ts';
+import { cliProgram } from '../test/support/cli-programs.ts';
+import { agentPeakMb } from './agent-memory.ts';
+import { firstRequestMs } from './agent-peers.ts';
 import { figure, median, type Effort, type Figure } from './figure.ts';
 import { buildJob } from './sizes.ts';
+
+const PEERS = { openai: codex, anthropic: claude } as const;
 
 export async function benchAgent(effort: Effort): Promise<Figure[]> {
   const dir = await buildJob();
@@ -20,16 +27,25 @@ export async function benchAgent(effort: Effort): Promise<Figure[]> {
   try {
     for (const provider of ['openai', 'anthropic'] as const) {
       effort.say(`agent: ${provider}`);
+      const peer = PEERS[provider];
+      const program = cliProgram(peer.name);
+      if (program === null) effort.say(`agent: ${peer.name} is not installed, so it is left out`);
       const agent: number[] = [];
+      const peers: number[] = [];
       const job: number[] = [];
       for (let run = 0; run < (effort.quick ? 3 : 10); run += 1) {
         const times = await oneRun(provider, path.join(dir, 'autodev-job.mjs'));
         agent.push(times.agentMs);
         job.push(times.jobMs);
+        if (program !== null) peers.push(await firstRequestMs(peer, program));
       }
-      figures.push(figure(`agent.first_request.${provider}`, median(agent), 'ms'));
+      const compared = program === null ? undefined : median(peers);
+      figures.push(figure(`agent.first_request.${provider}`, median(agent), 'ms', compared));
       figures.push(figure(`job.first_request.${provider}`, median(job), 'ms'));
     }
+    effort.say('agent: memory over 30 turns');
+    const { mb } = await agentPeakMb(path.join(dir, 'autodev-job.mjs'));
+    figures.push(figure('agent.memory.30_turns', mb, 'MB'));
     return figures;
   } finally {
     await rm(dir, { recursive: true, force: true });

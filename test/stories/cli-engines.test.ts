@@ -162,6 +162,9 @@ async function journey(on: Stage, builder: Cli, reviewer: Cli): Promise<void> {
   const heard = play(on, title, builder, reviewer);
   await on.tell(title, { project }, async (story) => {
     await story.comment('sam', '/autodev plan bugfix');
+    await story.status(/^\| verify \| running/m);
+    const thread = await story.expectNote(/The greeting names nobody/);
+    await story.status(/^\| verify \| running \(round 2/m);
     const code = await atGate(story, 'merge');
     const branch = code.sourceBranch;
     const file = `/projects/${project.id}/repository/files/greeting.txt?ref=${branch}`;
@@ -175,7 +178,6 @@ async function journey(on: Stage, builder: Cli, reviewer: Cli): Promise<void> {
     expect(changes.map(({ new_path }) => new_path)).toEqual(['greeting.txt']);
     const status = await story.status(/\| reviewer|Reviewer/);
     expect(status).toContain('isolation: `bubblewrap: own processes, read-only system');
-    const thread = await story.expectNote(/The greeting names nobody/);
     expect(thread.resolvedAt).not.toBeNull();
     // Both were asked through the gateway by their own programs, and paid for.
     const used = heard.filter(({ role }) => role === 'reviewer').flatMap(({ tools }) => tools);
