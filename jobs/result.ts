@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Report } from '../schema/wire/report.ts';
 import type { Scan } from '../schema/wire/scan.ts';
 import {
+  type Attachment,
   type CommandCheck,
   JobResult,
   type JobOutcome,
@@ -31,6 +32,7 @@ export interface ResultParts {
   stats: JobStats;
   /** What the scanners found; empty when none was asked for. */
   scans: readonly Scan[];
+  attachments?: readonly Attachment[];
   /** What isolation is in force; absent before that is known. */
   isolation?: string | undefined;
   /** Why another engine did the work than the one asked for. */
@@ -74,6 +76,9 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
     })),
     ...(parts.scans.length > 0 ? { scans: redacted(parts.scans, redact) } : {}),
     stats: parts.stats,
+    ...(parts.attachments?.length
+      ? { attachments: parts.attachments.map((one) => ({ ...one, title: redact(one.title) })) }
+      : {}),
     ...setupOf(parts, redact),
   });
 }

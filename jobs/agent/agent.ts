@@ -14,6 +14,7 @@ import { startSocketForwarder } from '../socket-forwarder.ts';
 import { selectTools } from '../tools/all.ts';
 import { engineWork } from './engine-work.ts';
 import { reportAdvice } from '../tools/finish.ts';
+import { pictureKeeper } from './pictures.ts';
 import { lineReader, Order, REPORT_FD, type Report } from './protocol.ts';
 
 type Start = Extract<Order, { type: 'start' }>;
@@ -72,7 +73,8 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
   const takeMessages = (): string[] => messages.splice(0);
   const common = { spec, opening, takeMessages, events, now: Date.now };
   const { commandSeconds, toolResultBytes: resultBytes } = spec.limits;
-  const context = { root, resultBytes, commandSeconds, env, self, signal, onCommand };
+  const onPicture = pictureKeeper((picture) => report({ type: 'picture', ...picture }));
+  const context = { root, resultBytes, commandSeconds, env, self, signal, onCommand, onPicture };
   const verdict = await engineWork({
     spec,
     found,

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { TaskSpec } from '../../schema/wire/job-api.ts';
 import { Report as TaskReport } from '../../schema/wire/report.ts';
-import { CommandCheck, JobStats, RESULT_LIMITS } from '../../schema/wire/result.ts';
+import { Attachment, CommandCheck, JobStats, RESULT_LIMITS } from '../../schema/wire/result.ts';
 
 /** File descriptor on which the agent reports. */
 export const REPORT_FD = 3;
@@ -48,6 +48,12 @@ export const Report = z.discriminatedUnion('type', [
     ms: z.number().nonnegative(),
   }),
   z.strictObject({ type: z.literal('command'), check: CommandCheck }),
+  /** A picture for the people. */
+  z.strictObject({
+    type: z.literal('picture'),
+    title: Attachment.shape.title,
+    content: Attachment.shape.content,
+  }),
   /** Another engine than the one asked for does the work, and why. */
   z.strictObject({ type: z.literal('engine'), why: z.string() }),
   /** Something worth a line in the log. */

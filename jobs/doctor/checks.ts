@@ -9,7 +9,7 @@ import { runInGroup } from '../process-group.ts';
 import { hostPowers } from '../run/host-power.ts';
 import { chooseIsolation, type Isolation } from '../run/isolation.ts';
 import { programFiles } from '../run/isolated-view.ts';
-import { findBrowser } from '../tools/browser-program.ts';
+import { findBrowser } from '../tools/browser/program.ts';
 
 export interface Check {
   /** The part, e.g. `namespaces`. */

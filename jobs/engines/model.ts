@@ -29,7 +29,15 @@ export interface AssistantTurn {
 export type Step =
   | { kind: 'user'; text: string }
   | { kind: 'assistant'; turn: AssistantTurn }
-  | { kind: 'result'; callId: string; name: string; text: string; isError: boolean };
+  | {
+      kind: 'result';
+      callId: string;
+      name: string;
+      text: string;
+      /** Pictures (PNG, base64) beside the text. */
+      images?: readonly string[];
+      isError: boolean;
+    };
 
 export interface TurnRequest {
   /** The stable prefix: identical in every request of a task. */

@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
-import type { CommandCheck } from '../../schema/wire/result.ts';
+import { type Attachment, type CommandCheck, RESULT_LIMITS } from '../../schema/wire/result.ts';
+import { asAttachment } from '../agent/pictures.ts';
 import { type EndReport, lineReader, type Order, Report, REPORT_LINES } from '../agent/protocol.ts';
 import { killStragglers, killTree } from '../process-group.ts';
 
@@ -27,6 +28,8 @@ export interface AgentProcess {
   tell(text: string): void;
   /** Commands it says it ran, oldest first. */
   checks(): CommandCheck[];
+  /** Pictures it kept for the people, oldest first. */
+  pictures(): Attachment[];
   /** Why another engine does the work than the one asked for; null when it is that one. */
   engine(): string | null;
   /** Resolves when the process is gone: with its verdict, or with how it died. */
@@ -75,6 +78,7 @@ export function startAgent(options: AgentOptions): AgentProcess {
     status: state.status,
     tell: (text) => send({ type: 'message', text }),
     checks: state.checks,
+    pictures: state.pictures,
     engine: state.engine,
     ended: ended.then(async (died) => {
       await kill();
@@ -98,6 +102,7 @@ function reportState(log: (line: string) => void) {
   let lines = 0;
   let end: EndReport | null = null;
   let engine: string | null = null;
+  const pictures: Attachment[] = [];
   const checks: CommandCheck[] = [];
   const apply = (report: Report): void => {
     switch (report.type) {
@@ -111,6 +116,11 @@ function reportState(log: (line: string) => void) {
       case 'command':
         checks.push(report.check);
         if (checks.length > CHECKS) checks.shift();
+        return;
+      case 'picture':
+        if (pictures.length < RESULT_LIMITS.attachments) {
+          pictures.push(asAttachment(report, pictures.length));
+        }
         return;
       case 'engine':
         engine ??= report.why;
@@ -132,6 +142,7 @@ function reportState(log: (line: string) => void) {
     take,
     status: () => ({ turn, doing }),
     checks: () => [...checks],
+    pictures: () => [...pictures],
     engine: () => engine,
     end: (): EndReport | null => end,
   };

@@ -107,6 +107,7 @@ async function collectResult(
     checks,
     stats: ending.end?.stats ?? ownStats(progress),
     scans: progress.scans ?? [],
+    attachments: progress.agent?.pictures() ?? [],
     isolation: progress.isolation,
     engine: progress.agent?.engine() ?? null,
   };

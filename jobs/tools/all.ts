@@ -1,4 +1,5 @@
 import type { TaskSpec, ToolName } from '../../schema/wire/job-api.ts';
+import { browseTool } from './browse.ts';
 import { editFileTool } from './edit-file.ts';
 import { finishTool } from './finish.ts';
 import { listTool } from './list.ts';
@@ -13,6 +14,7 @@ const TOOLS: Record<Exclude<ToolName, 'finish'>, Tool> = {
   search: searchTool,
   edit_file: editFileTool,
   run_command: runCommandTool,
+  browse: browseTool,
 };
 
 /**

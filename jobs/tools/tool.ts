@@ -21,12 +21,19 @@ export interface ToolContext {
   signal: AbortSignal;
   /** Told when a command of the agent ended. */
   onCommand(check: CommandCheck): void;
+  /**
+   * Keeps a picture (PNG, base64) for the people; answers with what became of it, for the model. Absent
+   * where nobody waits for pictures.
+   */
+  onPicture?(picture: { title: string; content: string }): string;
 }
 
 export interface ToolResult {
   /** False: the model is told that its call was wrong and how to mend it. */
   ok: boolean;
   text: string;
+  /** Pictures (PNG, base64) that the model is shown beside the text. */
+  images?: string[];
   /** Set by `finish`. */
   end?: {
     outcome: Extract<JobOutcome, 'finished' | 'needs_human'>;

@@ -32,6 +32,7 @@ export const ToolName = z.enum([
   'search',
   'edit_file',
   'run_command',
+  'browse',
   'finish',
 ]);
 export type ToolName = z.infer<typeof ToolName>;

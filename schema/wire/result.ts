@@ -13,6 +13,8 @@ export const RESULT_LIMITS = {
   commentChars: 60_000,
   checks: 50,
   setupChars: 400,
+  attachments: 4,
+  attachmentBytes: 600_000,
 } as const;
 
 export const FileChange = z.strictObject({
@@ -62,6 +64,19 @@ export const JobStats = z.strictObject({
 });
 export type JobStats = z.infer<typeof JobStats>;
 
+/** A picture of what was built; the bot looks at it again before it shows it. */
+export const Attachment = z.strictObject({
+  name: z
+    .string()
+    .max(80)
+    .regex(/^[a-z0-9][a-z0-9-]*\.png$/, 'must be like start-page.png'),
+  /** What it shows, in the agent's words; untrusted text. */
+  title: z.string().max(100),
+  mediaType: z.literal('image/png'),
+  content: z.base64().max(Math.ceil(RESULT_LIMITS.attachmentBytes / 3) * 4),
+});
+export type Attachment = z.infer<typeof Attachment>;
+
 /** What the work was done with, in the supervisor's words; for the details of the status comment. */
 export const JobSetup = z.strictObject({
   /** How far the agent was kept away from the rest of the runner. */
@@ -91,6 +106,7 @@ export const JobResult = z.strictObject({
   /** What the scanners found that the task asked for, as the supervisor read it. */
   scans: z.array(Scan).max(8).optional(),
   stats: JobStats,
+  attachments: z.array(Attachment).max(RESULT_LIMITS.attachments).optional(),
   /** Absent when the job ended before an agent was to be started. */
   setup: JobSetup.optional(),
 });

@@ -166,6 +166,7 @@ async function journey(on: Stage, builder: Cli, reviewer: Cli): Promise<void> {
     const thread = await story.expectNote(/The greeting names nobody/);
     await story.status(/^\| verify \| running \(round 2/m);
     const code = await atGate(story, 'merge');
+    await story.expectNote(/^Fixed in [0-9a-f]{8}\./);
     const branch = code.sourceBranch;
     const file = `/projects/${project.id}/repository/files/greeting.txt?ref=${branch}`;
     const { content } = (await on.rest('sam', 'GET', file)) as { content: string };

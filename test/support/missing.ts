@@ -8,7 +8,7 @@ import type { CliKind } from './cli-programs.ts';
  * AUTODEV_TEST_REQUIRE=postgres,redis makes it a failure.
  */
 export function declareMissing(
-  kind: ServerKind | CliKind | 'bwrap' | 'python3',
+  kind: ServerKind | CliKind | 'bwrap' | 'chromium' | 'python3',
   suite: string,
 ): void {
   const required = (process.env.AUTODEV_TEST_REQUIRE ?? '').split(',').includes(kind);

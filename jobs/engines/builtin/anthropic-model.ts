@@ -2,10 +2,12 @@
 import Anthropic from '@anthropic-ai/sdk';
 import type {
   ContentBlockParam,
+  ImageBlockParam,
   MessageCreateParamsStreaming,
   MessageParam,
   RawMessageStreamEvent,
   StopReason,
+  TextBlockParam,
   Tool,
 } from '@anthropic-ai/sdk/resources/messages';
 import { REQUEST_TIMEOUT_MS, SDK_RETRIES, toFailure, watchedFetch, withIdle } from '../failures.ts';
@@ -88,6 +90,19 @@ function toMessages(transcript: readonly Step[], name: string): MessageParam[] {
   return messages;
 }
 
+/** Plain text, or text and pictures. */
+function contentOf({
+  text,
+  images = [],
+}: Extract<Step, { kind: 'result' }>): string | (TextBlockParam | ImageBlockParam)[] {
+  if (images.length === 0) return text;
+  const pictures = images.map((data) => ({
+    type: 'image' as const,
+    source: { type: 'base64' as const, media_type: 'image/png' as const, data },
+  }));
+  return [{ type: 'text', text }, ...pictures];
+}
+
 function toBlocks(step: Step, name: string): ContentBlockParam[] {
   switch (step.kind) {
     case 'user':
@@ -97,7 +112,7 @@ function toBlocks(step: Step, name: string): ContentBlockParam[] {
         {
           type: 'tool_result',
           tool_use_id: step.callId,
-          content: step.text,
+          content: contentOf(step),
           ...(step.isError ? { is_error: true } : {}),
         },
       ];

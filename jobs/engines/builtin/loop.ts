@@ -145,10 +145,17 @@ async function runCalls(state: State, calls: readonly ToolCall[]): Promise<Verdi
   for (const [index, call] of calls.entries()) {
     const skipped = skipReason(end !== null, index, call.name === 'finish' && failed);
     const result: CallResult = skipped ? { text: skipped, ok: false } : await runCall(state, call);
-    const { text, ok } = result;
+    const { text, ok, images } = result;
     failed ||= !ok;
     end ??= result.verdict ?? null;
-    state.transcript.push({ kind: 'result', callId: call.id, name: call.name, text, isError: !ok });
+    state.transcript.push({
+      kind: 'result',
+      callId: call.id,
+      name: call.name,
+      text,
+      ...(images === undefined ? {} : { images }),
+      isError: !ok,
+    });
   }
   if (end === null && state.input.context.signal.aborted) {
     return stopped(state, 'limit', `The ${state.input.spec.limits.minutes} minutes are used up`);
@@ -166,6 +173,7 @@ function skipReason(ended: boolean, index: number, finishAfterFailure: boolean):
 
 interface CallResult {
   text: string;
+  images?: string[];
   ok: boolean;
   verdict?: Verdict | null;
 }
@@ -190,8 +198,9 @@ async function runCall(state: State, call: ToolCall): Promise<CallResult> {
     const result = await checked.tool.run(checked.input, context);
     events.tool({ name: call.name, about, ok: result.ok, ms: now() - started });
     const text = clipBytes(result.text, context.resultBytes + 1_000, 'Ask for less.');
-    const { end } = result;
-    return { text, ok: result.ok, verdict: end ? { ...end, cause: causeOf(end.outcome) } : null };
+    const { end, ok, images } = result;
+    const shown = images === undefined ? {} : { images };
+    return { text, ...shown, ok, verdict: end ? { ...end, cause: causeOf(end.outcome) } : null };
   } catch (error) {
     events.tool({ name: call.name, about, ok: false, ms: now() - started });
     const why = error instanceof Error ? error.message : String(error);

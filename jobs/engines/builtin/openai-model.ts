@@ -93,7 +93,7 @@ function inputItems(step: Step, name: string): ResponseInputItem[] {
     case 'user':
       return [{ role: 'user', content: step.text }];
     case 'result':
-      return [{ type: 'function_call_output', call_id: step.callId, output: step.text }];
+      return [{ type: 'function_call_output', call_id: step.callId, output: outputOf(step) }];
     case 'assistant': {
       const { turn } = step;
       if (turn.raw.model === name) return turn.raw.items as ResponseInputItem[];
@@ -110,6 +110,20 @@ function inputItems(step: Step, name: string): ResponseInputItem[] {
       );
     }
   }
+}
+
+/** Plain text, or text and pictures. */
+function outputOf({
+  text,
+  images = [],
+}: Extract<Step, { kind: 'result' }>): ResponseInputItem.FunctionCallOutput['output'] {
+  if (images.length === 0) return text;
+  const pictures = images.map((png) => ({
+    type: 'input_image' as const,
+    image_url: `data:image/png;base64,${png}`,
+    detail: 'auto' as const,
+  }));
+  return [{ type: 'input_text', text }, ...pictures];
 }
 
 /** Reads the events up to the terminal one; an end without it is a cut answer. */

@@ -1,5 +1,5 @@
 /** The browser of the machine; none is ever downloaded. */
-import { findProgram } from '../find-program.ts';
+import { findProgram } from '../../find-program.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome'];
 
