@@ -100,7 +100,11 @@ async function look(
     import('./browser/page.ts'),
   ]);
   const profile = await mkdtemp(join(context.env['TMPDIR'] ?? '/tmp', 'browser-'));
-  const options = { profile, env: { ...context.env, HOME: profile, TMPDIR: profile }, signal: context.signal };
+  const options = {
+    profile,
+    env: { ...context.env, HOME: profile, TMPDIR: profile },
+    signal: context.signal,
+  };
   const browser = await startDevTools(program, options);
   try {
     const page = await openPage(browser, context.root);
