@@ -8,7 +8,6 @@ import { latestAttempt, lastDone, resultOf } from '../domain/runs.ts';
 import { writesPage } from '../domain/task-types.ts';
 import type { ChangeRole, Run } from '../domain/runs.ts';
 import type { ChangeFacts, Snapshot } from '../domain/snapshot.ts';
-import { openFindings } from './findings.ts';
 import { tallyOf, weightsOf } from './tally.ts';
 import { code } from './text.ts';
 
@@ -90,7 +89,10 @@ function needCode(run: Run, head: string, weights: ReturnType<typeof weightsOf>,
 
   const { consensus } = tallyOf(run, weights);
   need(consensus.kind === 'approve', `consensus ${consensus.score}`, `consensus ${consensus.kind}`);
-  const critical = openFindings(run).filter(({ severity }) => severity === 'critical').length;
+  // What a person waved through is for a person to merge.
+  const critical = run.findings.filter(
+    ({ severity, state }) => severity === 'critical' && (state === 'open' || state === 'dismissed'),
+  ).length;
   need(critical === 0, 'no critical finding', 'a critical finding is open');
   need(votesAt(run, head), 'votes at this head', 'the votes are for another head');
 

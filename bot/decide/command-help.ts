@@ -44,6 +44,11 @@ export const COMMANDS: readonly CommandHelp[] = [
   ),
   command('looks', 'test [hint]', 'lets the tester look at this merge request'),
   command('looks', 'security [hint]', 'looks for security problems in this merge request'),
+  command(
+    'looks',
+    'dismiss [why]',
+    'as a reply in the thread of a finding: it is not wanted, and not raised again',
+  ),
   command('work', 'ask <question>', 'answers a question from what the repository contains'),
   command(
     'plans',
@@ -126,6 +131,8 @@ export const COMMANDS: readonly CommandHelp[] = [
 
 /** Where a command may be given. */
 export function takenOn(name: CommandName): TargetType[] {
+  // Findings are told on changes alone.
+  if (name === 'dismiss') return ['change'];
   const places = placesOf(name);
   return places.length > 0 ? places : ['issue', 'change'];
 }
@@ -148,6 +155,7 @@ function doesSomething(
     case 'help':
     case 'status':
     case 'ask':
+    case 'dismiss':
       return true;
     case 'cancel':
     case 'assign-agent':

@@ -2,11 +2,13 @@
  * Purpose: what must hold before agents look at a change that people made. They work on its head, but
  * in a pipeline of the default branch, so that its author writes nothing of what their job does.
  */
+import type { KnownFinding } from '../domain/findings.ts';
 import type { TargetChange } from '../domain/looks.ts';
 import type { ChangeRef } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Ask } from './ask.ts';
 import type { TaskInputFacts } from './task-input.ts';
+import { openFindings } from './findings.ts';
 
 /** Why no look is taken: what is said, and the reason for the record; null when nothing is in the way. */
 export function lookRefusal(ask: Ask, snapshot: Snapshot): { say: string; reason: string } | null {
@@ -72,10 +74,22 @@ export function lookRef(change: TargetChange): ChangeRef {
 }
 
 /** What an agent is told of a change besides its text: which files it touches, and how. */
-export function lookFacts(change: TargetChange): Pick<TaskInputFacts, 'on' | 'changed' | 'diff'> {
+export function lookFacts(change: TargetChange): Partial<TaskInputFacts> {
   const diff = change.files
     .filter((file) => file.diff !== '')
     .map((file) => `--- ${file.path}\n${file.diff}`)
     .join('\n');
-  return { on: 'change', changed: change.files.map(({ path }) => path), diff };
+  const changed = change.files.map(({ path }) => path);
+  return { on: 'change', changed, diff, ...earlierFacts(change.findings) };
+}
+
+/** What an agent that looks is told of earlier looks; nothing where there were none. */
+export function earlierFacts(
+  findings: readonly KnownFinding[],
+): Pick<TaskInputFacts, 'known' | 'unwanted'> {
+  if (findings.length === 0) return {};
+  return {
+    known: openFindings({ findings: [...findings] }),
+    unwanted: findings.filter(({ state }) => state === 'dismissed'),
+  };
 }

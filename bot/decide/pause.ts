@@ -29,6 +29,7 @@ const WHILE_PAUSED: ReadonlySet<string> = new Set([
   'budget',
   'unlock',
   'assign-agent',
+  'dismiss',
 ]);
 
 /** Keeps what happens to a paused run for later; null when the event is to be decided now. */

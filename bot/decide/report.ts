@@ -2,7 +2,7 @@
 import type { RunReport } from '../domain/run-report.ts';
 import { latestAttempt, spentOn, type Run } from '../domain/runs.ts';
 import type { AgentRole } from '../../schema/wire/agent.ts';
-import { findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
+import { openFindings, wantedFindings } from './findings.ts';
 import { tallyOf } from './tally.ts';
 
 /** Time of agents at work, all added up, in seconds. */
@@ -15,11 +15,7 @@ export function agentSeconds(run: Run): number {
 
 /** The report of a run that ends now; `weights` are those the votes were counted with. */
 export function reportOf(run: Run, now: Date, weights: (role: AgentRole) => number): RunReport {
-  const raised = new Set(
-    reviewedRounds(run).flatMap((round) =>
-      findingsOfRound(run, round).map(({ fingerprint }) => fingerprint),
-    ),
-  ).size;
+  const raised = wantedFindings(run).length;
   const tally = tallyOf(run, weights);
   const fixStages = new Set(
     run.context.workflow.stages.flatMap((stage) =>

@@ -2,6 +2,7 @@
  * Purpose: a look at a change that people made: findings become threads, the votes one comment. Nothing
  * is committed, merged or labelled; what follows is up to the people whose change it is.
  */
+import { REVIEW_DEFAULTS } from '../domain/findings.ts';
 import type { Run } from '../domain/runs.ts';
 import type { Verdict } from '../domain/outcomes.ts';
 import type { ChangeFacts, Decision, Snapshot } from '../domain/snapshot.ts';
@@ -11,6 +12,7 @@ import { doneVerdict } from './done.ts';
 import { endRun } from './end.ts';
 import { openFindings } from './findings.ts';
 import { tallyOf, weightsOf } from './tally.ts';
+import { threadEffects } from './threads.ts';
 
 /** The head that a look at people's change is about; null for work of the bot's own. */
 export function lookedAt(run: Run): string | null {
@@ -27,8 +29,9 @@ export function looked(run: Run, snapshot: Snapshot): Moved {
   const head = lookedAt(run) ?? '';
   const now = snapshot.change?.headSha ?? head;
   const checks = run.checks === null ? '' : ` ${checksSentence(run.checks)}`;
+  const left = run.leftOut === 0 ? '' : ` ${leftOutSentence(run)}`;
   const verdict: Verdict = {
-    ...doneVerdict(run, `At \`${head.slice(0, 8)}\`: ${count}${agreed}.${checks}`),
+    ...doneVerdict(run, `At \`${head.slice(0, 8)}\`: ${count}${agreed}.${left}${checks}`),
     next: nextOf(run, head, now, open),
   };
   const ended = endRun(run, verdict);
@@ -36,9 +39,8 @@ export function looked(run: Run, snapshot: Snapshot): Moved {
     reasons: [`${count}${agreed}`],
     writes: ended.writes,
     effects: [
-      ...(open > 0 ? [{ kind: 'open_threads', run: run.id, round: run.round } as const] : []),
       // Threads of earlier looks count too: what is gone from a newer head is told and resolved there.
-      { kind: 'resolve_threads', run: run.id, round: run.round },
+      ...threadEffects(run),
       ...ended.effects,
     ],
   };
@@ -53,6 +55,11 @@ export function lookGone(run: Run, change: ChangeFacts): Decision {
     next: change.state === 'merged' ? '' : `Reopen it, then \`/autodev ${run.command}\`.`,
   });
   return acted([`the change is ${change.state}`], ended.writes, ended.effects);
+}
+
+function leftOutSentence(run: Run): string {
+  const { minConfidence, maxFindings } = run.context.review ?? REVIEW_DEFAULTS;
+  return `${run.leftOut} left out: less sure than ${minConfidence}, or beyond the ${maxFindings} most severe.`;
 }
 
 function nextOf(run: Run, head: string, now: string, open: number): string {

@@ -28,6 +28,7 @@ import { statusOf } from './status-effects.ts';
 import type { TaskInputFacts } from './task-input.ts';
 import { makeTask, usableAgent } from './tasks.ts';
 import { openFindings } from './findings.ts';
+import { earlierFacts } from './look.ts';
 
 /** Why a stage is entered again, for the agent that has to answer it. */
 export interface Feedback {
@@ -226,6 +227,7 @@ function factsFor(type: TaskType, run: Run, feedback: Feedback): TaskInputFacts 
       : {}),
     ...(changed.length > 0 ? { changed } : {}),
     earlier: earlierWords(run),
+    ...earlierFacts(run.findings),
   };
 }
 

@@ -6,6 +6,7 @@ import type { RepoConfig } from '../../schema/wire/repo-config.ts';
 import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { Actor, Issue } from '../domain/events.ts';
 import type { Effect } from '../domain/effects.ts';
+import type { ReviewLimits } from '../domain/findings.ts';
 import {
   latestAttempt,
   type Run,
@@ -204,6 +205,21 @@ function stricter(runner: RepoConfig['runner']): Partial<IsolationWish> {
   };
 }
 
+/** How much looks raise: a repository can ask for less than the installation, never for more. */
+function reviewLimits({
+  settings,
+  repoConfig,
+}: Pick<Snapshot, 'settings' | 'repoConfig'>): ReviewLimits {
+  const own = repoConfig.config.review;
+  return {
+    minConfidence: Math.max(settings.review.minConfidence, own.min_confidence ?? 0),
+    maxFindings: Math.min(
+      settings.review.maxFindings,
+      own.max_findings ?? Number.POSITIVE_INFINITY,
+    ),
+  };
+}
+
 /** What a run is started with and keeps, from the settings, the repository's wishes and the subject. */
 export function freezeContext(
   subject: Subject,
@@ -235,6 +251,7 @@ export function freezeContext(
     autonomy: settings.autonomy === 'full' ? own.autonomy : 'guided',
     reports: own.verify.reports,
     ...(scanners.length > 0 ? { scanners } : {}),
+    review: reviewLimits(snapshot),
     environment: own.deploy.environment ?? null,
     workflow,
   };

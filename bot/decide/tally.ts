@@ -7,7 +7,7 @@ import { lastDone, resultOf, type Run } from '../domain/runs.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import { consensusOf, securityScore, type Consensus, type Vote } from '../domain/votes.ts';
 import { testsText } from './check-text.ts';
-import { findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
+import { openFindings, wantedFindings } from './findings.ts';
 
 export interface Tally {
   votes: Vote[];
@@ -81,10 +81,7 @@ export function tallyTable(tally: Tally): string[] {
 
 function reviewBasis(run: Run): string {
   const open = openFindings(run).length;
-  const all = new Set(
-    reviewedRounds(run).flatMap((round) =>
-      findingsOfRound(run, round).map((finding) => finding.fingerprint),
-    ),
-  ).size;
-  return all === 0 ? 'no findings' : `${open} of ${all} findings open`;
+  const all = wantedFindings(run).length;
+  const left = run.leftOut === 0 ? '' : `, ${run.leftOut} left out`;
+  return `${all === 0 ? 'no findings' : `${open} of ${all} findings open`}${left}`;
 }

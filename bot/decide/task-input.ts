@@ -2,10 +2,10 @@
  * Purpose: the words that ask an agent for one task, with text by people and models fenced off as data.
  */
 import type { TaskType } from '../../schema/wire/agent.ts';
+import type { KnownFinding, RaisedFinding } from '../domain/findings.ts';
 import { TASKS } from '../domain/task-types.ts';
 import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { visibleLine, visibleText } from '../domain/visible-text.ts';
-import type { RaisedFinding } from './findings.ts';
 import { hiddenParts } from './text.ts';
 
 /** Longest text of one kind an agent is given; the rest is cut with a note. */
@@ -34,6 +34,10 @@ export interface TaskInputFacts {
   /** The change as a diff, for work on people's changes. */
   diff?: string;
   findings?: readonly RaisedFinding[];
+  /** Findings of earlier looks of its own, for an agent that looks again. */
+  known?: readonly KnownFinding[];
+  /** Findings that people dismissed. */
+  unwanted?: readonly KnownFinding[];
   failedJobs?: readonly string[];
   /** Open issues, for work on their order. */
   backlog?: readonly {
@@ -70,7 +74,7 @@ export function hiddenIn(...texts: readonly string[]): number {
  */
 export function taskInput(type: TaskType, facts: TaskInputFacts): string {
   const lines = [TASKS[type].ask, '', ...subjectLines(facts)];
-  lines.push(...agreedLines(facts), ...foundLines(facts));
+  lines.push(...agreedLines(facts), ...foundLines(facts), ...knownLines(facts));
   if (facts.resumed === true) {
     lines.push(
       '',
@@ -155,6 +159,29 @@ function foundLines(facts: TaskInputFacts): string[] {
   if (facts.deployments !== undefined) {
     const list = facts.deployments.join('\n') || '(none is known)';
     lines.push('', 'Deployments, the newest first:', fenced('deployments', cut(list)));
+  }
+  return lines;
+}
+
+/** What earlier looks brought, and what has to be said of it. */
+function knownLines({ known = [], unwanted = [] }: TaskInputFacts): string[] {
+  const lines: string[] = [];
+  if (known.length > 0) {
+    const list = known.map((one) => `- number ${one.id}: ${findingText(one).slice(2)}`);
+    lines.push(
+      '',
+      'Findings of your earlier looks. In `verified` of your report say for each, by its number, whether',
+      'it is fixed in what you see now, and why in one line. Raise only what is new beside them:',
+      fenced('known', cut(showHidden(list.join('\n')))),
+    );
+  }
+  if (unwanted.length > 0) {
+    const list = unwanted.map(({ path, line, title }) => `- ${path}:${line} ${title}`);
+    lines.push(
+      '',
+      'People do not want these; leave them out, in whatever words:',
+      fenced('unwanted', cut(showHidden(list.join('\n')))),
+    );
   }
   return lines;
 }

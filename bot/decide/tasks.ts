@@ -60,6 +60,17 @@ function promptOf(
   );
 }
 
+/** Who votes on a change is asked for what became of the findings of its own role. */
+function factsOf(type: TaskType, role: AgentRole, facts: TaskInputFacts): TaskInputFacts {
+  const { known, unwanted, ...rest } = facts;
+  if (known === undefined || TASKS[type].delivers !== 'votes') return rest;
+  return {
+    ...rest,
+    ...(unwanted ? { unwanted } : {}),
+    known: known.filter(({ by }) => by === role),
+  };
+}
+
 /** Where a task stands among the others of its run. */
 export type TaskPlace = Pick<NewTask, 'priority' | 'parentId' | 'dependsOn' | 'acceptance'>;
 const USUAL_PRIORITY = 5;
@@ -82,7 +93,7 @@ export function makeTask(
     agent: agent.role,
     project: { path: snapshot.project.path, defaultBranch: snapshot.project.defaultBranch },
     instructions: promptOf(agent, snapshot),
-    input: taskInput(type, { ...facts, acceptance }),
+    input: taskInput(type, { ...factsOf(type, agent.role, facts), acceptance }),
     engine: agent.settings.engine,
     whenMissing: whenMissing(agent.settings.engine, context),
     isolation: context.isolation,

@@ -93,6 +93,17 @@ export function nothingToCancel(): string {
   return 'Nothing is running here. `/autodev implement` starts work on this issue.';
 }
 
+export function nothingToDismiss(): string {
+  return (
+    'No finding is told in this thread. Write `/autodev dismiss <why>` as a reply to the finding ' +
+    'that is not wanted.'
+  );
+}
+
+export function dismissedAlready(by: string): string {
+  return `@${by} dismissed this already. Reopen the thread to have it looked at again.`;
+}
+
 export function nothingToReject(): string {
   return 'Nothing waits for a decision here. `/autodev status` says how far the work is.';
 }

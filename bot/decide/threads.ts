@@ -1,54 +1,82 @@
 /**
- * Purpose: the threads of findings: how one is recognised, and which are answered by a newer look. The
- * marks stand on a thread's last line, which no model writes.
+ * Purpose: the threads of findings: how one is recognised, and what is told in it after a look. The mark
+ * stands on a thread's last line, which no model writes.
  */
+import type { Effect } from '../domain/effects.ts';
+import type { KnownFinding } from '../domain/findings.ts';
 import type { Run } from '../domain/runs.ts';
-import { goneFindings, openFindings } from './findings.ts';
-import { lookedAt } from './review.ts';
-
-/** A thread of the bot's own: the text of its first note. */
-export interface FindingThread {
-  body: string;
-}
-
-const SEEN = /<!-- autodev:seen:(\w+):([0-9a-f]*) -->$/;
+import { openFindings } from './findings.ts';
 
 /** The identity of a finding as a mark that its words cannot leave. */
 function mark(fingerprint: string): string {
-  return `<!-- autodev:finding:${Buffer.from(fingerprint).toString('base64url')} -->`;
+  return `<!-- autodev:finding:${fingerprint} -->`;
 }
 
-/** The last line of a thread: who raised it, its identity, and the head it was seen at. */
-export function threadLine(finding: { fingerprint: string; by: string }, sha: string): string {
-  return `_${finding.by}_ ${mark(finding.fingerprint)} <!-- autodev:seen:${finding.by}:${sha} -->`;
+/** The last line of a thread: who raised it, and its identity. */
+export function threadLine(finding: { fingerprint: string; by: string }): string {
+  return `_${finding.by}_ ${mark(finding.fingerprint)}`;
 }
 
-export function holds(thread: FindingThread, fingerprint: string): boolean {
-  return thread.body.includes(mark(fingerprint));
+/** Whether the first note of a thread of the bot's own is about this finding. */
+export function holds(body: string, fingerprint: string): boolean {
+  return body.trimEnd().endsWith(mark(fingerprint));
 }
 
-/** Threads whose finding is gone, by the newest look of the run. */
-export function goneThreads<T extends FindingThread>(run: Run, own: readonly T[]): T[] {
-  return lookedAt(run) === null ? goneInRun(run, own) : goneSince(run, own);
+/** Threads for what is new, and words in those that are there. */
+export function threadEffects(run: Run): Effect[] {
+  const { id, round } = run;
+  const untold = openFindings(run).some(({ threadId }) => threadId === null);
+  const told = run.findings.some(({ threadId }) => threadId !== null);
+  return [
+    ...(untold ? [{ kind: 'open_threads', run: id, round } as const] : []),
+    ...(told ? [{ kind: 'resolve_threads', run: id, round } as const] : []),
+  ];
 }
 
-/** Of what an earlier round of the run found and the newest did not. */
-function goneInRun<T extends FindingThread>(run: Run, own: readonly T[]): T[] {
-  const open = new Set(openFindings(run).map((finding) => finding.fingerprint));
-  const gone = goneFindings(run).filter(({ fingerprint }) => !open.has(fingerprint));
-  return own.filter((thread) => gone.some(({ fingerprint }) => holds(thread, fingerprint)));
+/** What a thread is told: one line, and whether it is resolved or opened again with it. */
+export interface Told {
+  /** Null where there is nothing to say. */
+  line: string | null;
+  /** The line says how it stands at a head: a newer one takes its place. */
+  standing: boolean;
+  resolve: boolean;
+  reopen: boolean;
 }
+
+/** Begins the one note of a thread that says how its finding stands; it is edited in place. */
+export const STANDING = 'Still there at';
 
 /**
- * Of earlier looks at people's change, what this one did not raise again. Only the roles that looked now
- * can say so, and only of an older head: where nothing was pushed nothing was fixed.
+ * What is to be told of a finding whose thread is as given. A thread that a person resolved is left
+ * alone while the finding is open: the next look judges it.
+ * `why` is the finding's, made harmless by the caller.
  */
-function goneSince<T extends FindingThread>(run: Run, own: readonly T[]): T[] {
-  const open = openFindings(run);
-  const roles = new Set(run.tasks.map((task) => String(task.agent)));
-  return own.filter((thread) => {
-    const [, role = '', sha = ''] = SEEN.exec(thread.body.trimEnd()) ?? [];
-    if (!roles.has(role) || sha === '' || sha === lookedAt(run)) return false;
-    return !open.some(({ fingerprint }) => holds(thread, fingerprint));
-  });
+export function tellOf(
+  finding: KnownFinding,
+  thread: { resolved: boolean; byBot: boolean },
+  head: string,
+  why: string,
+): Told {
+  const at = head.slice(0, 8);
+  const nothing: Told = { line: null, standing: false, resolve: false, reopen: false };
+  const closed = (line: string | null): Told =>
+    thread.resolved ? nothing : { ...nothing, line, resolve: true };
+  switch (finding.state) {
+    case 'fixed':
+      return closed(`Fixed in ${finding.lastSha.slice(0, 8)}.`);
+    case 'outdated':
+      return closed(`Its file is gone at ${finding.lastSha.slice(0, 8)}.`);
+    case 'dismissed':
+      return closed(null);
+    case 'open': {
+      if (finding.lastSha !== head) return nothing;
+      if (thread.resolved) {
+        const line = `There again at ${at}.`;
+        return thread.byBot ? { ...nothing, line, reopen: true } : nothing;
+      }
+      if (finding.firstSha === head) return nothing;
+      const because = why === '' ? '' : `: ${why}`;
+      return { ...nothing, line: `${STANDING} ${at}${because || '.'}`, standing: true };
+    }
+  }
 }

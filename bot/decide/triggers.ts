@@ -17,6 +17,7 @@ import { answer, refuse, replyTo, type Ask } from './ask.ts';
 import { assignAgent } from './assign.ts';
 import { COMMANDS } from './command-help.ts';
 import { cancelRun, rejectGate, retryRun } from './control.ts';
+import { dismissFinding } from './dismiss.ts';
 import { helpText } from './help-text.ts';
 import { unlockFiles } from './locks.ts';
 import { deferRun, pauseRun, refuseWhilePaused, resumeRun } from './pause.ts';
@@ -140,6 +141,8 @@ export function decideAsk(ask: Ask, snapshot: Snapshot): Decision {
       return allowPaths(ask, snapshot);
     case 'budget':
       return raiseBudget(ask, snapshot);
+    case 'dismiss':
+      return dismissFinding(ask, snapshot);
     case 'retry':
       return retryRun(ask, snapshot);
     default:

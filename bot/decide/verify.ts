@@ -10,12 +10,15 @@ import type { Decision, Snapshot, Write } from '../domain/snapshot.ts';
 import { acted, decided, ignored, type Moved } from './decision.ts';
 import { checksSentence } from './check-text.ts';
 import { endRun, ended } from './end.ts';
-import { blocking, findingsOfRound, openFindings, reviewedRounds } from './findings.ts';
+import { NO_REVIEW_FACTS } from '../domain/findings.ts';
+import { blocking, looksOf, openFindings } from './findings.ts';
 import { mergedByPeople } from './gate.ts';
 import { lookGone, looked } from './review.ts';
+import { judgeLooks } from './relook.ts';
 import { fixTasks } from './rounds.ts';
 import { enterStage, nextStage } from './stages.ts';
 import { tallyOf, weightsOf } from './tally.ts';
+import { threadEffects } from './threads.ts';
 import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { StageDefinition } from '../../schema/wire/workflow.ts';
 
@@ -57,8 +60,22 @@ export function decideVerify(snapshot: Snapshot, now: Run | null = snapshot.run)
     url: change.pipeline?.url ?? '',
     tests: change.tests,
   };
-  const moved = judged({ ...run, checks }, stage, checks, snapshot);
-  return acted(moved.reasons, withChecks(moved.writes, checks), moved.effects);
+  const seen = relooked(run, snapshot);
+  const moved = judged({ ...seen.run, checks }, stage, checks, snapshot);
+  const writes = withSeen(moved.writes, { checks, leftOut: seen.run.leftOut });
+  return acted(moved.reasons, [...seen.writes, ...writes], moved.effects);
+}
+
+/** The run with the findings on its change as its looks leave them. */
+function relooked(run: Run, snapshot: Snapshot): { run: Run; writes: Write[] } {
+  const changeIid = run.changes.code?.iid;
+  if (changeIid == null || looksOf(run).length === 0) return { run, writes: [] };
+  const facts = snapshot.change?.review ?? NO_REVIEW_FACTS;
+  const { findings, leftOut } = judgeLooks(run, facts, snapshot.now);
+  return {
+    run: { ...run, findings, leftOut },
+    writes: findings.length === 0 ? [] : [{ op: 'save_findings', changeIid, findings }],
+  };
 }
 
 function judged(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snapshot): Moved {
@@ -68,9 +85,12 @@ function judged(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snap
 }
 
 /** What CI said is kept with the step it led to: the change's page and the next gate rest on it. */
-function withChecks(writes: readonly Write[], checks: CheckFacts): Write[] {
+function withSeen(
+  writes: readonly Write[],
+  seen: { checks: CheckFacts; leftOut: number },
+): Write[] {
   return writes.map((write) =>
-    write.op === 'update_run' ? { ...write, patch: { ...write.patch, checks } } : write,
+    write.op === 'update_run' ? { ...write, patch: { ...write.patch, ...seen } } : write,
   );
 }
 
@@ -120,8 +140,7 @@ function checked(run: Run, checks: CheckFacts, snapshot: Snapshot): Moved {
 
 function voted(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snapshot): Moved {
   const tally = tallyOf(run, weightsOf(snapshot));
-  const open = openFindings(run);
-  const stop = blocking(open);
+  const stop = blocking(openFindings(run));
   const red = isRed(checks);
   const rejected = tally.consensus.kind === 'reject';
   const good = !red && stop.length === 0 && !rejected;
@@ -130,14 +149,7 @@ function voted(run: Run, stage: VerifyStage, checks: CheckFacts, snapshot: Snaps
       `consensus ${tally.consensus.score} (${tally.consensus.kind}), ${stop.length} blocking findings, checks ${checks.outcome}`,
     ],
     writes: [],
-    effects: [
-      ...(open.length > 0
-        ? [{ kind: 'open_threads', run: run.id, round: run.round } as const]
-        : []),
-      ...(run.round > 0
-        ? [{ kind: 'resolve_threads', run: run.id, round: run.round } as const]
-        : []),
-    ],
+    effects: threadEffects(run),
   };
   const next = good
     ? enterStage(run, nextStage(run), snapshot, { note: checksSentence(checks) })
@@ -176,7 +188,7 @@ function fixOrHandOver(
       tried === 0 ? '' : ` after ${tried} ${tried === 1 ? 'round' : 'rounds'} of fixes`;
     return handOver(run, `${problems} remain${rounds}`);
   }
-  if (tried >= 2 && sameFindingsTwice(run) && !red) {
+  if (tried >= 2 && sameFindings(run, snapshot.run) && !red) {
     return handOver(run, `the same ${problems} came back twice, so another round would not help`);
   }
   const build = red && onlyRed && fix.kind === 'task' && takes(fix.agent, 'fix_build', snapshot);
@@ -191,15 +203,15 @@ function takes(role: AgentRole, type: TaskType, snapshot: Snapshot): boolean {
   return snapshot.agents[role]?.settings.tasks.includes(type) ?? false;
 }
 
-function sameFindingsTwice(run: Run): boolean {
-  const [before, last] = reviewedRounds(run)
-    .slice(-2)
-    .map((round) =>
-      findingsOfRound(run, round)
-        .map((finding) => finding.fingerprint)
-        .join('\n'),
-    );
-  return before !== undefined && before !== '' && before === last;
+/** What is open is what was open before the look. */
+function sameFindings(run: Run, before: Run | null): boolean {
+  const [now, then] = [run, before ?? run].map((one) =>
+    openFindings(one)
+      .map(({ fingerprint }) => fingerprint)
+      .toSorted()
+      .join(),
+  );
+  return now !== '' && now === then;
 }
 
 function describeProblems(run: Run, failedJobs: readonly string[]): string {

@@ -43,6 +43,7 @@ export const COMMANDS = [
   'budget',
   'retry',
   'ask',
+  'dismiss',
 ] as const;
 export type CommandName = (typeof COMMANDS)[number];
 

@@ -44,8 +44,9 @@ export type Effect =
   | { kind: 'update_change'; run: number; round: number; ready?: true }
   /** One thread per open finding of a round, on its line. */
   | { kind: 'open_threads'; run: number; round: number }
-  /** Say what was fixed in the threads of findings that are gone, and resolve them. */
-  | { kind: 'resolve_threads'; run: number; round: number }
+  /** Say in the threads of known findings what became of them, and resolve those that are settled. */
+  /** `asked` is the comment that asked for it, where a person's word and not a look did. */
+  | { kind: 'resolve_threads'; run: number; round: number; asked?: number }
   /** Start the merge request pipeline whose one job of the bot's shows the reports of a round. */
   | { kind: 'publish_reports'; run: number; round: number; sha: string }
   /** Take back approvals that were given for an older head. */
@@ -133,8 +134,11 @@ export function effectKey(effect: Effect, repoId: number, ids: NewIds): string {
       const ready = effect.ready === true ? '/ready' : '';
       return `update_change/${effect.run}/${effect.round}${ready}`;
     }
+    case 'resolve_threads': {
+      const asked = effect.asked === undefined ? '' : `/note-${effect.asked}`;
+      return `resolve_threads/${effect.run}/${effect.round}${asked}`;
+    }
     case 'open_threads':
-    case 'resolve_threads':
     case 'publish_reports':
       return `${effect.kind}/${effect.run}/${effect.round}`;
     case 'reset_approvals':
@@ -207,7 +211,10 @@ export type Receipt =
   | { kind: 'open_change'; iid: number; url: string }
   | { kind: 'update_change' }
   | { kind: 'open_threads'; threads: { fingerprint: string; discussionId: string }[] }
-  | { kind: 'resolve_threads'; resolved: string[] }
+  | {
+      kind: 'resolve_threads';
+      threads: { fingerprint: string; discussionId: string; resolved: boolean }[];
+    }
   | { kind: 'publish_reports'; pipelineId: number; url: string; reports: RenderedReports }
   | { kind: 'reset_approvals' }
   | { kind: 'set_gate' }

@@ -12,6 +12,7 @@ import type { StageDefinition, Workflow } from '../../schema/wire/workflow.ts';
 import type { CheckFacts } from './checks.ts';
 import type { Estimate, Refusal } from './budgets.ts';
 import type { Cooled } from './cool-downs.ts';
+import type { KnownFinding, ReviewLimits } from './findings.ts';
 import type { RunState, Verdict } from './outcomes.ts';
 import type { RepoOverrides } from './repo-overrides.ts';
 import type { RunReport } from './run-report.ts';
@@ -50,6 +51,8 @@ export interface RunContext {
   reports: boolean;
   /** Scanners that tasks may start with; absent where there are none. */
   scanners?: ScannerName[];
+  /** How much its looks raise; absent in runs from before there was a choice. */
+  review?: ReviewLimits;
   /** Where `deploy` stages deploy to; null: wherever the repository's only deploy job leads. */
   environment: string | null;
   /** What the repository changes of agents; absent in runs that are older than that. */
@@ -198,6 +201,10 @@ export interface Run {
   checks: CheckFacts | null;
   deployment: Deployment | null;
   report: RunReport | null;
+  /** Findings on its code change, whichever run raised them; oldest first. */
+  findings: KnownFinding[];
+  /** Remarks of its last look that were not shown. */
+  leftOut: number;
   /** Protected files a maintainer let through. */
   allowed: Allowance[];
   version: number;

@@ -11,6 +11,7 @@ import type { Actor, Issue, PipelineInfo, Project } from './events.ts';
 import type { DeployFacts } from './deploys.ts';
 import type { ChildFacts, EpicItem } from './children.ts';
 import type { Given } from './given.ts';
+import type { KnownFinding, ReviewFacts } from './findings.ts';
 import type { GateFacts } from './gates.ts';
 import type { TargetChange } from './looks.ts';
 import type { RunReport } from './run-report.ts';
@@ -51,6 +52,8 @@ export interface ChangeFacts {
   tests: TestFacts | null;
   /** Names of its jobs that failed and may not. */
   failedJobs: string[];
+  /** What findings are judged by; read once the agents are done with a look. */
+  review: ReviewFacts | null;
   /** Set while the run stands at a gate. */
   gate: { facts: GateFacts; mergeStatus: string } | null;
 }
@@ -80,6 +83,7 @@ export interface Snapshot {
     | 'engines'
     | 'overrides'
     | 'limits'
+    | 'review'
     | 'protectedPaths'
     | 'security'
     | 'autonomy'
@@ -97,6 +101,8 @@ export interface Snapshot {
   issue: Issue | null;
   /** The change that a look was asked for under it, with its text and diff; else null. */
   targetChange: TargetChange | null;
+  /** Findings on the change that a finding was dismissed under; else none. */
+  targetFindings: readonly KnownFinding[];
   /** Active run of the target and role in question, else the run the event names. */
   run: Run | null;
   /** Newest finished run of the target, for `retry` and `status`. */
@@ -205,6 +211,7 @@ export interface RunPatch {
   /** Null when a stopped run goes on. */
   report?: RunReport | null;
   allowed?: Allowance[];
+  leftOut?: number;
   /** A new head that a person pushed. */
   codeHeadSha?: string;
   specHeadSha?: string;
@@ -243,6 +250,8 @@ export type Write =
   | { op: 'note_approval'; changeIid: number; userId: number; sha: string; given: boolean }
   /** Give tasks more to spend. */
   | { op: 'raise_caps'; runId: number; taskIds: number[]; byMicrousd: number }
+  /** What a look, or a person, made of findings on a change. */
+  | { op: 'save_findings'; changeIid: number; findings: KnownFinding[] }
   /** A person's comment for the agents at work in the run. */
   | { op: 'add_message'; runId: number; noteId: number; author: string; body: string }
   /** What was approved at other heads than this counts no more, also when such a head comes back. */

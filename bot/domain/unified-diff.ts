@@ -20,6 +20,18 @@ export function unifiedDiff(path: string, before: string | null, after: string):
   return [...header, ...hunks(lines)].join('\n');
 }
 
+/** Lines that both texts have, by their numbers from 1: where each line of `before` is in `after`. */
+export function keptLines(before: string, after: string): Map<number, number> {
+  const kept = new Map<number, number>();
+  let [old, fresh] = [0, 0];
+  for (const { sign } of compare(before.split('\n'), after.split('\n'))) {
+    if (sign !== '+') old += 1;
+    if (sign !== '-') fresh += 1;
+    if (sign === ' ') kept.set(old, fresh);
+  }
+  return kept;
+}
+
 /** Lines with the mark of a missing final line break, so that it counts as a difference. */
 function toLines(text: string): string[] {
   if (text === '') return [];

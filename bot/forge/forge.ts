@@ -18,6 +18,7 @@ import type { ForgeChecks } from './checks.ts';
 import type { ForgeDeploy } from './deploy.ts';
 import type { FileChange } from '../../schema/wire/result.ts';
 import type { ForgePoll } from './poll.ts';
+import type { ForgeReview } from './review.ts';
 import type { ForgeTracker } from './tracker.ts';
 
 /** Header names in lower case; repeated headers keep their first value. */
@@ -211,30 +212,6 @@ export interface ForgeGate {
       pipelineId: number | null;
     },
   ): Promise<void>;
-}
-
-export interface ThreadInfo {
-  id: string;
-  resolved: boolean;
-  /** Notes oldest first. */
-  notes: { id: number; authorId: number; body: string }[];
-}
-
-/** Inline review threads of a change. */
-export interface ForgeReview {
-  threads(projectId: number, iid: number): Promise<ThreadInfo[]>;
-  /**
-   * Opens a thread on a line of the new side; where the forge cannot address that line it falls back to
-   * the file, then to a plain thread, and says which it was (gitlab-facts §3.4).
-   */
-  openThread(
-    projectId: number,
-    iid: number,
-    on: { path: string; line: number },
-    body: string,
-  ): Promise<{ id: string; on: 'line' | 'file' | 'change' }>;
-  replyInThread(projectId: number, iid: number, threadId: string, body: string): Promise<void>;
-  resolveThread(projectId: number, iid: number, threadId: string): Promise<void>;
 }
 
 export interface HookInfo {

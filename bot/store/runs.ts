@@ -54,6 +54,8 @@ export interface RunRow {
   checks: CheckFacts | null;
   deployment: Deployment | null;
   report: RunReport | null;
+  /** Remarks of the last look that were not shown. */
+  leftOut: number;
   /** Protected files that a maintainer let through. */
   allowed: Allowance[];
   /** Grows with every update; an update names the version it was computed from. */
@@ -120,6 +122,7 @@ export type RunPatch = Partial<
     | 'requesterId'
     | 'requesterName'
     | 'allowed'
+    | 'leftOut'
   >
 >;
 
@@ -136,7 +139,7 @@ export const RUN_COLUMNS = `id, repo_id as "repoId", target_type as "targetType"
   waited_seconds as "waitedSeconds", stopped_at as "stoppedAt", paused_until as "pausedUntil",
   paused_by as "pausedBy", overrides,
   parent_run_id as "parentRunId", cap_microusd as "capMicrousd", merged_sha as "mergedSha",
-  checks, deployment, report, allowed, version, created_at as "createdAt",
+  checks, deployment, report, allowed, left_out as "leftOut", version, created_at as "createdAt",
   updated_at as "updatedAt", finished_at as "finishedAt"`;
 
 /** Starts a run; null when its target already has an active run in that role. */
@@ -240,6 +243,7 @@ export async function updateRun(
          then p->>'requesterName' else requester_name end,
        report = case when p ? 'report' then nullif(p->'report', 'null') else report end,
        allowed = case when p ? 'allowed' then p->'allowed' else allowed end,
+       left_out = case when p ? 'leftOut' then (p->>'leftOut')::int else left_out end,
        context = case when p ? 'context' then p->'context' else context end,
        verdict = case when p ? 'verdict' then nullif(p->'verdict', 'null') else verdict end,
        status_note_id = case when p ? 'statusNoteId'

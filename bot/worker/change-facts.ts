@@ -2,6 +2,7 @@
  * A run's change as the forge has it now, with what a gate needs: approvals, the people who worked on
  * it, and at which head each approval was seen.
  */
+import { looksOf } from '../decide/findings.ts';
 import { lookedAt } from '../decide/review.ts';
 import {
   currentTasks,
@@ -15,11 +16,13 @@ import {
 import type { PipelineInfo } from '../domain/events.ts';
 import type { ChangeFacts } from '../domain/snapshot.ts';
 import type { Approval } from '../domain/gates.ts';
+import type { ReviewFacts } from '../domain/findings.ts';
 import { ForgeError } from '../forge/errors.ts';
 import { approvedHeads } from '../store/approvals.ts';
 import { reportPipelines } from '../store/reports.ts';
 import type { RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
+import { reviewFacts } from './review-facts.ts';
 
 export function openAttempts(run: Run): Attempt[] {
   return run.tasks.flatMap((task) => latestAttempt(task) ?? []).filter(isOpen);
@@ -51,9 +54,10 @@ export async function changeFacts(
     const ofReports = atGate ? new Set() : await reportPipelines(deps.db, repo.id, iid);
     const own = pipelines.filter(({ id }) => !ofReports.has(id));
     const pipeline = own.find((candidate) => candidate.sha === sha) ?? null;
-    const [red, ended] = await Promise.all([
+    const [red, ended, review] = await Promise.all([
       pipeline?.status === 'failed' ? ci.jobs(projectId, pipeline.id) : [],
       pipelineEnd(run, repo, pipeline, deps),
+      role === 'code' && kind === 'verify' && areDone(run) ? reviewed(run, repo, iid, deps) : null,
     ]);
     return {
       state: change.state,
@@ -62,6 +66,7 @@ export async function changeFacts(
       branchGone: branch !== undefined && change.state === 'opened' && head === null,
       pipeline,
       ...ended,
+      review,
       failedJobs: red.filter((job) => job.status === 'failed').map((job) => job.name),
       gate:
         atGate && change.state === 'opened'
@@ -79,10 +84,30 @@ export async function changeFacts(
       pipeline: null,
       pipelineEndedAt: null,
       tests: null,
+      review: null,
       failedJobs: [],
       gate: null,
     };
   }
+}
+
+/** True once every agent of the stage has brought its result. */
+function areDone(run: Run): boolean {
+  return currentTasks(run).every((task) => latestAttempt(task)?.state === 'finished');
+}
+
+/** What the findings on the change are judged by; null where no agent looked at it. */
+async function reviewed(
+  run: Run,
+  repo: RepoRow,
+  iid: number,
+  deps: WorkerDeps,
+): Promise<ReviewFacts | null> {
+  const looks = looksOf(run);
+  if (looks.length === 0) return null;
+  const raisedIn = looks.flatMap(({ findings }) => findings.map(({ path }) => path));
+  const head = run.changes.code?.headSha ?? '';
+  return reviewFacts({ iid, head, known: run.findings, raisedIn }, repo, deps);
 }
 
 /** When the change's own pipeline ended, and its figures once the agents are done with the change. */
@@ -93,8 +118,7 @@ async function pipelineEnd(
   deps: WorkerDeps,
 ): Promise<Pick<ChangeFacts, 'pipelineEndedAt' | 'tests'>> {
   const { checks } = deps.forge;
-  const idle = currentTasks(run).every((task) => latestAttempt(task)?.state === 'finished');
-  const ended = pipeline?.status === 'failed' || (idle && pipeline?.status === 'success');
+  const ended = pipeline?.status === 'failed' || (areDone(run) && pipeline?.status === 'success');
   if (!pipeline || !ended) return { pipelineEndedAt: null, tests: null };
   const { endedAt, ...tests } = await checks.testFacts(repo.projectId, pipeline.id);
   const coverageBefore =

@@ -15,6 +15,7 @@ import type { Db } from '../store/db.ts';
 import { settleDelivery } from '../store/deliveries.ts';
 import { dropEffects, putEffect } from '../store/effects.ts';
 import { sqlState } from '../store/errors.ts';
+import { saveFindings } from '../store/findings.ts';
 import { releaseFiles } from '../store/file-locks.ts';
 import { insertLaunch } from '../store/launches.ts';
 import { withTargetLock } from '../store/locks.ts';
@@ -51,7 +52,8 @@ export async function commitDecision(
     if (run !== null && decision.writes.length > 0) await lockRunMoney(db, run.id);
     const ids: NewIds = { runId: null, launchId: null };
     const jobs: Ring[] = [];
-    for (const write of decision.writes) jobs.push(...(await apply(db, write, context, ids, deps)));
+    for (const write of decision.writes)
+      jobs.push(...(await apply(db, write, decision, context, ids, deps)));
     await commentTasks(db, decision, context, ids);
     for (const effect of decision.effects) {
       jobs.push({ name: 'effect', id: await put(db, effect, scope, ids, deps) });
@@ -80,6 +82,7 @@ export async function commitDecision(
 async function apply(
   db: Db,
   write: Write,
+  decision: Decision,
   context: DecisionContext,
   ids: NewIds,
   deps: WorkerDeps,
@@ -93,7 +96,7 @@ async function apply(
       }
       return [];
     case 'update_run': {
-      const patch = withReport(write.patch, context, deps);
+      const patch = withReport(write.patch, decision, context, deps);
       const updated = await updateRun(db, write.runId, write.version, rowPatch(patch)).catch(
         anotherRuns,
       );
@@ -157,7 +160,8 @@ type RowWrite = Extract<
       | 'end_task'
       | 'raise_caps'
       | 'add_message'
-      | 'drop_effects';
+      | 'drop_effects'
+      | 'save_findings';
   }
 >;
 
@@ -185,15 +189,27 @@ async function applyRow(db: Db, write: RowWrite, repoId: number): Promise<void> 
     case 'drop_effects':
       await dropEffects(db, write.runId, write.kinds);
       return;
+    case 'save_findings':
+      if (!(await saveFindings(db, { repoId, changeIid: write.changeIid }, write.findings))) {
+        throw new DecisionConflict('findings were judged meanwhile');
+      }
+      return;
   }
 }
 
 /** A verdict comes with the run's final report. */
-function withReport(patch: RunPatch, context: DecisionContext, deps: WorkerDeps): RunPatch {
+function withReport(
+  patch: RunPatch,
+  decision: Decision,
+  context: DecisionContext,
+  deps: WorkerDeps,
+): RunPatch {
   const { run, now } = context.snapshot;
   if (!patch.verdict || !run) return patch;
   const { waitedSeconds = run.waitedSeconds } = patch;
-  return { ...patch, report: reportOf({ ...run, waitedSeconds }, now, weightsOf(deps)) };
+  const saved = decision.writes.find((one) => one.op === 'save_findings');
+  const findings = saved?.findings ?? run.findings;
+  return { ...patch, report: reportOf({ ...run, waitedSeconds, findings }, now, weightsOf(deps)) };
 }
 
 /** Names of the columns for what decide calls by role. */

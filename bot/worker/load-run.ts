@@ -2,6 +2,7 @@
 import type { Attempt, ChangeRef, Run, Task } from '../domain/runs.ts';
 import { attemptRowsOfRun, type AttemptRow } from '../store/attempts.ts';
 import type { Db } from '../store/db.ts';
+import { findingsOf } from '../store/findings.ts';
 import { runById } from '../store/runs.ts';
 import { tasksOfRun, type TaskRow } from '../store/tasks.ts';
 import { usageOfRun, type ModelUsage } from '../store/usage.ts';
@@ -16,6 +17,7 @@ export async function loadRun(
   const taskRows = await tasksOfRun(db, runId);
   const attempts = (await attemptRowsOfRun(db, runId)).map(toAttempt);
   const tasks = taskRows.map((task) => toTask(task, attempts));
+  const findings = run.changeIid === null ? [] : await findingsOf(db, run.repoId, run.changeIid);
   return {
     usage: await usageOfRun(db, runId),
     run: {
@@ -47,6 +49,8 @@ export async function loadRun(
       deployment: run.deployment,
       report: run.report,
       allowed: run.allowed,
+      findings,
+      leftOut: run.leftOut,
       gateNote: run.gateNote,
       changes: {
         spec: changeRef(run.specBranch, run.specIid, run.specUrl, run.specSha),

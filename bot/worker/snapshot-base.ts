@@ -44,6 +44,7 @@ export function base(repo: RepoRow, deps: WorkerDeps): Snapshot {
     actorAccess: 0,
     issue: null,
     targetChange: null,
+    targetFindings: [],
     run: null,
     lastRun: null,
     headSha: null,

@@ -12,7 +12,9 @@ import { isLook, workOf } from '../domain/work.ts';
 import { changeFacts, openAttempts } from './change-facts.ts';
 import type { Snapshot } from '../domain/snapshot.ts';
 import type { Interest } from '../decide/interest.ts';
+import { withOpinions } from '../decide/opinions.ts';
 import { effectById } from '../store/effects.ts';
+import { findingsOf } from '../store/findings.ts';
 import { repoById, repoByProject, upsertRepo, type RepoRow } from '../store/repos.ts';
 import { listCoolDowns } from '../store/providers.ts';
 import { countRunsBy } from '../store/run-queries.ts';
@@ -24,6 +26,7 @@ import { deployFacts } from './deploy-facts.ts';
 import { epicFacts } from './epic-facts.ts';
 import { givenAhead, givenFacts } from './given-facts.ts';
 import { runBy, runsOf } from './find-run.ts';
+import { reviewFacts } from './review-facts.ts';
 import { spendingOn } from './spending-facts.ts';
 import { loadRun } from './load-run.ts';
 import { base, orNull, wishKeys, type Taken } from './snapshot-base.ts';
@@ -68,17 +71,32 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
     read.project(project.id),
     read.accessLevel(project.id, interest.actorId),
     work.type === 'issue' ? orNull(read.issue(project.id, work.iid)) : Promise.resolve(null),
-    looks ? orNull(targetChange(project.id, work.iid, deps)) : Promise.resolve(null),
+    looks ? orNull(targetChange(repo, work.iid, deps)) : Promise.resolve(null),
     orNull(read.file(project.id, deps.repoConfigPath, branch)),
     head,
     wishKnown(deps.db, repo.id, wish),
     countRunsBy(deps.db, repo.id, interest.actorId, 1),
     claimedByOthers(found.run, deps.db),
+    interest.command === 'dismiss' && target.type === 'change'
+      ? findingsOf(deps.db, repo.id, target.iid)
+      : [],
     spendingOn(interest, found.lastRun, repo.id, deps),
     givenFacts(workflowAsked(interest, found.lastRun, deps), 0, repo, head, deps),
   ]);
-  const [fresh, level, issue, change, config, tip, handled, recent, claimed, spending, given] =
-    facts;
+  const [
+    fresh,
+    level,
+    issue,
+    change,
+    config,
+    tip,
+    handled,
+    recent,
+    claimed,
+    findings,
+    spending,
+    given,
+  ] = facts;
   const snapshot: Snapshot = {
     ...base(repo, deps),
     bot,
@@ -87,6 +105,7 @@ async function takeForAsk(interest: Ask, deps: WorkerDeps): Promise<Taken> {
     actorAccess: level,
     issue,
     targetChange: change,
+    targetFindings: findings,
     run: found.run,
     lastRun: found.lastRun,
     headSha: tip?.sha ?? null,
@@ -211,17 +230,17 @@ function meetsOutage(run: Run): boolean {
   return run.tasks.some((task) => latestAttempt(task)?.result?.outcome === 'outage');
 }
 
-async function targetChange(
-  projectId: number,
-  iid: number,
-  deps: WorkerDeps,
-): Promise<TargetChange> {
+async function targetChange(repo: RepoRow, iid: number, deps: WorkerDeps): Promise<TargetChange> {
   const { read, checks } = deps.forge;
-  const [change, files] = await Promise.all([
-    read.change(projectId, iid),
-    checks.diffs(projectId, iid),
+  const [change, files, known] = await Promise.all([
+    read.change(repo.projectId, iid),
+    checks.diffs(repo.projectId, iid),
+    findingsOf(deps.db, repo.id, iid),
   ]);
-  return { ...change, files };
+  if (known.length === 0) return { ...change, files, findings: [] };
+  const look = { iid, head: change.headSha, known, raisedIn: [] };
+  const facts = await reviewFacts(look, repo, deps);
+  return { ...change, files, findings: withOpinions(known, facts, change.headSha, deps.now()) };
 }
 
 function toRepo(project: Project): Parameters<typeof upsertRepo>[1] {

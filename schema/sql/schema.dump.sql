@@ -140,6 +140,43 @@ CREATE INDEX effects_by_run ON public.effects USING btree (run_id, id);
 CREATE INDEX effects_due ON public.effects USING btree (not_before) WHERE (state = 'pending'::text);
 CREATE INDEX effects_reports ON public.effects USING btree (repo_id) WHERE (kind = 'publish_reports'::text);
 
+table findings (
+  id bigint generated always as identity not null,
+  repo_id bigint not null,
+  change_iid integer not null,
+  fingerprint text not null,
+  role text not null,
+  path text not null,
+  line integer not null,
+  severity text not null,
+  category text not null,
+  title text not null,
+  details jsonb not null,
+  code text not null,
+  state text not null,
+  thread_id text,
+  thread_resolved boolean default false not null,
+  first_sha text not null,
+  last_sha text not null,
+  why text default ''::text not null,
+  dismissed_how text,
+  dismissed_by bigint,
+  dismissed_name text,
+  dismissed_reason text,
+  revived_at timestamp with time zone,
+  version integer default 1 not null,
+  created_at timestamp with time zone default now() not null,
+  updated_at timestamp with time zone default now() not null,
+  constraint findings_check CHECK (((state = 'dismissed'::text) = (dismissed_how IS NOT NULL))),
+  constraint findings_dismissed_how_check CHECK ((dismissed_how = ANY (ARRAY['thumbs_down'::text, 'resolved'::text, 'reply'::text, 'earlier'::text]))),
+  constraint findings_pkey PRIMARY KEY (id),
+  constraint findings_repo_id_change_iid_fingerprint_key UNIQUE (repo_id, change_iid, fingerprint),
+  constraint findings_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),
+  constraint findings_severity_check CHECK ((severity = ANY (ARRAY['critical'::text, 'high'::text, 'medium'::text, 'low'::text, 'info'::text]))),
+  constraint findings_state_check CHECK ((state = ANY (ARRAY['open'::text, 'fixed'::text, 'dismissed'::text, 'outdated'::text])))
+);
+CREATE INDEX findings_dismissed ON public.findings USING btree (repo_id, path) WHERE (state = 'dismissed'::text);
+
 table holds (
   id bigint generated always as identity not null,
   attempt_id bigint not null,
@@ -272,6 +309,7 @@ table runs (
   created_at timestamp with time zone default now() not null,
   updated_at timestamp with time zone default now() not null,
   finished_at timestamp with time zone,
+  left_out integer default 0 not null,
   constraint runs_parent_run_id_fkey FOREIGN KEY (parent_run_id) REFERENCES runs(id),
   constraint runs_pkey PRIMARY KEY (id),
   constraint runs_repo_id_fkey FOREIGN KEY (repo_id) REFERENCES repos(id),

@@ -34,5 +34,19 @@ export type Finding = z.infer<typeof Finding>;
 
 export const Findings = z.array(Finding).max(50);
 
+/** What a look says of a finding of an earlier look at the same change. */
+export const Verified = z.strictObject({
+  /** The number the finding was given to the agent under. */
+  id: z.int().positive(),
+  /** True when the problem is gone at the head that was looked at. */
+  fixed: z.boolean(),
+  /** One line: what mended it, or why it is still there. */
+  why: z.string().max(300),
+});
+export type Verified = z.infer<typeof Verified>;
+
+/** Absent where there was nothing to verify. */
+export const VerifiedList = z.array(Verified).max(100).optional();
+
 /** How good something is, from 0 to 100. */
 export const Score = z.int().min(0).max(100);

@@ -82,6 +82,14 @@ export const RepoConfig = z.strictObject({
       scanners: z.array(ScannerName).max(8).default([]),
     })
     .prefault({}),
+  review: z
+    .strictObject({
+      /** Least confidence of a finding that is raised; cannot go below the installation's. */
+      min_confidence: z.number().min(0).max(1).optional(),
+      /** Most findings open on one merge request; cannot exceed the installation's. */
+      max_findings: z.int().min(1).max(100).optional(),
+    })
+    .prefault({}),
   deploy: z
     .strictObject({
       /** The environment that a run deploys to after its merge; absent: the only deploy job there is. */

@@ -1,6 +1,6 @@
 /** The typed part of a result, by kind of task: what votes, findings and the spec are made of. */
 import { z } from 'zod';
-import { Findings, Score, Severity } from './finding.ts';
+import { Findings, Score, Severity, VerifiedList } from './finding.ts';
 import {
   AuditReport,
   BugHuntReport,
@@ -96,6 +96,8 @@ export const ReviewReport = z.strictObject({
   kind: z.literal('review'),
   score: Score,
   findings: Findings,
+  /** What became of the findings of earlier looks. */
+  verified: VerifiedList,
 });
 export type ReviewReport = z.infer<typeof ReviewReport>;
 
@@ -115,6 +117,7 @@ export const TestReport = z.strictObject({
     )
     .max(40)
     .optional(),
+  verified: VerifiedList,
 });
 export type TestReport = z.infer<typeof TestReport>;
 
@@ -135,6 +138,7 @@ export const SecurityReport = z.strictObject({
   findings: Findings,
   /** On the scanners' findings, where scanners ran. */
   judgements: Judgements,
+  verified: VerifiedList,
 });
 export type SecurityReport = z.infer<typeof SecurityReport>;
 

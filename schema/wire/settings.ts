@@ -64,6 +64,12 @@ export const Settings = z.strictObject({
       scanners: z.array(ScannerName).default([...ScannerName.options]),
     })
     .prefault({}),
+  review: z.strictObject({
+    /** Least confidence of a finding that is raised, from 0 to 1; repositories can only ask for more. */
+    minConfidence: z.number().min(0).max(1),
+    /** Most findings that are open on one change; repositories can only ask for fewer. */
+    maxFindings: z.int().min(1).max(100),
+  }),
   /** `full` lets repositories choose that gates open by themselves under strict conditions. */
   autonomy: z.enum(['guided', 'full']),
   /** Files no agent may create, change, rename or delete; glob patterns, case-insensitive. */

@@ -453,8 +453,9 @@ function defineThreads({ world, open, headIs }: Tools): void {
     ])('open on %s', async (_what, path, at, on, position) => {
       const { forge, projectId, positionOfThread } = world();
       const { iid } = reviewed;
-      const made = await forge.review.openThread(projectId, iid, { path, line: at }, `at ${at}`);
-      expect(made.on).toBe(on);
+      const lines = { path, line: at, sha: reviewed.sha };
+      const made = await forge.review.openThread(projectId, iid, lines, saying(`at ${at}`));
+      expect(made.place).toEqual(on === 'line' ? { on, line: at } : { on });
       const shown = await positionOfThread(iid, made.id);
       if (position === null) expect(shown).toBeNull();
       else expect(shown).toMatchObject({ ...position, head_sha: reviewed.sha });
@@ -462,28 +463,39 @@ function defineThreads({ world, open, headIs }: Tools): void {
 
     test('are listed with their replies and resolved, twice if asked', async () => {
       const { forge, projectId, botId } = world();
-      const { iid } = await open(REVIEWED);
+      const { iid, sha } = await open(REVIEWED);
       const body = 'Wrong.\n\n```suggestion:-0+0\nright\n```';
       await forge.write.createNote(projectId, { type: 'change', iid }, 'no thread');
       const first = await forge.review.openThread(
         projectId,
         iid,
-        { path: 'src/long.txt', line: 3 },
-        body,
+        { path: 'src/long.txt', line: 3, sha },
+        saying(body),
       );
-      const second = await forge.review.openThread(projectId, iid, { path: '-', line: 1 }, 'why?');
+      const second = await forge.review.openThread(
+        projectId,
+        iid,
+        { path: '-', line: 1, sha },
+        saying('why?'),
+      );
       await forge.review.replyInThread(projectId, iid, first.id, 'fixed');
       for (let times = 0; times < 2; times += 1) {
-        await forge.review.resolveThread(projectId, iid, first.id);
+        await forge.review.resolveThread(projectId, iid, first.id, true);
       }
       const note = (text: string) => ({ id: expect.any(Number), authorId: botId, body: text });
+      const resolvedBy = { id: botId, username: expect.any(String) };
       expect(await forge.review.threads(projectId, iid)).toEqual([
-        { id: first.id, resolved: true, notes: [note(body), note('fixed')] },
-        { id: second.id, resolved: false, notes: [note('why?')] },
+        { id: first.id, resolved: true, resolvedBy, notes: [note(body), note('fixed')] },
+        { id: second.id, resolved: false, resolvedBy: null, notes: [note('why?')] },
       ]);
+      await forge.review.resolveThread(projectId, iid, first.id, false);
+      expect((await forge.review.threads(projectId, iid))[0]).toMatchObject({
+        resolved: false,
+        resolvedBy: null,
+      });
       for (const ask of [
         () => forge.review.replyInThread(projectId, iid, 'f'.repeat(40), 'x'),
-        () => forge.review.resolveThread(projectId, iid, 'f'.repeat(40)),
+        () => forge.review.resolveThread(projectId, iid, 'f'.repeat(40), true),
       ]) {
         expect(await kindOf(ask())).toBe('not_found');
       }
@@ -494,21 +506,63 @@ function defineThreads({ world, open, headIs }: Tools): void {
       const { iid, branch } = await open(REVIEWED);
       const sha = await commitAs('dana', branch, 'src/after.txt');
       await headIs(iid, sha);
-      const on = { path: 'src/after.txt', line: 1 };
-      const made = await forge.review.openThread(projectId, iid, on, 'new');
-      expect(made.on).toBe('line');
+      const on = { path: 'src/after.txt', line: 1, sha };
+      const made = await forge.review.openThread(projectId, iid, on, saying('new'));
+      expect(made.place).toEqual({ on: 'line', line: 1 });
       expect(await positionOfThread(iid, made.id)).toMatchObject({ head_sha: sha, new_line: 1 });
+      // Lines of a head that is not the newest any more are other lines.
+      const late = { ...on, sha: 'e'.repeat(40) };
+      const onFile = await forge.review.openThread(projectId, iid, late, saying('late'));
+      expect(onFile.place).toEqual({ on: 'file' });
+    });
+
+    test('on several lines stand on the first that the diff shows', async () => {
+      const { forge, projectId, positionOfThread } = world();
+      const { iid, sha } = reviewed;
+      const on = { path: 'src/long.txt', line: 20, endLine: 33, sha };
+      const said: unknown[] = [];
+      const made = await forge.review.openThread(projectId, iid, on, (place) => {
+        said.push(place);
+        return 'x';
+      });
+      expect(said).toEqual([made.place]);
+      expect(made.place).toMatchObject({ on: 'line' });
+      const at = made.place.on === 'line' ? made.place.line : 0;
+      expect(at).toBeGreaterThan(20);
+      expect(await positionOfThread(iid, made.id)).toMatchObject({ new_line: at });
+    });
+
+    test('tell who reacted to their notes', async () => {
+      const { forge, projectId, botId } = world();
+      const { iid, sha } = await open();
+      const on = { path: '-', line: 1, sha };
+      await forge.review.openThread(projectId, iid, on, saying('x'));
+      const [thread] = await forge.review.threads(projectId, iid);
+      const noteId = thread?.notes[0]?.id ?? 0;
+      await forge.write.react(projectId, { type: 'change', iid }, noteId, 'thumbsdown');
+      expect(await forge.review.reactions(projectId, iid, noteId)).toEqual([
+        {
+          name: 'thumbsdown',
+          user: { id: botId, username: expect.any(String) },
+          at: expect.any(Date),
+        },
+      ]);
+      expect(await kindOf(forge.review.reactions(projectId, iid, 999_999))).toBe('not_found');
     });
 
     test('of quick actions only are refused and leave nothing', async () => {
       const { forge, projectId } = world();
-      const { iid } = await open();
-      const on = { path: '-', line: 1 };
-      expect(await kindOf(forge.review.openThread(projectId, iid, on, '/close'))).toBe('invalid');
+      const { iid, sha } = await open();
+      const on = { path: '-', line: 1, sha };
+      const opened = forge.review.openThread(projectId, iid, on, saying('/close'));
+      expect(await kindOf(opened)).toBe('invalid');
       expect(await forge.review.threads(projectId, iid)).toEqual([]);
     });
   });
 }
+
+/** The same text, wherever it is put. */
+const saying = (text: string) => () => text;
 
 function defineThreadWeather({ world, open }: Tools): void {
   describe('bad weather', () => {
@@ -520,11 +574,11 @@ function defineThreadWeather({ world, open }: Tools): void {
     ] as const)('a thread with %s is opened at most once', async (_what, trouble, kind, count) => {
       const { forge, projectId, trouble: make, requests } = world();
       if (!make) return;
-      const { iid } = await open(REVIEWED);
-      const on = { path: 'src/long.txt', line: 3 };
+      const { iid, sha } = await open(REVIEWED);
+      const on = { path: 'src/long.txt', line: 3, sha };
       const before = requests('POST');
       make('POST', trouble);
-      expect(await kindOf(forge.review.openThread(projectId, iid, on, 'x'))).toBe(kind);
+      expect(await kindOf(forge.review.openThread(projectId, iid, on, saying('x')))).toBe(kind);
       expect(requests('POST') - before).toBe(1);
       expect(await forge.review.threads(projectId, iid)).toHaveLength(count);
     });

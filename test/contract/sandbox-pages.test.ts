@@ -165,3 +165,36 @@ test('a broken address is a page that is not there', async () => {
   const api = client(kit.gitlab.url, {});
   expect((await api('GET', '/projects/%E0%A4%A')).status).toBe(400);
 });
+
+test('the button under a suggestion applies it and resolves the thread', async () => {
+  await sam('POST', `${P}/repository/commits`, {
+    branch: 'hint',
+    start_branch: 'main',
+    commit_message: 'Hint',
+    actions: [{ action: 'create', file_path: 'hint.txt', content: 'on\ntwo\n' }],
+  });
+  const input = { source_branch: 'hint', target_branch: 'main', title: 'Hint' };
+  const { iid, diff_refs: refs } = (await sam('POST', `${P}/merge_requests`, input)).body;
+  const lines = { position_type: 'text', new_path: 'hint.txt', old_path: 'hint.txt', new_line: 1 };
+  await sam('POST', `${P}/merge_requests/${iid}/discussions`, {
+    body: '```suggestion\none\n```',
+    position: { ...refs, ...lines },
+  });
+  const path = `/acme/app/-/merge_requests/${iid}`;
+  const guest = browser();
+  await guest('/?as=gus');
+  const go = browser();
+  await go('/?as=dana');
+  const page = (await go(path)).text;
+  const action = /action="([^"]+\/suggestions\/\d+)"/.exec(page)?.[1] ?? '';
+  const stranger = csrfOf((await guest('/acme/app')).text);
+  expect((await guest(action, { csrf: stranger })).status).toBe(404);
+  expect((await go(action, { csrf: csrfOf(page) })).status).toBe(303);
+  await kit.gitlab.hooksIdle();
+  const after = (await go(path)).text;
+  expect(after).toContain('Applied');
+  expect(after).not.toContain('Apply suggestion');
+  const mr = kit.gitlab.api.mergeRequest('acme/app', iid);
+  const note = kit.gitlab.api.notes(mr).find(({ position }) => position !== null);
+  expect(note?.resolvedAt).not.toBeNull();
+});

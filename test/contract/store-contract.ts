@@ -1,6 +1,6 @@
 /** What every backend of the store must do; run by store.test.ts over each of them. */
 import { randomUUID } from 'node:crypto';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -15,6 +15,7 @@ import { migrate } from '../../bot/store/migrate.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { delivery, newWork, sha256, times } from '../support/store-rows.ts';
 
+import { findings } from './store-contract-findings.ts';
 import { files, held, published } from './store-contract-kept.ts';
 import { estimates, messages, money } from './store-contract-money.ts';
 import { deliveries, repos, runs } from './store-contract-runs.ts';
@@ -48,6 +49,7 @@ export function defineStoreContract(label: string, open: () => Promise<OpenedSto
     describe('runs', () => runs(db));
     describe('money', () => money(db));
     describe('messages', () => messages(db));
+    describe('findings', () => findings(db));
     describe('held deliveries', () => held(db));
     describe('files', () => files(db));
     describe('first commits', () => published(db));
@@ -61,10 +63,19 @@ export function defineStoreContract(label: string, open: () => Promise<OpenedSto
   });
 }
 
+/** The migrations of the repository, oldest first. */
+async function sqlFiles(): Promise<string[]> {
+  const names = await readdir(SQL_DIR);
+  return names.filter((name) => /^\d{4}_/.test(name)).toSorted();
+}
+
+const versions = async (): Promise<number[]> =>
+  (await sqlFiles()).map((name) => Number(name.slice(0, 4)));
+
 function migrations(db: () => Store): void {
   test('two processes that start at once apply each file once', async () => {
     const applied = await times(2, () => migrate(db()));
-    expect(applied.flat()).toEqual([1]);
+    expect(applied.flat().toSorted((a, b) => a - b)).toEqual(await versions());
     await expect(migrate(db())).resolves.toEqual([]);
   });
 
@@ -89,10 +100,11 @@ function migrations(db: () => Store): void {
       await writeFile(first, text.replaceAll('\n', '\r\n'));
       await expect(migrate(db(), dir)).resolves.toEqual([]);
 
-      await rm(first);
+      const last = (await sqlFiles()).at(-1) ?? '';
+      await rm(path.join(dir, last));
       await expect(migrate(db(), dir)).rejects.toMatchObject({ code: 'database_newer' });
 
-      await writeFile(path.join(dir, '0003_later.sql'), 'select 1;');
+      await writeFile(path.join(dir, '0900_later.sql'), 'select 1;');
       await expect(migrate(db(), dir)).rejects.toMatchObject({ code: 'migration_numbering' });
     } finally {
       await rm(dir, { recursive: true, force: true });
@@ -103,7 +115,9 @@ function migrations(db: () => Store): void {
     const dir = await mkdtemp(path.join(tmpdir(), 'autodev-sql-'));
     try {
       await cp(SQL_DIR, dir, { recursive: true });
-      await writeFile(path.join(dir, '0002_bad.sql'), 'create table half (id int);\nselect 1 / 0;');
+      const next = String((await versions()).length + 1).padStart(4, '0');
+      const bad = path.join(dir, `${next}_bad.sql`);
+      await writeFile(bad, 'create table half (id int);\nselect 1 / 0;');
       await expect(migrate(db(), dir)).rejects.toThrow('division by zero');
       expect(await db().query("select to_regclass('half') as half")).toEqual([{ half: null }]);
       await expect(migrate(db())).resolves.toEqual([]);

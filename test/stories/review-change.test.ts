@@ -1,7 +1,8 @@
 /** Looks at merge requests of people: by command, on default-branch pipelines, with facts from CI. */
+import { spawnSync } from 'node:child_process';
 import { afterAll, expect, jest, test } from '@jest/globals';
 import type { Finding } from '../../schema/wire/finding.ts';
-import type { Report } from '../../schema/wire/report.ts';
+import type { Report, ReviewReport } from '../../schema/wire/report.ts';
 import type { MergeRequest, Note, Project } from '../../sandbox/gitlab/state/types.ts';
 import { calls, finish, shell } from '../support/one-story.ts';
 import type { PersonName } from '../support/stage.ts';
@@ -29,6 +30,7 @@ async function ciOf(stage: Stage, coverage: number, job = 'test'): Promise<strin
     - !reference [.autodev-agent-pipeline-never, rules]
     - when: on_success
   script:
+    - if [ -f look.js ]; then node look.js; fi
     - echo 'covered ${coverage}.0 percent'
     - printf '<testsuite><testcase name="a"/><testcase name="b"/></testsuite>' > junit.xml
   coverage: '/covered (\\d+\\.\\d+) percent/'
@@ -153,102 +155,173 @@ const RUBRIC = {
   advancedAudit: false,
 };
 
-/** The agents' answers; returns what each saw: the task, and what look.txt held. */
+/** What the agents bring in each round; returns what each was told, as `<round> <role>: …`. */
 function hireLookers(
   stage: Stage,
   title: string,
-  findings: { reviewer: Finding[]; tester: (round: number) => Finding[] },
+  bring: (
+    role: string,
+    round: number,
+    told: string,
+  ) => Partial<Pick<ReviewReport, 'findings' | 'verified'>>,
 ): string[] {
   const seen: string[] = [];
-  let round = 0;
+  const rounds = new Map<string, number>();
   stage.script(title, {
     answer: ({ system, messages }, turn) => {
       const role = /You are the (\w+)/.exec(system)?.[1] ?? '';
-      if (turn === 1) return calls(['read_file', { path: 'look.txt' }]);
-      seen.push(`${role}: ${messages.map((message) => JSON.stringify(message)).join('\n')}`);
-      if (role === 'Tester') round += 1;
+      if (turn === 1) return calls(['read_file', { path: 'look.js' }]);
+      const told = messages.map((message) => JSON.stringify(message)).join('\n');
+      const round = (rounds.get(role) ?? 0) + 1;
+      rounds.set(role, round);
+      seen.push(`${round} ${role}: ${told}`);
+      const brought = { findings: [], ...bring(role, round, told) };
       const report: Report =
         role === 'Reviewer'
-          ? { kind: 'review', score: 70, findings: findings.reviewer }
+          ? { kind: 'review', score: 70, ...brought }
           : role === 'Tester'
-            ? { kind: 'test', score: 90, findings: findings.tester(round) }
-            : { kind: 'security', rubric: RUBRIC, findings: [] };
+            ? { kind: 'test', score: 90, ...brought }
+            : { kind: 'security', rubric: RUBRIC, ...brought };
       return finish('Looked.', { report });
     },
   });
   return seen;
 }
 
-const found = (title: string, line: number): Finding => ({
-  path: 'look.txt',
+const found = (title: string, line: number, patch: Partial<Finding> = {}): Finding => ({
+  path: 'look.js',
   line,
   severity: 'high',
   category: 'bug',
   title,
-  body: `${title} breaks it.`,
+  body: `${title}: that breaks it.`,
   confidence: 0.9,
+  ...patch,
 });
 
 const isResolved = (note: Note): boolean => note.resolvedAt !== null;
 const threads = (notes: Note[]): Note[] =>
   notes.filter((note) => note.body.includes('<!-- autodev:finding:'));
 
-test.concurrent('a change of people: findings, facts from CI, and a second look', async () => {
-  const stage = await open();
-  const project = await stage.project('looks/people', { '.gitlab-ci.yml': await ciOf(stage, 90) });
-  await onMain(stage, project, { 'base.txt': 'one\n' });
-  const title = 'Look at my option';
-  const seen = hireLookers(stage, title, {
-    reviewer: [found('The third', 1)],
-    tester: (round) => [...(round === 1 ? [found('The first', 1)] : []), found('The second', 2)],
-  });
-  const looked = await propose(stage, project, title, {
-    'look.txt': 'one\ntwo\n',
-    // What the author writes into CI is no part of the pipelines in which agents work.
-    '.gitlab-ci.yml': await ciOf(stage, 92, 'of-the-author'),
-  });
-  const { change } = looked;
-  const first = headOf(change);
-  await looked.say('lee', '/autodev review');
-  const body = await looked.status(/^### AutoDev · .* · done$/m);
-  expect(body).toContain(`At \`${first.slice(0, 8)}\`: 3 findings, consensus 80`);
-  expect(body).toContain('| tester | 90 | 1 | 2 passed, coverage 92 % (+2) |');
-  expect(body).toContain('| reviewer | 70 | 1 | 3 of 3 findings open |');
-  await stage.settled();
-  expect(threads(looked.notes()).map(isResolved)).toEqual([false, false, false]);
-  expect(seen).toHaveLength(3);
-  for (const text of seen) {
-    expect(text).toMatch(/"role":"tool".*one.*two/);
-    expect(text).toContain('+two');
-  }
-  const own = stage.world.gitlab.api
-    .pipelines(project.path)
-    .filter(({ spec }) => spec.user.username === 'autodev');
-  expect(own.map(({ spec }) => spec.ref)).toEqual(['main', 'main']);
-  expect(own.flatMap(({ jobs }) => jobs.map(({ name }) => name))).not.toContain('of-the-author');
+const LOOK = `const words = ['a', 'bb'];
+let count = 0;
+for (let at = 0; at <= words.length; at += 1) {
+  count += (words[at] ?? 'one too many').length;
+}
+console.log(count === 3 ? 'right' : 'wrong');
+`;
+const LOOP = 'for (const word of words) {\n  count += word.length;\n}\n';
 
-  const second = await looked.push({ 'look.txt': 'eins\ntwo\n' });
-  await looked.say('sam', '/autodev test');
-  await looked.status(new RegExp(`At .${second.slice(0, 8)}.: 1 finding, consensus 90`));
-  await stage.settled();
-  const notes = threads(looked.notes());
-  // Who did not look again has nothing to say about the reviewer's thread.
-  expect(notes.map((note) => [/The \w+/.exec(note.body)?.[0], isResolved(note)])).toEqual([
-    ['The third', false],
-    ['The first', true],
-    ['The second', false],
-  ]);
-  expect(looked.notes().map(({ body: text }) => text)).toContain(`Fixed in ${second.slice(0, 8)}.`);
-  // One status comment for both looks, and no second thread for what is still there.
-  expect(looked.notes()).toHaveLength(5);
-  expect(change).toMatchObject({ state: 'opened', description: 'Adds a file.', labelIds: [] });
-  const runs = await stage.rows<{ state: string }>(
-    `select runs.state from runs join repos on repos.id = repo_id
-     where project_id = $1 and target_type = 'change' and target_iid = $2`,
-    [project.id, change.iid],
-  );
-  expect(runs.map(({ state }) => state)).toEqual(['completed', 'completed']);
-});
+test.concurrent(
+  'findings are verified after a push, stay dismissed, and their suggestions apply',
+  async () => {
+    const stage = await open();
+    const project = await stage.project('looks/people', {
+      '.gitlab-ci.yml': await ciOf(stage, 90),
+    });
+    await onMain(stage, project, { 'base.txt': 'one\n' });
+    const title = 'Look at my option';
+    const overrun = found('The loop runs one too far', 3, { endLine: 5, suggestion: LOOP });
+    const seen = hireLookers(stage, title, (role, round, told) => {
+      if (role === 'Tester' && round === 1) return { findings: [found('Says wrong', 6)] };
+      if (role !== 'Reviewer') return {};
+      if (round === 1) {
+        const unsure = found('Perhaps too slow', 2, { confidence: 0.2 });
+        return { findings: [overrun, found('Words are fixed', 1, { severity: 'low' }), unsure] };
+      }
+      const id = Number(/number (\d+): \[high\] look\.js/.exec(told)?.[1]);
+      const why = 'It still ends at the length.';
+      // What was dismissed comes again, in other words.
+      const again = found('The list of words cannot be changed', 2, { severity: 'low' });
+      return { findings: [again], verified: [{ id, fixed: false, why }] };
+    });
+    const looked = await propose(stage, project, title, {
+      'look.js': LOOK,
+      // What the author writes into CI is no part of the pipelines in which agents work.
+      '.gitlab-ci.yml': await ciOf(stage, 92, 'of-the-author'),
+    });
+    const { change } = looked;
+    const first = headOf(change);
+    await looked.say('lee', '/autodev review');
+    const body = await looked.status(/^### AutoDev · .* · done$/m);
+    expect(body).toContain(
+      `At \`${first.slice(0, 8)}\`: 3 findings, consensus 80 (approve). 1 left out`,
+    );
+    expect(body).toContain('| tester | 90 | 1 | 2 passed, coverage 92 % (+2) |');
+    expect(body).toContain('| reviewer | 70 | 1 | 3 of 3 findings open, 1 left out |');
+    await stage.settled();
+    const [loop, fixed, wrong] = threads(looked.notes());
+    expect(
+      [loop, fixed, wrong].map((note) => /^\*\*.*\*\* (.*)$/m.exec(note?.body ?? '')?.[1]),
+    ).toEqual(['The loop runs one too far', 'Says wrong', 'Words are fixed']);
+    expect(seen).toHaveLength(3);
+    for (const text of seen) {
+      expect(text).toMatch(/"role":"tool".*const words/);
+      expect(text).toContain('+let count');
+    }
+    const own = stage.world.gitlab.api
+      .pipelines(project.path)
+      .filter(({ spec }) => spec.user.username === 'autodev');
+    expect(own.map(({ spec }) => spec.ref)).toEqual(['main', 'main']);
+    expect(own.flatMap(({ jobs }) => jobs.map(({ name }) => name))).not.toContain('of-the-author');
+
+    const on = `/projects/${project.id}/merge_requests/${change.iid}`;
+    await stage.rest('lee', 'POST', `${on}/notes/${wrong?.id}/award_emoji`, { name: 'thumbsdown' });
+    const pushed = LOOK.replace("'right' : 'wrong'", "'good' : 'bad'");
+    const second = await looked.push({ 'look.js': `'use strict';\n${pushed}` });
+    await looked.say('sam', '/autodev review');
+    await looked.status(new RegExp(`At .${second.slice(0, 8)}.: 1 finding, consensus 80`));
+    await stage.settled();
+    const told = seen.find((text) => text.startsWith('2 Reviewer')) ?? '';
+    expect(told).toContain('People do not want these');
+    expect(told).toMatch(/look\.js:1 Words are fixed/);
+    // Nobody spoke of the tester's finding: its line changed. The dismissed one is not raised again.
+    const notes = threads(looked.notes());
+    expect(notes.map(isResolved)).toEqual([false, true, true]);
+    const replies = (note: Note | undefined): string[] =>
+      looked
+        .notes()
+        .filter(({ discussionId, id }) => discussionId === note?.discussionId && id !== note.id)
+        .map(({ body: text }) => text);
+    const at = second.slice(0, 8);
+    expect(replies(notes[0])).toEqual([`Still there at ${at}: It still ends at the length.`]);
+    expect(replies(notes[1])).toEqual([`Fixed in ${at}.`]);
+    expect(replies(notes[2])).toEqual([]);
+    // One status comment for both looks, and no second thread for what is still there.
+    expect(looked.notes()).toHaveLength(6);
+    expect(change).toMatchObject({ state: 'opened', description: 'Adds a file.', labelIds: [] });
+    const rows = await stage.rows<{ state: string; dismissed_how: string | null }>(
+      `select state, dismissed_how from findings join repos on repos.id = repo_id
+       where project_id = $1 and change_iid = $2 order by findings.id`,
+      [project.id, change.iid],
+    );
+    expect(rows.map((row) => [row.state, row.dismissed_how])).toEqual([
+      ['open', null],
+      ['fixed', null],
+      ['dismissed', 'thumbs_down'],
+    ]);
+
+    // The suggestion moved with the push; applied, it is what it says, and CI says so.
+    const [suggestion] = notes[0]?.suggestions ?? [];
+    await stage.rest('sam', 'PUT', `/suggestions/${suggestion?.id}/apply`);
+    await until(async () => headOf(change) !== second, WAIT_MS, 'the suggestion to land');
+    const path = `/projects/${project.id}/repository/files/look.js?ref=${headOf(change)}`;
+    const { content } = (await stage.rest('sam', 'GET', path)) as { content: string };
+    const text = Buffer.from(content, 'base64').toString();
+    const lines = pushed.split('\n');
+    expect(text).toBe(
+      ["'use strict';", ...lines.slice(0, 2), `${LOOP}${lines.slice(5).join('\n')}`].join('\n'),
+    );
+    const run = spawnSync(process.execPath, ['-e', text], { encoding: 'utf8' });
+    expect([run.status, run.stdout]).toEqual([0, 'good\n']);
+    const { api } = stage.world.gitlab;
+    const green = (): boolean =>
+      api
+        .pipelines(project.path)
+        .some((one) => one.spec.sha === headOf(change) && one.status === 'success');
+    await until(async () => green(), WAIT_MS, 'the tests to pass');
+  },
+);
 
 test.concurrent(
   'a draft and a closed change are not looked at, and the reason is told',

@@ -4,7 +4,7 @@ import type { GateFacts } from '../../bot/domain/gates.ts';
 import { roleAt, stageOf, type Run, type Task } from '../../bot/domain/runs.ts';
 import type { ChangeFacts } from '../../bot/domain/snapshot.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
-import { bot } from '../unit/decide/builders.ts';
+import { bot, rewritten } from '../unit/decide/builders.ts';
 import type { Deploys } from './simulated-deploys.ts';
 import type { SimChange, World } from './simulated-store.ts';
 
@@ -45,6 +45,7 @@ export function changeFacts(run: Run, world: World, script: Script): ChangeFacts
     pipeline: status === null ? null : pipelineInfo(1, status, sha, change.iid),
     pipelineEndedAt: null,
     tests: kind === 'verify' ? testFacts(script) : null,
+    review: kind === 'verify' ? rewritten(run) : null,
     failedJobs: status === 'failed' ? ['test'] : [],
     gate:
       kind === 'gate' && change.state === 'opened'

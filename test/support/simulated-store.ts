@@ -2,6 +2,7 @@
  * The rows of the simulation: runs, tasks, attempts and effects in memory, with versions and conflicts
  * as bot/store and bot/worker/commit-decision keep them.
  */
+import type { KnownFinding } from '../../bot/domain/findings.ts';
 import { effectKey, withIds, type Effect, type NewIds } from '../../bot/domain/effects.ts';
 import type { Receipt } from '../../bot/domain/effects.ts';
 import type { Event } from '../../bot/domain/events.ts';
@@ -301,6 +302,11 @@ export class SimulatedStore {
         this.world.messages.push({ runId, noteId, body });
         return;
       }
+      case 'save_findings':
+        for (const run of this.world.runs) {
+          if (run.changes.code?.iid === write.changeIid) run.findings = numbered(write.findings);
+        }
+        return;
       case 'drop_effects':
         for (const row of this.pending()) {
           if (row.runId === write.runId && !row.started && write.kinds.includes(row.effect.kind)) {
@@ -325,6 +331,8 @@ export class SimulatedStore {
       pausedUntil: null,
       pausedBy: null,
       overrides: {},
+      findings: [],
+      leftOut: 0,
       mergedSha: null,
       checks: null,
       deployment: null,
@@ -481,4 +489,9 @@ export class SimulatedStore {
     this.world.next += 1;
     return this.world.next;
   }
+}
+
+/** Rows as the store would give them back. */
+function numbered(findings: readonly KnownFinding[]): KnownFinding[] {
+  return findings.map((finding, at) => ({ ...finding, id: at + 1 }));
 }

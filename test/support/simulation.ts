@@ -245,7 +245,7 @@ export class Simulation extends SimulatedPlace {
       case 'open_threads':
         return { kind: 'open_threads', threads: [] };
       case 'resolve_threads':
-        return { kind: 'resolve_threads', resolved: [] };
+        return { kind: 'resolve_threads', threads: [] };
       case 'publish_reports':
         return {
           kind: 'publish_reports',

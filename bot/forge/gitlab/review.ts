@@ -1,7 +1,7 @@
 /** Review threads of a merge request (ForgeReview). Rules: gitlab-facts §3.4. */
 import { z } from 'zod';
 import { ForgeError } from '../errors.ts';
-import type { ForgeReview } from '../forge.ts';
+import type { ForgeReview, ThreadLines, ThreadPlace } from '../review.ts';
 import { newSideLine } from './diff-lines.ts';
 import { listDiffs } from './diffs.ts';
 import { listAll, parseAnswer, refuseCommandsOnly } from './resources.ts';
@@ -11,6 +11,10 @@ import { newestVersion } from './versions.ts';
 export const REVIEW_LIMITS = {
   /** GitLab allows 5,000 comments per merge request; each system note is a discussion too. */
   threads: 10_000,
+  /** Reactions read of one note. */
+  reactions: 1_000,
+  /** Lines of a finding that are tried for its thread. */
+  lines: 200,
 } as const;
 
 const DiscussionAnswer = z.object({
@@ -23,9 +27,16 @@ const DiscussionAnswer = z.object({
       author: z.object({ id: z.number().int() }),
       resolvable: z.boolean().nullish(),
       resolved: z.boolean().nullish(),
+      resolved_by: z.object({ id: z.number().int(), username: z.string() }).nullish(),
       system: z.boolean(),
     }),
   ),
+});
+
+const AwardAnswer = z.object({
+  name: z.string(),
+  user: z.object({ id: z.number().int(), username: z.string() }),
+  created_at: z.string(),
 });
 
 const DiscussionId = z.object({ id: z.string() });
@@ -42,8 +53,8 @@ interface Position {
   new_line?: number;
 }
 
-interface Place {
-  on: 'line' | 'file' | 'change';
+interface Candidate {
+  place: ThreadPlace;
   position: Position | null;
 }
 
@@ -52,9 +63,9 @@ async function placesFor(
   api: Resources,
   projectId: number,
   iid: number,
-  on: { path: string; line: number },
-): Promise<Place[]> {
-  const plain: Place = { on: 'change', position: null };
+  on: ThreadLines,
+): Promise<Candidate[]> {
+  const plain: Candidate = { place: { on: 'change' }, position: null };
   const newest = await newestVersion(api, projectId, iid);
   const files = await listDiffs(api, projectId, iid);
   const file = files.find((one) => one.new_path === on.path && one.deleted_file !== true);
@@ -66,14 +77,30 @@ async function placesFor(
     old_path: file.old_path,
     new_path: file.new_path,
   };
-  const whole: Place = { on: 'file', position: { ...inFile, position_type: 'file' } };
-  const line = newSideLine(file.diff ?? '', on.line);
+  const position: Position = { ...inFile, position_type: 'file' };
+  const whole: Candidate = { place: { on: 'file' }, position };
+  // Lines of another head are other lines.
+  if (newest.head_commit_sha !== on.sha) return [whole, plain];
+  const line = firstShown(file.diff ?? '', on);
   if (line === null) return [whole, plain];
-  const lines = {
-    new_line: on.line,
-    ...(line.kind === 'context' ? { old_line: line.oldLine } : {}),
+  const lines = { new_line: line.at, ...(line.oldLine === null ? {} : { old_line: line.oldLine }) };
+  const onLine: Candidate = {
+    place: { on: 'line', line: line.at },
+    position: { ...inFile, position_type: 'text', ...lines },
   };
-  return [{ on: 'line', position: { ...inFile, position_type: 'text', ...lines } }, whole, plain];
+  return [onLine, whole, plain];
+}
+
+/** The first of the lines that the diff shows; unchanged ones are addressed on both sides. */
+function firstShown(
+  diff: string,
+  { line, endLine = line }: ThreadLines,
+): { at: number; oldLine: number | null } | null {
+  for (let at = line; at <= Math.min(endLine, line + REVIEW_LIMITS.lines); at += 1) {
+    const shown = newSideLine(diff, at);
+    if (shown !== null) return { at, oldLine: shown.kind === 'context' ? shown.oldLine : null };
+  }
+  return null;
 }
 
 /**
@@ -100,19 +127,20 @@ async function openThread(
   api: Resources,
   projectId: number,
   iid: number,
-  on: { path: string; line: number },
-  body: string,
-): Promise<{ id: string; on: Place['on'] }> {
+  on: ThreadLines,
+  body: (place: ThreadPlace) => string,
+): Promise<{ id: string; place: ThreadPlace }> {
   const places = await placesFor(api, projectId, iid, on);
-  for (const place of places.slice(0, -1)) {
+  for (const { place, position } of places.slice(0, -1)) {
     try {
-      const { id } = await startDiscussion(api, projectId, iid, body, place.position);
-      return { id, on: place.on };
+      const { id } = await startDiscussion(api, projectId, iid, body(place), position);
+      return { id, place };
     } catch (error) {
       if (!(error instanceof ForgeError) || error.status !== 400) throw error;
     }
   }
-  return { ...(await startDiscussion(api, projectId, iid, body, null)), on: 'change' };
+  const place: ThreadPlace = { on: 'change' };
+  return { ...(await startDiscussion(api, projectId, iid, body(place), null)), place };
 }
 
 export function createGitLabReview(api: Resources): ForgeReview {
@@ -128,9 +156,13 @@ export function createGitLabReview(api: Resources): ForgeReview {
         .filter((row) => !row.individual_note && row.notes.some((note) => !note.system))
         .map(({ id, notes }) => {
           const resolvable = notes.filter((note) => note.resolvable === true);
+          const resolved =
+            resolvable.length > 0 && resolvable.every((note) => note.resolved === true);
+          const by = resolvable.find((note) => note.resolved_by)?.resolved_by ?? null;
           return {
             id,
-            resolved: resolvable.length > 0 && resolvable.every((note) => note.resolved === true),
+            resolved,
+            resolvedBy: resolved && by ? { id: by.id, username: by.username } : null,
             notes: notes
               .filter((note) => !note.system)
               .toSorted((a, b) => a.id - b.id)
@@ -149,8 +181,19 @@ export function createGitLabReview(api: Resources): ForgeReview {
     },
 
     /** Resolving a resolved thread changes nothing. */
-    async resolveThread(projectId, iid, threadId) {
-      await discussions.resolve(projectId, iid, threadId, true);
+    async resolveThread(projectId, iid, threadId, resolved) {
+      await discussions.resolve(projectId, iid, threadId, resolved);
+    },
+
+    async reactions(projectId, iid, noteId) {
+      const what = `GET reactions on note ${noteId} of merge request ${projectId}!${iid}`;
+      const rows = await listAll(AwardAnswer, what, REVIEW_LIMITS.reactions, (page) =>
+        api.on.change.noteEmojis.all(projectId, iid, noteId, page),
+      );
+      return rows.map(({ name, user, created_at }) => {
+        const { id, username } = user;
+        return { name, user: { id, username }, at: new Date(created_at) };
+      });
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { Effect, Receipt } from '../../domain/effects.ts';
 import type { ChangeRole } from '../../domain/runs.ts';
 import { attemptById } from '../../store/attempts.ts';
+import { setThreads } from '../../store/findings.ts';
 import { claimFiles } from '../../store/file-locks.ts';
 import { notePublished } from '../../store/published.ts';
 import { setPipeline } from '../../store/launches.ts';
@@ -55,6 +56,9 @@ export async function applyReceipt(
           : { changeIid: iid, changeUrl: url },
       );
     }
+    case 'open_threads':
+    case 'resolve_threads':
+      return noteThreads(db, runId, receipt.threads);
     case 'play_job': {
       if (receipt.outcome === 'refused') return;
       const asked = (await runById(db, runId))?.deployment;
@@ -67,8 +71,6 @@ export async function applyReceipt(
     case 'reply':
     case 'cancel_pipeline':
     case 'update_change':
-    case 'open_threads':
-    case 'resolve_threads':
     case 'reset_approvals':
     case 'set_gate':
     case 'merge_change':
@@ -79,6 +81,23 @@ export async function applyReceipt(
     case 'raise_issues':
       return;
   }
+}
+
+/** In which threads the findings on the run's change are told, and how those stand. */
+async function noteThreads(
+  db: Db,
+  runId: number,
+  threads: readonly { fingerprint: string; discussionId: string; resolved?: boolean }[],
+): Promise<void> {
+  const run = await runById(db, runId);
+  if (run?.changeIid == null) return;
+  const { repoId, changeIid } = run;
+  const rows = threads.map(({ fingerprint, discussionId, resolved = false }) => ({
+    fingerprint,
+    threadId: discussionId,
+    resolved,
+  }));
+  await setThreads(db, { repoId, changeIid }, rows);
 }
 
 /** What is published is claimed as far as it is free, and remembered to tell twins by it. */

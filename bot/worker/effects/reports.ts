@@ -3,7 +3,7 @@
  * request pipeline that is started for them, because only such a pipeline's reports reach the change's
  * page (ADR 0007).
  */
-import { findingsOfRound } from '../../decide/findings.ts';
+import { openFindings } from '../../decide/findings.ts';
 import type { Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
 import { renderReports, type RenderedReports, type ReportFacts } from '../../domain/reports.ts';
@@ -47,7 +47,7 @@ function reportsOf(
   allowedHost: string,
 ): RenderedReports {
   const safe = (text: string): string => neutralise(text, { allowedHost, maxChars: BODY_CHARS });
-  const findings = findingsOfRound(run, round).map((finding) => ({
+  const findings = openFindings(run).map((finding) => ({
     ...finding,
     title: neutraliseTitle(finding.title, TITLE_CHARS),
     body: safe(finding.body),

@@ -1,83 +1,98 @@
 /** Effects on a change under review: threads for findings, and what became of them. */
-import { findingsOfRound, type RaisedFinding } from '../../decide/findings.ts';
-import { goneThreads, holds, threadLine } from '../../decide/threads.ts';
+import { openFindings } from '../../decide/findings.ts';
+import { holds, STANDING, tellOf, type Told } from '../../decide/threads.ts';
 import type { Receipt } from '../../domain/effects.ts';
+import type { KnownFinding } from '../../domain/findings.ts';
+import type { Run } from '../../domain/runs.ts';
 import { ForgeError } from '../../forge/errors.ts';
-import type { ThreadInfo } from '../../forge/forge.ts';
+import type { ThreadInfo } from '../../forge/review.ts';
 import { loadRun } from '../load-run.ts';
-import { neutralise } from '../publish/neutralise.ts';
+import { findingText, whyText } from '../publish/finding-text.ts';
 import type { EffectContext } from './context.ts';
 
-const BODY_CHARS = 4_000;
-/** One thread per finding of the round that has none yet; found again by its marker. */
+type ThreadContext = EffectContext<'open_threads'> | EffectContext<'resolve_threads'>;
+
+/** One thread per open finding that has none yet; found again by its marker. */
 export async function openThreads(context: EffectContext<'open_threads'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
-  const { run, iid } = await load(context, effect.run);
+  const { run, iid, head } = await load(context, effect.run);
   const own = await ownThreads(context, iid);
+  const files = new Map<string, string | null>();
   const threads: { fingerprint: string; discussionId: string }[] = [];
   await context.begin();
-  for (const finding of findingsOfRound(run, effect.round)) {
-    const { fingerprint, path, line } = finding;
-    const known = own.find((thread) => holds(thread, fingerprint));
-    const id =
-      known?.id ??
-      (
-        await deps.forge.review.openThread(
-          repo.projectId,
-          iid,
-          { path, line },
-          findingText(finding, run.changes.code?.headSha ?? '', deps.forgeHost),
-        )
-      ).id;
+  for (const finding of openFindings(run).filter(({ threadId }) => threadId === null)) {
+    const { fingerprint, path, line, endLine } = finding;
+    let id = own.find((thread) => holds(thread.body, fingerprint))?.id;
+    if (id === undefined) {
+      const text = files.get(path) ?? (await deps.forge.read.file(repo.projectId, path, head));
+      files.set(path, text);
+      const on = { path, line, ...(endLine === undefined ? {} : { endLine }), sha: head };
+      const { review } = deps.forge;
+      const opened = await review.openThread(repo.projectId, iid, on, (place) =>
+        findingText(finding, place, text, deps.forgeHost),
+      );
+      id = opened.id;
+    }
     threads.push({ fingerprint, discussionId: id });
   }
   return { kind: 'open_threads', threads };
 }
 
-/** Says in the threads of findings that are gone where they were fixed, and resolves them. */
+/** Tells the threads of known findings how they stand, and resolves those that are settled. */
 export async function resolveThreads(context: EffectContext<'resolve_threads'>): Promise<Receipt> {
-  const { effect, repo, deps } = context;
-  const { run, iid } = await load(context, effect.run);
-  const sha = run.changes.code?.headSha.slice(0, 8) ?? '';
+  const { effect, deps } = context;
+  const { run, iid, head } = await load(context, effect.run);
+  const bot = await deps.bot();
   const own = await ownThreads(context, iid);
-  const gone = goneThreads(run, own);
   await context.begin();
-  const resolved: string[] = [];
-  for (const thread of gone) {
-    if (thread.resolved) continue;
-    const said = thread.notes.some((note) => note.body.startsWith('Fixed in'));
-    if (!said) {
-      await deps.forge.review.replyInThread(repo.projectId, iid, thread.id, `Fixed in ${sha}.`);
+  const threads: { fingerprint: string; discussionId: string; resolved: boolean }[] = [];
+  for (const finding of run.findings) {
+    const thread = own.find(({ id }) => id === finding.threadId);
+    if (thread === undefined) continue;
+    const standing = { resolved: thread.resolved, byBot: thread.resolvedBy?.id === bot.id };
+    const why =
+      finding.why === ''
+        ? 'its lines did not change, and the look did not name it.'
+        : whyText(finding.why, deps.forgeHost);
+    const told = tellOf(finding, standing, head, why);
+    await tell(context, iid, thread, told, bot.id);
+    if (told.resolve || told.reopen) {
+      const { fingerprint } = finding;
+      threads.push({ fingerprint, discussionId: thread.id, resolved: told.resolve });
     }
-    await deps.forge.review.resolveThread(repo.projectId, iid, thread.id);
-    resolved.push(thread.id);
   }
-  return { kind: 'resolve_threads', resolved };
+  return { kind: 'resolve_threads', threads };
 }
 
-/** Severity and category, what goes wrong, and a suggestion that applies (EXPERIENCE §6). */
-function findingText(finding: RaisedFinding, sha: string, allowedHost: string): string {
-  const safe = (text: string): string => neutralise(text, { allowedHost, maxChars: BODY_CHARS });
-  const { severity, category, title, body, suggestion } = finding;
-  const parts = [
-    `**${severity} · ${safe(category).replaceAll('\n', ' ')}** ${safe(title).replaceAll('\n', ' ')}`,
-    '',
-    safe(body),
-  ];
-  if (suggestion !== undefined) {
-    const fence = '`'.repeat(Math.max(3, longestRun(suggestion) + 1));
-    parts.push('', `${fence}suggestion:-0+0`, suggestion.replace(/\n$/, ''), fence);
+/** Says a line once, or brings the one note that says how it stands up to date. */
+async function tell(
+  context: ThreadContext,
+  iid: number,
+  thread: ThreadInfo,
+  told: Told,
+  botId: number,
+): Promise<void> {
+  const { repo, deps } = context;
+  const { review, write } = deps.forge;
+  const { projectId } = repo;
+  const own = thread.notes.filter(({ authorId }) => authorId === botId).slice(1);
+  const { line } = told;
+  if (line !== null && !own.some(({ body }) => body === line)) {
+    const standing = own.find(({ body }) => body.startsWith(STANDING));
+    if (told.standing && standing) {
+      await write.updateNote(projectId, { type: 'change', iid }, standing.id, line);
+    } else {
+      await review.replyInThread(projectId, iid, thread.id, line);
+    }
   }
-  parts.push('', threadLine(finding, sha));
-  return parts.join('\n');
+  if (told.resolve || told.reopen) {
+    await review.resolveThread(projectId, iid, thread.id, told.resolve);
+  }
 }
 
-function longestRun(text: string): number {
-  return Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
-}
-
+/** Threads that the bot began, with the text of their first note. */
 async function ownThreads(
-  context: EffectContext<'open_threads'> | EffectContext<'resolve_threads'>,
+  context: ThreadContext,
   iid: number,
 ): Promise<(ThreadInfo & { body: string })[]> {
   const { repo, deps } = context;
@@ -89,11 +104,11 @@ async function ownThreads(
 }
 
 async function load(
-  context: EffectContext<'open_threads'> | EffectContext<'resolve_threads'>,
+  context: ThreadContext,
   runId: number,
-): Promise<{ run: NonNullable<Awaited<ReturnType<typeof loadRun>>>['run']; iid: number }> {
+): Promise<{ run: Run & { findings: KnownFinding[] }; iid: number; head: string }> {
   const loaded = await loadRun(context.deps.db, runId);
-  const iid = loaded?.run.changes.code?.iid;
-  if (!loaded || iid == null) throw new ForgeError('invalid', 'the change is gone');
-  return { run: loaded.run, iid };
+  const code = loaded?.run.changes.code;
+  if (!loaded || code?.iid == null) throw new ForgeError('invalid', 'the change is gone');
+  return { run: loaded.run, iid: code.iid, head: code.headSha };
 }

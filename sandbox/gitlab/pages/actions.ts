@@ -8,7 +8,8 @@ import { editItem } from '../services/issuables.ts';
 import { createIssue } from '../services/issues.ts';
 import { labelsAfter } from '../services/labels.ts';
 import { merge } from '../services/merge.ts';
-import { createNote } from '../services/notes.ts';
+import { createNote, resolveDiscussion } from '../services/notes.ts';
+import { applySuggestions, findSuggestion } from '../services/suggestions.ts';
 import { findIssue, findMergeRequest, headSha } from '../state/state.ts';
 import type { MergeRequest, Noteable, User } from '../state/types.ts';
 import type { View } from './parts.ts';
@@ -26,6 +27,11 @@ export async function act(view: View & { rest: string }, request: Request): Prom
       labels: input.list('labels') ?? [],
     });
     return `${view.base}/-/issues/${issue.iid}`;
+  }
+  const suggested = /^merge_requests\/(\d+)\/suggestions\/(\d+)$/.exec(view.rest);
+  if (suggested) {
+    await applyHere(view, user, Number(suggested[1]), Number(suggested[2]));
+    return `${view.base}/-/merge_requests/${suggested[1]}`;
   }
   const match = /^(issues|merge_requests)\/(\d+)\/(notes|labels|approve|unapprove|merge)$/.exec(
     view.rest,
@@ -48,6 +54,16 @@ export async function act(view: View & { rest: string }, request: Request): Prom
     await decide(view, item, user, match[3] ?? '', input.str('sha'));
   }
   return back;
+}
+
+/** The button does what GitLab's own page does: it resolves the thread, too. */
+async function applyHere(view: View, user: User, iid: number, id: number): Promise<void> {
+  const found = findSuggestion(view.gl, id);
+  const item = find(view, user, false, iid);
+  if (!found || found.mr !== item) throw notFound('Suggestion');
+  await applySuggestions(view.gl, user, [found], undefined);
+  const notes = item.notes.filter(({ discussionId }) => discussionId === found.note.discussionId);
+  resolveDiscussion(view.gl, view.project, item, notes, user, true);
 }
 
 function find(view: View, user: User, isIssue: boolean, iid: number): Noteable | null {

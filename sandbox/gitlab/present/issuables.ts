@@ -1,4 +1,5 @@
 /** Issues, merge requests, notes, discussions and approvals as the REST API shows them. */
+import { suggestionEntity } from './suggestions.ts';
 import type { Instance } from '../instance.ts';
 import { diff } from '../git/read.ts';
 import { canApprove } from '../services/access.ts';
@@ -234,6 +235,9 @@ export function noteEntity(
     noteable_iid: item.iid,
     commands_changes: commandsChanges,
     ...(note.position ? { position: note.position } : {}),
+    ...(item.kind === 'merge_request' && note.type === 'DiffNote'
+      ? { suggestions: note.suggestions.map((one) => suggestionEntity(item, note, one)) }
+      : {}),
   };
 }
 

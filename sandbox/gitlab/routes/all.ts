@@ -17,6 +17,7 @@ import { lintRoutes, pipelineRoutes } from './pipelines.ts';
 import { memberRoutes, projectRoutes } from './projects.ts';
 import { repositoryRoutes } from './repository.ts';
 import { statusRoutes } from './statuses.ts';
+import { suggestionRoutes } from './suggestions.ts';
 import { runnerRoutes, variableRoutes } from './variables.ts';
 
 export const ROUTES: readonly Route[] = [
@@ -30,6 +31,7 @@ export const ROUTES: readonly Route[] = [
   ...issueLinkRoutes,
   ...noteableRoutes,
   ...awardAndEventRoutes,
+  ...suggestionRoutes,
   ...branchRoutes,
   ...commitRoutes,
   ...repositoryRoutes,

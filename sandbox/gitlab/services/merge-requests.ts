@@ -12,6 +12,7 @@ import { tryAutoMerge } from './merge.ts';
 import { checkMergeability } from './mergeability.ts';
 import { pipelineOfMergeRequest } from './pipelines.ts';
 import { addSystemNote } from './note-records.ts';
+import { followPush } from './suggestions.ts';
 import { extractQuickActions, runQuickActions } from './quick-actions.ts';
 
 export interface NewMergeRequest {
@@ -163,6 +164,7 @@ export async function refreshMergeRequest(
   const oldrev = headSha(mr);
   const target = (await branchHead(project.gitDir, mr.targetBranch)) ?? oldrev;
   mr.versions.push(await newVersion(gl, project, after, target));
+  await followPush(project, mr, oldrev);
   mr.mergeCheck = 'checking';
   mr.autoMergeById = null;
   const changes = touch(gl, mr, user);

@@ -30,6 +30,7 @@ export function addNote(gl: Instance, item: Noteable, author: User, note: NewNot
     resolvedById: null,
     resolvedAt: null,
     awards: [],
+    suggestions: [],
     createdAt: now,
     updatedAt: now,
     updatedById: null,

@@ -5,6 +5,7 @@ import { badRequest, forbidden, notFound, unauthorized } from '../rest/reply.ts'
 import { ACCESS } from '../state/access-levels.ts';
 import type { Note, Noteable, Project, User } from '../state/types.ts';
 import { levelOf } from './access.ts';
+import { readSuggestions } from './suggestions.ts';
 import { touch } from './issuables.ts';
 import { addNote, type NewNote } from './note-records.ts';
 import { extractQuickActions, runQuickActions, type QuickContext } from './quick-actions.ts';
@@ -54,6 +55,7 @@ export async function createNote(
     return { kind: 'commands', changes, summary };
   }
   const note = addNote(gl, item, author, { ...input, body: text });
+  await readSuggestions(gl, project, item, note);
   const { changes } = await runQuickActions(gl, project, item, author, commands, context);
   await fireNote(gl, item, note, 'create');
   return { kind: 'note', note, changes };
@@ -78,6 +80,7 @@ export async function updateNote(
   const { text, commands } = extractQuickActions(body);
   if (text !== note.body && text !== '') {
     note.body = text;
+    await readSuggestions(gl, project, item, note);
     note.updatedAt = gl.now();
     note.updatedById = editor.id;
     item.updatedAt = note.updatedAt;

@@ -17,6 +17,7 @@ const FIRST_IDS = {
   note: 10_001,
   job: 30_001,
   award: 50_001,
+  suggestion: 55_001,
   event: 60_001,
   status: 70_001,
   hookLog: 80_001,

@@ -75,6 +75,18 @@ export interface Position {
   line_range?: unknown;
 }
 
+/** A suggestion block of a note on a line, as GitLab keeps it. */
+export interface Suggestion {
+  id: number;
+  above: number;
+  below: number;
+  fromContent: string;
+  toContent: string;
+  applied: boolean;
+  outdated: boolean;
+  commitId: string | null;
+}
+
 export interface Note {
   id: number;
   body: string;
@@ -88,6 +100,7 @@ export interface Note {
   resolvedById: number | null;
   resolvedAt: string | null;
   awards: Award[];
+  suggestions: Suggestion[];
   createdAt: string;
   updatedAt: string;
   updatedById: number | null;

@@ -28,6 +28,7 @@ test('every setting is read', () => {
     'deploy: { environment: staging }',
     'verify: { reports: true }',
     'security: { scanners: [npm-audit, gitleaks] }',
+    'review: { min_confidence: 0.8, max_findings: 5 }',
   ].join('\n');
   expect(parseRepoConfig(text)).toEqual({
     config: {
@@ -40,6 +41,7 @@ test('every setting is read', () => {
       deploy: { environment: 'staging' },
       verify: { reports: true },
       security: { scanners: ['npm-audit', 'gitleaks'] },
+      review: { min_confidence: 0.8, max_findings: 5 },
     },
     problems: [],
   });

@@ -15,6 +15,7 @@ import {
   codeChange,
   doneTask,
   finding,
+  known,
   HEAD,
   looks,
   run,
@@ -38,7 +39,7 @@ interface World {
   confidence: number | null;
   reviewer: number;
   tester: number;
-  findings: Parameters<typeof finding>[0][];
+  findings: Parameters<typeof known>[0][];
   votesAt: string;
   checks: CheckFacts | null;
   contributors: number[];
@@ -86,7 +87,7 @@ function tasksOf(world: World): Run['tasks'] {
       })),
     },
   );
-  const votes = looks(0, { review: world.findings.map((one) => finding(one)) }).map((task) => ({
+  const votes = looks(0, { review: world.findings.map(() => finding()) }).map((task) => ({
     ...task,
     attempts: task.attempts.map((attempt) => {
       const report = attempt.result?.report;
@@ -121,6 +122,7 @@ function gateOf(
     context: { ...base.context, autonomy: world.wanted, protectedPaths: world.protectedPaths },
     changes: { spec: { ...codeChange, iid: 3 }, code: role === 'spec' ? null : codeChange },
     tasks: tasksOf(world),
+    findings: world.findings.map((one) => known(one)),
     checks: role === 'spec' ? null : world.checks,
   };
   const { settings } = snapshot();
@@ -174,6 +176,11 @@ describe('the merge gate', () => {
     ['CI tells no coverage', tests(null), /no coverage from CI/],
     ['CI tells nothing of tests', { checks: { ...CHECKS, tests: null } }, /no coverage from CI/],
     ['a critical finding is open', { findings: [{ severity: 'critical' }] }, /critical finding/],
+    [
+      'a critical finding was dismissed',
+      { findings: [{ severity: 'critical', state: 'dismissed' }] },
+      /critical finding/,
+    ],
     ['the consensus is conditional', { tester: 10 }, /consensus conditional/],
     ['the pipeline failed', { checks: { ...CHECKS, outcome: 'failed' } }, /pipeline failed/],
     ['there was no pipeline', { checks: { ...CHECKS, outcome: 'none' } }, /pipeline none/],

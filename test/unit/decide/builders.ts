@@ -11,6 +11,7 @@ import { NOTHING_GIVEN } from '../../../bot/domain/given.ts';
 import { NO_SPENDING } from '../../../bot/domain/budgets.ts';
 import type { Event, Issue, Project } from '../../../bot/domain/events.ts';
 import type { Attempt, AttemptSpec, ChangeRef, Run, Task } from '../../../bot/domain/runs.ts';
+import type { KnownFinding, ReviewFacts } from '../../../bot/domain/findings.ts';
 import type { ChangeFacts, Snapshot } from '../../../bot/domain/snapshot.ts';
 
 export const NOW = new Date('2026-11-21T12:00:00Z');
@@ -137,6 +138,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
         runsPerUserHour: 20,
         epicParallel: 2,
       },
+      review: { minConfidence: 0.5, maxFindings: 20 },
       protectedPaths: ['.*'],
       security: { scanners: ['npm-audit', 'semgrep', 'gitleaks'] },
       autonomy: 'guided',
@@ -149,6 +151,7 @@ export function snapshot(patch: Partial<Snapshot> = {}): Snapshot {
     actorAccess: 30,
     issue,
     targetChange: null,
+    targetFindings: [],
     run: null,
     lastRun: null,
     headSha: SHA,
@@ -316,6 +319,8 @@ export function run(patch: Partial<Run> = {}, workflow = 'quick'): Run {
     pausedUntil: null,
     pausedBy: null,
     overrides: {},
+    findings: [],
+    leftOut: 0,
     parentRunId: null,
     capMicrousd: 25_000_000,
     mergedSha: null,
@@ -374,6 +379,37 @@ export function verifying(patch: Partial<Run> = {}): Run {
   });
 }
 
+/** Every file that findings are about was written anew since they were raised. */
+export function rewritten(on: Run): ReviewFacts {
+  const head = on.changes.code?.headSha ?? '';
+  const files = on.findings.flatMap(({ path, lastSha }) => [
+    { path, sha: lastSha, text: 'old\n'.repeat(100) },
+    { path, sha: head, text: 'new\n'.repeat(100) },
+  ]);
+  return { threads: [], files, elsewhere: [] };
+}
+
+/** A finding that an earlier look raised at another head. */
+export function known(patch: Partial<KnownFinding> = {}): KnownFinding {
+  return {
+    ...finding(),
+    id: 5,
+    version: 1,
+    fingerprint: patch.title ?? 'f',
+    by: 'reviewer',
+    state: 'open',
+    code: '',
+    threadId: 'thread',
+    threadResolved: false,
+    firstSha: SHA,
+    lastSha: SHA,
+    why: '',
+    dismissal: null,
+    revivedAt: null,
+    ...patch,
+  };
+}
+
 export function changeFacts(patch: Partial<ChangeFacts> = {}): ChangeFacts {
   return {
     state: 'opened',
@@ -383,6 +419,7 @@ export function changeFacts(patch: Partial<ChangeFacts> = {}): ChangeFacts {
     pipeline: null,
     pipelineEndedAt: null,
     tests: null,
+    review: null,
     failedJobs: [],
     gate: null,
     ...patch,

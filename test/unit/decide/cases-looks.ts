@@ -8,10 +8,12 @@ import {
   codeChange,
   doneTask,
   finding,
+  known,
   HEAD,
   looks,
   note,
   project,
+  rewritten,
   run,
   snapshot,
 } from './builders.ts';
@@ -78,6 +80,7 @@ const theirs: TargetChange = {
   headSha: HEAD,
   mergedSha: null,
   labels: [],
+  findings: [],
   authorId: 8,
   url: 'https://gitlab.example.com/mr/9',
   files: [
@@ -108,6 +111,12 @@ function looking(review: Parameters<typeof finding>[0][]): Run {
     'review-only',
   );
 }
+
+/** A finding of the first round, answered by a fix that rewrote its file. */
+const SECOND_LOOK = reviewed([...looks(0, { review: [finding()] }), ...fixes(1), ...looks(1)], {
+  round: 1,
+  findings: [known()],
+});
 
 export const LOOK_CASES: Readonly<Record<string, Case>> = {
   'verify: waits for the agents': {
@@ -155,8 +164,8 @@ export const LOOK_CASES: Readonly<Record<string, Case>> = {
   'verify: fixed in the second round': {
     event: wake,
     snapshot: snapshot({
-      run: reviewed([...looks(0, { review: [finding()] }), ...fixes(1), ...looks(1)], { round: 1 }),
-      change: changeFacts({ pipeline: pipeline('success') }),
+      run: SECOND_LOOK,
+      change: changeFacts({ pipeline: pipeline('success'), review: rewritten(SECOND_LOOK) }),
     }),
   },
   'verify: red just now, so it may still be retried': {

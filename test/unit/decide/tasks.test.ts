@@ -51,6 +51,7 @@ const theirs: TargetChange = {
   targetProjectId: project.id,
   headSha: HEAD,
   mergedSha: null,
+  findings: [],
   labels: [],
   authorId: 8,
   url: '',

@@ -313,7 +313,8 @@ describe('threads', () => {
       return { json: [{ ...file, ...more }] };
     });
   };
-  const on = { path: 'a.ts', line: 2 };
+  const on = { path: 'a.ts', line: 2, sha: 'h' };
+  const say = () => 'x';
   const types = () =>
     (gitlab?.seen ?? [])
       .filter((one) => one.method === 'POST')
@@ -324,9 +325,9 @@ describe('threads', () => {
 
   test('send the newest SHAs, both paths and the lines as JSON', async () => {
     const forge = await play([made], { old_path: 'old.ts' });
-    expect(await forge.review.openThread(7, 12, { path: 'a.ts', line: 1 }, 'text')).toEqual({
+    expect(await forge.review.openThread(7, 12, { ...on, line: 1 }, () => 'text')).toEqual({
       id: 'd1',
-      on: 'line',
+      place: { on: 'line', line: 1 },
     });
     expect(gitlab?.seen.at(-1)).toMatchObject({
       path: `${MR}/discussions`,
@@ -348,11 +349,17 @@ describe('threads', () => {
 
   test('go to the file, then to the change, when GitLab refuses the place', async () => {
     let forge = await play([refused, made]);
-    expect(await forge.review.openThread(7, 12, on, 'x')).toEqual({ id: 'd1', on: 'file' });
+    expect(await forge.review.openThread(7, 12, on, say)).toEqual({
+      id: 'd1',
+      place: { on: 'file' },
+    });
     expect(types()).toEqual(['text', 'file']);
     await gitlab?.close();
     forge = await play([refused, refused, made]);
-    expect(await forge.review.openThread(7, 12, on, 'x')).toEqual({ id: 'd1', on: 'change' });
+    expect(await forge.review.openThread(7, 12, on, say)).toEqual({
+      id: 'd1',
+      place: { on: 'change' },
+    });
     expect(types()).toEqual(['text', 'file', null]);
   });
 
@@ -361,7 +368,7 @@ describe('threads', () => {
     ['deleted', { deleted_file: true }, [null]],
   ])('on a file that is %s do not name a line', async (_what, more, expected) => {
     const forge = await play([made], more);
-    await forge.review.openThread(7, 12, on, 'x');
+    await forge.review.openThread(7, 12, on, say);
     expect(types()).toEqual(expected);
   });
 
@@ -375,7 +382,7 @@ describe('threads', () => {
     'after %s try no other place',
     async (_w, reply, kind) => {
       const forge = await play([reply, made]);
-      expect(await kindOf(forge.review.openThread(7, 12, on, 'x'))).toBe(kind);
+      expect(await kindOf(forge.review.openThread(7, 12, on, say))).toBe(kind);
       expect(types()).toEqual(['text']);
     },
   );
