@@ -89,6 +89,8 @@ export interface CiHost {
 export interface CiEngineOptions {
   /** Folder for clones, logs and artifacts. */
   workDir: string;
+  /** Folder where resolved configurations are kept for other engines; absent: each resolves its own. */
+  configDir?: string;
   /** Folders put first on PATH of every job: what an image would bring (e.g. `autodev-job`). */
   imagePath: string[];
   /** Runners; a job runs on one whose tags include all of its tags. No match: stays pending. */

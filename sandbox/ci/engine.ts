@@ -55,7 +55,8 @@ class Engine implements CiEngine {
     this.#host = host;
     this.#options = options;
     mkdirSync(path.join(options.workDir, 'traces'), { recursive: true });
-    this.#configs = new ConfigCache({ workDir: options.workDir, serverUrl: host.serverUrl });
+    const { workDir, configDir: keepDir } = options;
+    this.#configs = new ConfigCache({ workDir, serverUrl: host.serverUrl, keepDir });
   }
 
   get(pipelineId: number): PipelineRecord | undefined {

@@ -4,6 +4,7 @@
  */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -20,6 +21,7 @@ import type { CiEngineOptions } from '../../sandbox/ci/contract.ts';
 import { loadScripts } from '../../sandbox/model/scripts.ts';
 import type { Script } from '../../sandbox/model/types.ts';
 import { freePort, startWorld, type World } from '../../sandbox/world.ts';
+import { keep, keptFolder } from './kept.ts';
 import { prepareData } from './prepared-data.ts';
 import { createStory, type Story, type StoryOptions } from './one-story.ts';
 import type { StageBase } from './stage.ts';
@@ -57,9 +59,16 @@ export interface Stage extends StageBase {
   close(): Promise<void>;
 }
 
-/** The job program, bundled into a folder. */
+const JOB_SOURCES = ['jobs', 'schema/wire', 'package-lock.json'];
+/** What decides how a configuration is resolved, besides its own text. */
+const CI_SOURCES = ['sandbox/ci', 'node_modules/gitlab-ci-local/package.json'];
+
+/** The job program, bundled into a folder that must not exist. */
 export async function buildJob(dir: string): Promise<string> {
-  await promisify(execFile)(process.execPath, [path.join(ROOT, 'jobs/build.mjs'), dir]);
+  const built = await keep('job', JOB_SOURCES, async (own) => {
+    await promisify(execFile)(process.execPath, [path.join(ROOT, 'jobs/build.mjs'), own]);
+  });
+  await cp(built, dir, { recursive: true });
   return dir;
 }
 
@@ -87,7 +96,11 @@ export async function startScene(options: StageOptions): Promise<Scene> {
     scripts,
     imagePath: options.imagePath ?? [],
     gitlab: { autoDisableHooks: false, ...options.gitlab },
-    ci: { concurrency: 8, ...options.ci },
+    ci: {
+      concurrency: 8,
+      configDir: await keptFolder('ci', CI_SOURCES),
+      ...options.ci,
+    },
   });
   const env: Record<string, string> = {
     ...world.botEnv,
