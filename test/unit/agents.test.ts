@@ -1,5 +1,6 @@
 /** The agents that ship: what each may do, and that what it may do can be paid and read. */
 import { describe, expect, test } from '@jest/globals';
+import { roleNamed } from '../../bot/domain/roles.ts';
 import { checkRoutes, loadAgents, loadSettings } from '../../bot/config/settings.ts';
 import { type AgentRole, TaskType } from '../../schema/wire/agent.ts';
 
@@ -50,7 +51,7 @@ const RIGHTS: [AgentRole, TaskType[], string[], string[]][] = [
   [
     'tester',
     ['run_tests', 'write_tests', 'validate_feature', 'analyze_coverage'],
-    EDITS,
+    [...EDITS, 'browse'],
     ['changes', 'report', 'comment'],
   ],
   [
@@ -76,6 +77,28 @@ test('every task type is taken by somebody', () => {
 test('every agent has its row here, and every model a price', () => {
   expect(Object.keys(agents).toSorted()).toEqual(RIGHTS.map(([role]) => role).toSorted());
   expect(() => checkRoutes(loadSettings('config/settings.yaml'), agents)).not.toThrow();
+});
+
+test('no name stands for two roles', () => {
+  const names = Object.values(agents).flatMap((agent) =>
+    agent === undefined ? [] : [agent.role, ...agent.settings.aliases],
+  );
+  const folded = names.map((name) => name.toLowerCase());
+  expect(new Set(folded).size).toBe(folded.length);
+});
+
+test.each([
+  ['Engineer', 'builder'],
+  ['developer', 'builder'],
+  ['QA', 'tester'],
+  ['dev lead', 'reviewer'],
+  ['DevOps', 'devops'],
+  ['Bug Hunter', 'bug_finder'],
+  ['Product Owner', 'pm'],
+  ['Docs', 'docs'],
+  ['nobody', null],
+])('%s is %s', (name, role) => {
+  expect(roleNamed(name, agents)).toBe(role);
 });
 
 describe.each(RIGHTS)('%s', (role, tasks, beyondReading, output) => {
