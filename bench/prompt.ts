@@ -17,7 +17,7 @@ import { selectTools } from '../jobs/tools/all.ts';
 import { reportAdvice } from '../jobs/tools/finish.ts';
 import type { Agent, AgentRole, TaskType } from '../schema/wire/agent.ts';
 import { scriptFromSteps, type Step } from '../sandbox/model/scripts.ts';
-import { makeSpec, type Provider } from '../test/contract/jobs-standin.ts';
+import { makeSpec, NO_GUIDES, NOBODY, type Provider } from '../test/contract/jobs-standin.ts';
 import { startGatewayWorld, TOKEN } from '../test/support/gateway.ts';
 import { figure, type Effort, type Figure } from './figure.ts';
 
@@ -126,7 +126,7 @@ async function work(
   const { models } = buildRoute(spec.models, { gateway, token: TOKEN, onRequest: () => undefined });
   await runLoop({
     spec,
-    opening: `${await firstMessage(root, taskInput(type, facts))}\n\n${reportAdvice(spec.report)}`,
+    opening: `${await firstMessage(root, taskInput(type, facts), NO_GUIDES)}\n\n${reportAdvice(spec.report)}`,
     models,
     tools: selectTools(spec),
     context: {
@@ -136,6 +136,7 @@ async function work(
       env: { PATH: process.env['PATH'] ?? '', HOME: root, LANG: 'C', TMPDIR: tmpdir() },
       self: [process.execPath, path.join(ROOT, 'jobs/main.ts')],
       signal: AbortSignal.timeout(60_000),
+      ...NOBODY,
       onCommand: () => undefined,
     },
     takeMessages: () => [],

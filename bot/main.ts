@@ -153,6 +153,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       ...common,
       verifyIdToken: createIdTokenVerifier(config.idTokenIssuer, config.publicUrl),
       childrenOf: (projectId, pipelineId) => forge.ci.children(projectId, pipelineId),
+      threads: forge.read,
       botUserId: async () => (await parts.bot()).id,
       publicUrl: config.publicUrl,
       withhold: (result) => withholdSecrets(result, ownSecrets),

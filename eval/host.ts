@@ -15,6 +15,7 @@ import type { NewTask } from '../bot/domain/snapshot.ts';
 import { createGateway } from '../bot/gateway/gateway.ts';
 import { createStoreCoolDowns, createStoreLedger } from '../bot/gateway/store-ledger.ts';
 import type { GatewayDeps } from '../bot/gateway/types.ts';
+import { ForgeError } from '../bot/forge/errors.ts';
 import { createHttpServer } from '../bot/http/app.ts';
 import type { JobIdentity } from '../bot/http/id-tokens.ts';
 import { jobRoutes } from '../bot/http/job-api.ts';
@@ -67,6 +68,10 @@ export interface Host {
   isSpent(): Promise<boolean>;
   close(): Promise<void>;
 }
+
+/** There is no forge behind an evaluation: whatever is asked for is not there. */
+const nowhere = (): Promise<never> => Promise.reject(new ForgeError('not_found', 'no forge'));
+const NO_THREADS = { project: nowhere, issue: nowhere, change: nowhere, notes: nowhere };
 
 /** Starts the host on a free port of 127.0.0.1, with a database of its own. */
 export async function startHost(options: HostOptions): Promise<Host> {
@@ -130,6 +135,7 @@ function mount(
         );
       },
       childrenOf: (_project, pipelineId) => Promise.resolve([{ id: childOf(pipelineId) }]),
+      threads: NO_THREADS,
       botUserId: () => Promise.resolve(BOT),
       publicUrl: url,
       ci: settings.ci,

@@ -1,5 +1,6 @@
 /** Builds the one result of a job, within its schema whatever came before. */
 import { join } from 'node:path';
+import type { Finding } from '../schema/wire/finding.ts';
 import type { Report } from '../schema/wire/report.ts';
 import type { Scan } from '../schema/wire/scan.ts';
 import {
@@ -26,6 +27,8 @@ export interface ResultParts {
   summary?: string | undefined;
   comment?: string | undefined;
   report?: Report | undefined;
+  /** Recorded findings that the report does not carry. */
+  findings?: Finding[] | undefined;
   collected?: CollectedChanges | undefined;
   baseSha: string | undefined;
   checks: readonly CommandCheck[];
@@ -68,6 +71,7 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
     summary: redact(parts.summary ?? '').slice(0, RESULT_LIMITS.summaryChars),
     ...(comment ? { comment } : {}),
     ...(parts.report ? { report: redacted(parts.report, redact) } : {}),
+    ...(parts.findings ? { findings: redacted(parts.findings, redact) } : {}),
     changes: collected?.changes ?? [],
     baseSha: parts.baseSha ?? NO_SHA,
     checks: parts.checks.slice(-RESULT_LIMITS.checks).map((check) => ({
@@ -92,8 +96,11 @@ function setupOf(
   return { setup: { isolation: short(isolation), engine: engine === null ? null : short(engine) } };
 }
 
-/** The same with every text of it redacted. */
-function redacted(report: Report | readonly Scan[], redact: (text: string) => string): unknown {
+/** Something typed with every text of it redacted. */
+function redacted(
+  report: Report | readonly Scan[] | readonly Finding[],
+  redact: (text: string) => string,
+): unknown {
   return JSON.parse(JSON.stringify(report), (_, value: unknown) =>
     typeof value === 'string' ? redact(value) : value,
   );

@@ -105,6 +105,18 @@ export function whereIsIt(run: Run): string {
   return iid == null ? '' : ` What was done so far is in !${iid}.`;
 }
 
+/** Recorded findings that are named when a look stops before its end. */
+const NAMED = 5;
+
+function foundSoFar({ findings = [] }: JobResult): string {
+  if (findings.length === 0) return '';
+  const named = findings
+    .slice(0, NAMED)
+    .map(({ severity, path, line, title }) => code(`${severity} ${path}:${line} ${title}`, 200));
+  const rest = findings.length - named.length;
+  return ` Found until then: ${named.join(', ')}${rest > 0 ? ` and ${rest} more` : ''}.`;
+}
+
 /** The verdict of a result that stopped at a limit; `partial` says where what was done is. */
 export function limitVerdict(
   result: JobResult,
@@ -115,7 +127,7 @@ export function limitVerdict(
   if (result.outcome === 'budget') return budgetVerdict(task, partial, snapshot);
   return {
     kind: 'needs-human',
-    cause: `Stopped at a limit: ${oneLine(result.cause)}.${partial}`,
+    cause: `Stopped at a limit: ${oneLine(result.cause)}.${foundSoFar(result)}${partial}`,
     next: 'Split the issue or give a hint: `/autodev retry <hint>`.',
   };
 }

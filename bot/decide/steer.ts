@@ -3,13 +3,13 @@
  * they are given. What a comment says is data; only its author's rights make it a message.
  */
 import type { Event } from '../domain/events.ts';
+import { fenced } from '../domain/fenced.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { isOpen, latestAttempt, type Run } from '../domain/runs.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { visibleText } from '../domain/visible-text.ts';
 import { acted, ignored } from './decision.ts';
 import { permissionFor } from './permissions.ts';
-import { fenced } from './task-input.ts';
 import { hiddenParts } from './text.ts';
 
 /** Longest comment an agent is given, and how many of them in one run. */

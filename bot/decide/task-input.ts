@@ -2,6 +2,7 @@
  * Purpose: the words that ask an agent for one task, with text by people and models fenced off as data.
  */
 import type { TaskType } from '../../schema/wire/agent.ts';
+import { fenced } from '../domain/fenced.ts';
 import type { KnownFinding, RaisedFinding } from '../domain/findings.ts';
 import { TASKS } from '../domain/task-types.ts';
 import { showHidden } from '../../schema/wire/hidden-characters.ts';
@@ -223,10 +224,4 @@ function backlogText({ iid, title, labels, description }: Backlog[number]): stri
 function cut(text: string): string {
   if (text.length <= TEXT_CHARS) return text;
   return `${text.slice(0, TEXT_CHARS)}\n(cut: ${text.length - TEXT_CHARS} more characters)`;
-}
-
-/** Text by people or programs between markers that it cannot contain. */
-export function fenced(name: string, text: string): string {
-  const safe = text.replaceAll(/<(\/?)(data)/gi, '‹$1$2');
-  return `<data name="${name}">\n${safe}\n</data>`;
 }

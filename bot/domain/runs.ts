@@ -62,7 +62,10 @@ export interface RunContext {
 }
 
 /** A TaskSpec before the ids are known, with what the child pipeline needs. */
-export interface AttemptSpec extends Omit<TaskSpec, 'attempt' | 'task' | 'baseSha' | 'version'> {
+export interface AttemptSpec extends Omit<
+  TaskSpec,
+  'attempt' | 'task' | 'baseSha' | 'defaultSha' | 'version'
+> {
   taskType: TaskType;
   agent: AgentRole;
   image: string;

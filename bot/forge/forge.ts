@@ -65,6 +65,8 @@ export interface User {
 export interface ProjectState extends Project {
   archived: boolean;
   visibility: string;
+  /** Who may read its parts: `enabled` (whoever sees the project), `private` (members) or `disabled`; '' when not told. */
+  access: { issues: string; changes: string; code: string };
   /** Nothing is merged while the newest pipeline of its head has not succeeded. */
   pipelinesMustSucceed: boolean;
 }

@@ -36,6 +36,7 @@ import { ring } from '../queue/ring.ts';
 import { repoByProject } from '../store/repos.ts';
 import { sendError } from './api-error.ts';
 import { reports } from './report-route.ts';
+import { threadRoute } from './thread-route.ts';
 import {
   byToken,
   claimRefusal,
@@ -74,6 +75,7 @@ export function jobRoutes(deps: JobApiDeps): Router {
   router.post('/plan', (request, response) => plan(request, response, deps));
   router.post('/reports', (request, response) => reports(request, response, deps));
   router.post('/claim', (request, response) => claim(request, response, deps));
+  router.post('/thread', threadRoute(deps));
   router.post('/heartbeat', (request, response) => beat(request, response, deps));
   router.post('/result', (request, response) => result(request, response, deps));
   return router;
@@ -212,6 +214,7 @@ function claimAnswer(
       attempt: attempt.id,
       task: { id: attempt.taskId, type: taskType, agent },
       baseSha: attempt.workSha ?? attempt.sha,
+      defaultSha: attempt.sha,
       ...rest,
     }),
   };

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import type { Request, Response } from 'express';
 import type { Logger } from 'pino';
 import type { JobResult } from '../../schema/wire/result.ts';
+import type { ForgeRead } from '../forge/forge.ts';
 import type { Queue } from '../queue/queue.ts';
 import { attemptByToken, type AttemptRow } from '../store/attempts.ts';
 import type { Db } from '../store/db.ts';
@@ -22,6 +23,8 @@ export interface JobApiDeps {
   /** Child pipelines of a pipeline, re-read from the forge (DESIGN §4.2). */
   childrenOf: (projectId: number, pipelineId: number) => Promise<{ id: number }[]>;
   botUserId: () => Promise<number>;
+  /** Reads issues and changes for agents. */
+  threads: Pick<ForgeRead, 'project' | 'issue' | 'change' | 'notes'>;
   publicUrl: string;
   /** The result, or what is left of it when an agent's words hold a secret. */
   withhold: (result: JobResult) => Promise<JobResult>;

@@ -9,12 +9,14 @@ import { buildRoute } from '../engines/builtin/route.ts';
 import { findEngine } from '../engines/cli/find.ts';
 import { runCli } from '../engines/cli/run.ts';
 import { commandEnv } from '../env.ts';
+import { findingBook } from '../findings.ts';
 import { trimSlashes } from '../slashes.ts';
 import { startSocketForwarder } from '../socket-forwarder.ts';
 import { selectTools } from '../tools/all.ts';
 import { engineWork } from './engine-work.ts';
 import { reportAdvice } from '../tools/finish.ts';
 import { pictureKeeper } from './pictures.ts';
+import type { ToolContext } from '../tools/tool.ts';
 import { lineReader, Order, REPORT_FD, type Report } from './protocol.ts';
 
 type Start = Extract<Order, { type: 'start' }>;
@@ -25,6 +27,7 @@ const MESSAGES = 50;
 /** Waits for the start order on standard input, works, and reports on descriptor 3. */
 export async function agent(self: readonly string[]): Promise<void> {
   const messages: string[] = [];
+  const answers = answerBook();
   let begin: (order: Start) => void = () => undefined;
   const started = new Promise<Start>((resolve) => (begin = resolve));
   process.stdin.on(
@@ -33,6 +36,7 @@ export async function agent(self: readonly string[]): Promise<void> {
       (value) => {
         const order = Order.parse(value);
         if (order.type === 'start') begin(order);
+        else if (order.type === 'answer') answers.take(order);
         else if (messages.length < MESSAGES) messages.push(order.text);
       },
       (why) => report({ type: 'note', text: `agent input: ${why}` }),
@@ -40,11 +44,16 @@ export async function agent(self: readonly string[]): Promise<void> {
   );
   // Without a supervisor there is nobody to work for.
   process.stdin.on('end', () => process.exit(1));
-  await work(await started, messages, self);
+  await work(await started, messages, self, answers.ask);
   process.exit(0);
 }
 
-async function work(order: Start, messages: string[], self: readonly string[]): Promise<void> {
+async function work(
+  order: Start,
+  messages: string[],
+  self: readonly string[],
+  readThread: ToolContext['readThread'],
+): Promise<void> {
   const { spec } = order;
   const startedAt = performance.now();
   let firstRequestMs: number | null = null;
@@ -66,15 +75,17 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
   const env = commandEnv();
   const loading = spec.engine === 'builtin' ? preload() : undefined;
   const found = await findEngine(spec.engine, env['PATH'] ?? '', self);
-  const opening = await firstMessage(root, spec.input);
+  const opening = await firstMessage(root, spec.input, order.guides);
   await loading;
   const signal = AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000));
   const onCommand = (check: CommandCheck): void => report({ type: 'command', check });
   const takeMessages = (): string[] => messages.splice(0);
   const common = { spec, opening, takeMessages, events, now: Date.now };
   const { commandSeconds, toolResultBytes: resultBytes } = spec.limits;
+  const onFinding = findingKeeper();
   const onPicture = pictureKeeper((picture) => report({ type: 'picture', ...picture }));
-  const context = { root, resultBytes, commandSeconds, env, self, signal, onCommand, onPicture };
+  const hears = { signal, onCommand, onFinding, onPicture, readThread };
+  const context = { root, resultBytes, commandSeconds, env, self, ...hears };
   const verdict = await engineWork({
     spec,
     found,
@@ -102,6 +113,34 @@ async function work(order: Start, messages: string[], self: readonly string[]): 
   const { turns, toolCalls, model, ...rest } = verdict;
   const seconds = (performance.now() - startedAt) / 1000;
   report({ type: 'end', ...rest, stats: { turns, toolCalls, seconds, firstRequestMs, model } });
+}
+
+/** Tells of each finding once. */
+function findingKeeper(): ToolContext['onFinding'] {
+  const book = findingBook();
+  return (finding) => {
+    const kept = book.add(finding);
+    if (kept === 'kept') report({ type: 'finding', finding });
+    return kept;
+  };
+}
+
+/** Questions that wait for the supervisor's answer. */
+function answerBook() {
+  const waiting = new Map<number, (answer: { ok: boolean; text: string }) => void>();
+  let asked = 0;
+  const ask: ToolContext['readThread'] = (thread) => {
+    const id = (asked += 1);
+    return new Promise((resolve) => {
+      waiting.set(id, resolve);
+      report({ type: 'ask', id, thread });
+    });
+  };
+  const take = ({ id, ok, text }: { id: number; ok: boolean; text: string }): void => {
+    waiting.get(id)?.({ ok, text });
+    waiting.delete(id);
+  };
+  return { ask, take };
 }
 
 /** Written at once and whole, so that a kill right after it loses nothing. */

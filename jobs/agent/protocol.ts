@@ -3,7 +3,8 @@
  * on its file descriptor 3. The agent is not believed: the supervisor checks and clips every line.
  */
 import { z } from 'zod';
-import { TaskSpec } from '../../schema/wire/job-api.ts';
+import { Finding } from '../../schema/wire/finding.ts';
+import { TaskSpec, ThreadRequest } from '../../schema/wire/job-api.ts';
 import { Report as TaskReport } from '../../schema/wire/report.ts';
 import { Attachment, CommandCheck, JobStats, RESULT_LIMITS } from '../../schema/wire/result.ts';
 
@@ -27,9 +28,21 @@ export const Order = z.discriminatedUnion('type', [
     workspace: z.string(),
     /** The process stands in namespaces of its own. */
     isolated: z.boolean(),
+    /** Documents of the default branch, and files of their kind that the change alters. */
+    guides: z.strictObject({
+      documents: z.array(z.strictObject({ name: z.string(), text: z.string() })),
+      altered: z.array(z.string()),
+    }),
   }),
   /** A comment by a person, for the next turn. */
   z.strictObject({ type: z.literal('message'), text: z.string() }),
+  /** What the bot said to an `ask`. */
+  z.strictObject({
+    type: z.literal('answer'),
+    id: z.int().nonnegative(),
+    ok: z.boolean(),
+    text: z.string(),
+  }),
 ]);
 export type Order = z.infer<typeof Order>;
 
@@ -56,6 +69,14 @@ export const Report = z.discriminatedUnion('type', [
   }),
   /** Another engine than the one asked for does the work, and why. */
   z.strictObject({ type: z.literal('engine'), why: z.string() }),
+  /** A finding, as soon as it is recorded. */
+  z.strictObject({ type: z.literal('finding'), finding: Finding }),
+  /** A question to the bot, which only the supervisor can reach. */
+  z.strictObject({
+    type: z.literal('ask'),
+    id: z.int().nonnegative(),
+    thread: ThreadRequest,
+  }),
   /** Something worth a line in the log. */
   z.strictObject({ type: z.literal('note'), text: z.string() }),
   /** The verdict; the last line. */

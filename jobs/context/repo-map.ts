@@ -2,6 +2,7 @@
  * A map of the repository that stays within a number of tokens however large it is: the tree, opened where
  * most of the source is, and what the shown files define.
  */
+import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { isGitName } from '../workspace/base-tree.ts';
@@ -185,5 +186,5 @@ async function outline(root: string, paths: readonly string[], budget: number): 
 
 /** A name cannot end the part of the message it stands in. */
 function oneLine(name: string): string {
-  return name.replaceAll('\n', '\\n').replaceAll('</', '<\\/');
+  return showHidden(name.replaceAll('\n', '\\n')).replaceAll('</', '<\\/');
 }

@@ -2,9 +2,12 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
+import type { Finding } from '../../schema/wire/finding.ts';
+import type { ThreadRequest } from '../../schema/wire/job-api.ts';
 import { type Attachment, type CommandCheck, RESULT_LIMITS } from '../../schema/wire/result.ts';
 import { asAttachment } from '../agent/pictures.ts';
 import { type EndReport, lineReader, type Order, Report, REPORT_LINES } from '../agent/protocol.ts';
+import { findingBook } from '../findings.ts';
 import { killStragglers, killTree } from '../process-group.ts';
 
 /** Checks kept; the newest are the ones that count. */
@@ -19,6 +22,8 @@ export interface AgentOptions {
   cwd: string;
   start: Extract<Order, { type: 'start' }>;
   log: (line: string) => void;
+  /** Answers what the agent asks of the bot. */
+  onAsk: (thread: ThreadRequest) => Promise<{ ok: boolean; text: string }>;
 }
 
 export interface AgentProcess {
@@ -30,6 +35,8 @@ export interface AgentProcess {
   checks(): CommandCheck[];
   /** Pictures it kept for the people, oldest first. */
   pictures(): Attachment[];
+  /** Findings it recorded so far. */
+  findings(): Finding[];
   /** Why another engine does the work than the one asked for; null when it is that one. */
   engine(): string | null;
   /** Resolves when the process is gone: with its verdict, or with how it died. */
@@ -47,7 +54,10 @@ export function startAgent(options: AgentOptions): AgentProcess {
     detached: true,
     stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
   });
-  const state = reportState(options.log);
+  const send = (order: Order): void => void child.stdin?.write(`${JSON.stringify(order)}\n`);
+  const state = reportState(options.log, (id, thread) => {
+    void options.onAsk(thread).then(({ ok, text }) => send({ type: 'answer', id, ok, text }));
+  });
   const reports = child.stdio[3] as Readable;
   reports.on(
     'data',
@@ -56,7 +66,6 @@ export function startAgent(options: AgentOptions): AgentProcess {
   reports.on('error', () => undefined);
   child.stderr?.on('data', errorOutput(options.log));
   child.stdin?.on('error', () => undefined);
-  const send = (order: Order): void => void child.stdin?.write(`${JSON.stringify(order)}\n`);
   send(options.start);
   const kill = async (): Promise<void> => {
     if (child.pid) await killTree(child.pid);
@@ -79,6 +88,7 @@ export function startAgent(options: AgentOptions): AgentProcess {
     tell: (text) => send({ type: 'message', text }),
     checks: state.checks,
     pictures: state.pictures,
+    findings: state.findings,
     engine: state.engine,
     ended: ended.then(async (died) => {
       await kill();
@@ -96,7 +106,10 @@ function signalOf(code: number | null): string | null {
 }
 
 /** Follows the reports; after the verdict nothing more is taken. */
-function reportState(log: (line: string) => void) {
+function reportState(
+  log: (line: string) => void,
+  onAsk: (id: number, thread: ThreadRequest) => void,
+) {
   let turn = 0;
   let doing = 'starting';
   let lines = 0;
@@ -104,6 +117,7 @@ function reportState(log: (line: string) => void) {
   let engine: string | null = null;
   const pictures: Attachment[] = [];
   const checks: CommandCheck[] = [];
+  const book = findingBook();
   const apply = (report: Report): void => {
     switch (report.type) {
       case 'turn':
@@ -122,6 +136,11 @@ function reportState(log: (line: string) => void) {
           pictures.push(asAttachment(report, pictures.length));
         }
         return;
+      case 'finding':
+        book.add(report.finding);
+        return;
+      case 'ask':
+        return onAsk(report.id, report.thread);
       case 'engine':
         engine ??= report.why;
         return log(`engine: ${report.why}`);
@@ -143,6 +162,7 @@ function reportState(log: (line: string) => void) {
     status: () => ({ turn, doing }),
     checks: () => [...checks],
     pictures: () => [...pictures],
+    findings: () => book.all(),
     engine: () => engine,
     end: (): EndReport | null => end,
   };

@@ -2,6 +2,7 @@
 import { ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { CommandCheck, JobResult, JobStats } from '../../schema/wire/result.ts';
 import { ApiRefusal, post } from '../api.ts';
+import { withRecorded } from '../findings.ts';
 import { describeError, JobError, UnableError } from '../errors.ts';
 import { requireIdToken, serverUrl } from '../id-token.ts';
 import { buildResult, carriesChanges, type ResultParts, writeResult } from '../result.ts';
@@ -56,9 +57,11 @@ async function work(input: RunInput, progress: Progress): Promise<Ending> {
   log.hide(claim.token);
   const { task, project } = claim.spec;
   log.line(`claimed attempt ${env.attempt}: ${task.agent}/${task.type} in ${project.path}`);
-  const workspace = await prepareWorkspace(env, claim.spec.baseSha);
+  const { baseSha, defaultSha } = claim.spec;
+  const workspace = await prepareWorkspace(env, baseSha, defaultSha || baseSha);
   progress.workspace = workspace;
   log.line(`workspace: ${workspace.paths.length} files of ${claim.spec.baseSha.slice(0, 12)}`);
+  log.line(`history: ${workspace.history}`);
   log.line(`credentials removed from ${workspace.stripped.length} git files`);
   if (input.stop.aborted) return { outcome: 'cancelled', cause: stopCause(input.stop), end: null };
   return supervise(input, progress, claim, workspace);
@@ -102,7 +105,7 @@ async function collectResult(
     cause: ending.cause,
     summary: ending.end?.summary,
     comment: ending.end?.comment,
-    report: ending.end?.report,
+    ...withRecorded(ending.end?.report, progress.agent?.findings() ?? []),
     baseSha: progress.claim?.spec.baseSha,
     checks,
     stats: ending.end?.stats ?? ownStats(progress),

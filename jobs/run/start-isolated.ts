@@ -5,7 +5,7 @@ import { agentEnv, type JobEnv } from '../env.ts';
 import { UnableError } from '../errors.ts';
 import { startGatewayProxy } from '../gateway-proxy.ts';
 import { trimSlashes } from '../slashes.ts';
-import { type AgentProcess, startAgent } from './agent-process.ts';
+import { type AgentOptions, type AgentProcess, startAgent } from './agent-process.ts';
 import { hostPowers } from './host-power.ts';
 import { chooseIsolation, type Isolation } from './isolation.ts';
 import { programFiles } from './isolated-view.ts';
@@ -20,6 +20,8 @@ export interface StartInput {
   log: (line: string) => void;
   /** Told what isolation is in force, before the agent starts. */
   onIsolation: (says: string) => void;
+  /** Answers what the agent asks of the bot. */
+  onAsk: AgentOptions['onAsk'];
 }
 
 /**
@@ -49,8 +51,10 @@ export async function startIsolated(input: StartInput): Promise<AgentProcess> {
       token: proxy.key,
       workspace: workspace.dir,
       isolated: isolation.kind !== 'none',
+      guides: workspace.guides,
     },
     log,
+    onAsk: input.onAsk,
   });
   return {
     ...agent,

@@ -9,6 +9,7 @@ import { runScanners } from '../scanners/run-scanners.ts';
 import { withScans } from '../scanners/tell-agent.ts';
 import type { AgentProcess } from './agent-process.ts';
 import { startHeartbeat } from './heartbeat.ts';
+import { threadReader } from './read-thread.ts';
 import { startIsolated } from './start-isolated.ts';
 import type { PreparedWorkspace } from './workspace.ts';
 
@@ -114,6 +115,7 @@ async function start(
     ...{ env, self, workspace, log: log.line },
     claim: { ...claim, spec: told },
     onIsolation: (says) => void (progress.isolation = says),
+    onAsk: threadReader({ server: progress.server ?? '', token: claim.token, log: log.line }),
   });
   progress.agent = agent;
   return agent;

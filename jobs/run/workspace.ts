@@ -6,11 +6,16 @@ import { type BaseTree, readBaseTree } from '../workspace/base-tree.ts';
 import { type CollectedChanges, collectChanges } from '../workspace/changes.ts';
 import { fetchCommit } from '../workspace/fetch-commit.ts';
 import { exportWorkspace } from '../workspace/export.ts';
+import { type Guides, readGuides } from '../workspace/guides.ts';
 import { stripCredentials } from '../workspace/strip-credentials.ts';
 
 export interface PreparedWorkspace {
   /** Its files, from the root of the repository. */
   paths: readonly string[];
+  /** How much of the history the agent has, for the log. */
+  history: string;
+  /** What the default branch says to those who work on it. */
+  guides: Guides;
   /** The agent's copy of the repository. */
   dir: string;
   /** The agent's home folder, new and empty. */
@@ -27,9 +32,13 @@ export interface PreparedWorkspace {
 
 /**
  * Makes everything the agent may touch from commit `baseSha`, below one new temporary folder, and takes the credentials
- * out of the runner's checkout.
+ * out of the runner's checkout. `defaultSha` is the default branch's commit, from which instructions are read.
  */
-export async function prepareWorkspace(job: JobEnv, baseSha: string): Promise<PreparedWorkspace> {
+export async function prepareWorkspace(
+  job: JobEnv,
+  baseSha: string,
+  defaultSha: string,
+): Promise<PreparedWorkspace> {
   await fetchCommit(job.path, job.projectDir, baseSha, job.network);
   const tree = await readBaseTree(job.path, job.projectDir, baseSha);
   const made = await mkdtemp(join(tmpdir(), 'autodev-'));
@@ -39,11 +48,18 @@ export async function prepareWorkspace(job: JobEnv, baseSha: string): Promise<Pr
     const [dir, home, tmp] = [join(top, 'work'), join(top, 'home'), join(top, 'tmp')];
     const scans = join(top, 'scans');
     for (const folder of [dir, home, tmp, scans]) await mkdir(folder);
-    await exportWorkspace(job.path, job.projectDir, tree, dir);
+    const target = defaultSha === baseSha ? null : defaultSha;
+    const history = await exportWorkspace(job.path, job.projectDir, tree, dir, {
+      base: baseSha,
+      target,
+    });
+    const guides = await readGuides(job.path, job.projectDir, defaultSha, baseSha);
     const secrets = [job.jobToken, job.idToken].filter((value) => value !== undefined);
     const stripped = await stripCredentials(job.path, job.projectDir, secrets);
     const collect = (): Promise<CollectedChanges> => collectFrom(job.path, dir, tree);
-    return { paths: [...tree.keys()], dir, home, tmp, scans, stripped, collect, remove };
+    const paths = [...tree.keys()];
+    const folders = { dir, home, tmp, scans };
+    return { paths, history, guides, ...folders, stripped, collect, remove };
   } catch (error) {
     await remove();
     throw error;

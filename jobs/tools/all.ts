@@ -1,9 +1,14 @@
 import type { TaskSpec, ToolName } from '../../schema/wire/job-api.ts';
 import { browseTool } from './browse.ts';
+import { askHumanTool } from './ask-human.ts';
 import { editFileTool } from './edit-file.ts';
 import { finishTool } from './finish.ts';
+import { gitDiffTool } from './git-diff.ts';
+import { gitLogTool } from './git-log.ts';
 import { listTool } from './list.ts';
 import { readFileTool } from './read-file.ts';
+import { readThreadTool } from './read-thread.ts';
+import { reportFindingTool } from './report-finding.ts';
 import { runCommandTool } from './run-command.ts';
 import { searchTool } from './search.ts';
 import type { Tool } from './tool.ts';
@@ -15,6 +20,11 @@ const TOOLS: Record<Exclude<ToolName, 'finish'>, Tool> = {
   edit_file: editFileTool,
   run_command: runCommandTool,
   browse: browseTool,
+  git_log: gitLogTool,
+  git_diff: gitDiffTool,
+  read_thread: readThreadTool,
+  report_finding: reportFindingTool,
+  ask_human: askHumanTool,
 };
 
 /**

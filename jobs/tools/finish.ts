@@ -89,7 +89,8 @@ function ended({ outcome, summary, comment, report }: FinishInput): ToolResult {
   };
 }
 
-function withoutNulls(value: unknown): unknown {
+/** A model that must name every property writes null for what it leaves out. */
+export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (typeof value !== 'object' || value === null) return value;
   const kept = Object.entries(value).filter(([, inner]) => inner !== null);

@@ -1,7 +1,8 @@
 /** What a tool is, and how a model's call becomes a result. */
 import { z } from 'zod';
 import type { CommandCheck, JobOutcome } from '../../schema/wire/result.ts';
-import type { ToolName } from '../../schema/wire/job-api.ts';
+import type { ThreadRequest, ToolName } from '../../schema/wire/job-api.ts';
+import type { Finding } from '../../schema/wire/finding.ts';
 import type { Report } from '../../schema/wire/report.ts';
 import type { ToolSpec } from '../engines/model.ts';
 
@@ -26,6 +27,10 @@ export interface ToolContext {
    * where nobody waits for pictures.
    */
   onPicture?(picture: { title: string; content: string }): string;
+  /** Keeps a finding for the result, whatever becomes of the task. */
+  onFinding(finding: Finding): 'kept' | 'known' | 'full';
+  /** Asks the bot for an issue or change, through the supervisor. The text of a refusal says why. */
+  readThread(request: ThreadRequest): Promise<{ ok: boolean; text: string }>;
 }
 
 export interface ToolResult {

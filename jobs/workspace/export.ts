@@ -1,25 +1,27 @@
-/** The agent's own copy of the repository: raw files and a throw-away git history without a remote. */
+/** The agent's own copy of the repository: raw files, and a git folder of its own without a remote. */
 import { spawn } from 'node:child_process';
 import { constants } from 'node:fs';
-import { mkdir, open, symlink } from 'node:fs/promises';
+import { mkdir, open, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { quietGitEnv } from '../env.ts';
-import { JobError } from '../errors.ts';
+import { describeError, JobError } from '../errors.ts';
 import type { BaseEntry, BaseTree } from './base-tree.ts';
 import { git } from './git.ts';
+import { BASE_REF, copyHistory, type HistoryOf } from './history.ts';
 
 /**
  * Writes every file of `tree` below `workspace` (an empty folder), exactly as stored: no filters, no
  * line-end conversion, no export-ignore, so that an untouched file compares equal afterwards.
- * Submodules become empty folders. Then makes one commit `base` in a new repository, so that
- * `git status` and `git diff` work for the agent and there is nowhere to push to.
+ * Submodules become empty folders. Then makes a new repository with the newest history, so that `git log` and
+ * `git diff` work for the agent and there is nowhere to push to. Returns how much history there is, in words.
  */
 export async function exportWorkspace(
   path: string,
   checkout: string,
   tree: BaseTree,
   workspace: string,
-): Promise<void> {
+  line: Pick<HistoryOf, 'base' | 'target'>,
+): Promise<string> {
   const folders = new Set<string>();
   const ensure = async (folder: string): Promise<void> => {
     if (folders.has(folder)) return;
@@ -37,7 +39,20 @@ export async function exportWorkspace(
     if (entry.mode === '160000') await ensure(join(workspace, name));
   // Links last: until then no folder on the way to a file can be one.
   for (const [target, content] of links) await symlink(content, target);
-  await initHistory(path, workspace);
+  const run = (...args: string[]): Promise<Buffer> => git(path, workspace, args);
+  await startRepository(run);
+  try {
+    const commits = await copyHistory({ path, checkout, workspace, ...line });
+    return `${commits} commits`;
+  } catch (error) {
+    // A checkout without all objects, or names that git itself refuses: the work goes on without a past.
+    await rm(join(workspace, '.git'), { recursive: true, force: true });
+    await startRepository(run);
+    await run('add', '--all', '--force', '.');
+    await run('commit', '--quiet', '--allow-empty', '--no-gpg-sign', '-m', 'base');
+    await run('update-ref', BASE_REF, 'HEAD');
+    return `none but the commit to work on (${describeError(error)})`;
+  }
 }
 
 async function writeNew(target: string, content: Buffer, mode: number): Promise<void> {
@@ -50,13 +65,10 @@ async function writeNew(target: string, content: Buffer, mode: number): Promise<
   }
 }
 
-async function initHistory(path: string, workspace: string): Promise<void> {
-  const run = (...args: string[]): Promise<Buffer> => git(path, workspace, args);
+async function startRepository(run: (...args: string[]) => Promise<Buffer>): Promise<void> {
   await run('init', '--quiet', '--template=', '--initial-branch=autodev', '.');
   await run('config', 'user.name', 'AutoDev agent');
   await run('config', 'user.email', 'autodev@invalid');
-  await run('add', '--all', '--force', '.');
-  await run('commit', '--quiet', '--allow-empty', '--no-gpg-sign', '-m', 'base');
 }
 
 /** Streams the content of every blob of the tree through one `git cat-file --batch`. */

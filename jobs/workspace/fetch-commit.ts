@@ -1,6 +1,7 @@
 /** Brings a commit into the runner's checkout that its clone did not bring: the head of a change. */
 import { JobError } from '../errors.ts';
 import { git } from './git.ts';
+import { HISTORY_COMMITS } from './history.ts';
 
 /** The one remote a runner leaves, with the job's own read-only credentials. */
 const REMOTE = 'origin';
@@ -10,7 +11,7 @@ const OVER_HTTP = ['https', 'http'].flatMap((name) => ['-c', `protocol.${name}.a
 const QUIET = ['-c', 'gc.auto=0', '-c', 'maintenance.auto=false'];
 
 /**
- * Makes sure that the checkout in `dir` holds commit `sha`; fetches that one commit when it does not.
+ * Makes sure that the checkout in `dir` holds commit `sha`; fetches it with the newest of its history when it does not.
  * `network` is what a way to the server may need: proxies and certificates. Nothing is checked out: the agent's copy is made from the commit's tree. Call it before the
  * credentials are taken out of the checkout.
  * @throws JobError when the commit is gone or the server cannot be asked
@@ -30,7 +31,13 @@ export async function fetchCommit(
     '--no-write-fetch-head',
   ];
   try {
-    await git(path, dir, [...OVER_HTTP, ...QUIET, ...fetch, '--depth=1', REMOTE, sha], '', network);
+    await git(
+      path,
+      dir,
+      [...OVER_HTTP, ...QUIET, ...fetch, `--depth=${HISTORY_COMMITS}`, REMOTE, sha],
+      '',
+      network,
+    );
   } catch (error) {
     throw new JobError(
       'The commit to work on could not be fetched',

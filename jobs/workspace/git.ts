@@ -6,7 +6,8 @@ import { JobError } from '../errors.ts';
 /** Most bytes one git command may answer with: the file list of a very large repository. */
 const OUTPUT_BYTES = 256 * 1024 * 1024;
 const ERROR_CHARS = 400;
-const SAFE = [
+/** Settings that keep git from starting anything a repository names. */
+export const SAFE_SETTINGS: readonly string[] = [
   'core.hooksPath=/dev/null',
   'core.fsmonitor=false',
   'core.excludesFile=/dev/null',
@@ -27,7 +28,7 @@ export async function git(
   input: string | Buffer = '',
   env: Readonly<Record<string, string>> = {},
 ): Promise<Buffer> {
-  const child = spawn('git', [...SAFE, ...args], {
+  const child = spawn('git', [...SAFE_SETTINGS, ...args], {
     cwd,
     env: { ...env, ...quietGitEnv(path) },
     stdio: ['pipe', 'pipe', 'pipe'],

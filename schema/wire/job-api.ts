@@ -33,6 +33,11 @@ export const ToolName = z.enum([
   'edit_file',
   'run_command',
   'browse',
+  'git_log',
+  'git_diff',
+  'read_thread',
+  'report_finding',
+  'ask_human',
   'finish',
 ]);
 export type ToolName = z.infer<typeof ToolName>;
@@ -55,6 +60,8 @@ export const TaskSpec = z.strictObject({
   task: z.strictObject({ id: z.int().positive(), type: z.string(), agent: z.string() }),
   project: z.strictObject({ path: z.string(), defaultBranch: z.string() }),
   baseSha: z.string(),
+  /** The default branch's commit: instructions of the project are read there. '' from bots before. */
+  defaultSha: z.string().default(''),
   /** The agent's prompt (config/agents/*.md body): the stable part, first in every request. */
   instructions: z.string(),
   /** What is asked, with the issue's text fenced as data. */
@@ -121,6 +128,21 @@ export const ReportsResponse = z.strictObject({
   sarif: z.string().nullable().default(null),
 });
 export type ReportsResponse = z.infer<typeof ReportsResponse>;
+
+/** POST /api/job/thread, `Authorization: Bearer <attempt token>`: an issue or change with its comments. */
+export const ThreadRequest = z.strictObject({
+  type: z.enum(['issue', 'change']),
+  iid: z.int().positive().max(1_000_000_000),
+  page: z.int().positive().max(1_000),
+});
+export type ThreadRequest = z.infer<typeof ThreadRequest>;
+export const ThreadResponse = z.strictObject({
+  /** As people see it, with everything by people fenced as data. */
+  text: z.string(),
+  page: z.int().positive(),
+  pages: z.int().positive(),
+});
+export type ThreadResponse = z.infer<typeof ThreadResponse>;
 
 /** Every error of the job API and the gateway has this shape. */
 export const ApiError = z.strictObject({

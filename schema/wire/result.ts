@@ -1,5 +1,6 @@
 /** What an agent job sends back: the closed list of things an agent may propose (DESIGN §4.5). */
 import { z } from 'zod';
+import { Findings } from './finding.ts';
 import { Report } from './report.ts';
 import { Scan } from './scan.ts';
 
@@ -98,6 +99,8 @@ export const JobResult = z.strictObject({
   comment: z.string().max(RESULT_LIMITS.commentChars).optional(),
   /** The typed part, of the kind the task asked for; absent when it asked for none. */
   report: Report.optional(),
+  /** Findings recorded while it worked that no report carries, because it stopped before its end. */
+  findings: Findings.optional(),
   /** Computed by the supervisor against `baseSha`, never by the agent. */
   changes: z.array(FileChange).max(RESULT_LIMITS.changes),
   baseSha: z.string().regex(/^[0-9a-f]{40,64}$/),

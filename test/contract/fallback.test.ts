@@ -13,7 +13,7 @@ import { selectTools } from '../../jobs/tools/all.ts';
 import { parseConversation } from '../../sandbox/model/parse.ts';
 import type { Conversation, Fault, Script } from '../../sandbox/model/types.ts';
 import { startGatewayWorld, TOKEN, type GatewayWorld } from '../support/gateway.ts';
-import { makeSpec, removeTree } from './jobs-standin.ts';
+import { makeSpec, NOBODY, removeTree } from './jobs-standin.ts';
 
 jest.setTimeout(60_000);
 
@@ -83,6 +83,7 @@ async function play(
       env: { PATH: process.env['PATH'] ?? '', HOME: root, LANG: 'C', TMPDIR: tmpdir() },
       self: [process.execPath, path.join(process.cwd(), 'jobs/main.ts')],
       signal: AbortSignal.timeout(50_000),
+      ...NOBODY,
       onCommand: () => undefined,
     },
     takeMessages: () => [],

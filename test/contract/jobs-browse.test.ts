@@ -20,7 +20,7 @@ import { checkCall, type ToolResult } from '../../jobs/tools/tool.ts';
 import { freePort } from '../../sandbox/world.ts';
 import { declareMissing } from '../support/missing.ts';
 import { finish, useJob } from './jobs-case.ts';
-import { removeTree } from './jobs-standin.ts';
+import { NOBODY, removeTree } from './jobs-standin.ts';
 
 jest.setTimeout(90_000);
 
@@ -48,6 +48,7 @@ async function browse(args: object, PATH = process.env.PATH ?? ''): Promise<Tool
     env: { PATH, HOME: root, LANG: 'C.UTF-8', TMPDIR: path.join(root, '.tmp') },
     self: [],
     signal: AbortSignal.timeout(60_000),
+    ...NOBODY,
     onCommand: () => undefined,
     onPicture: (picture) => {
       pictures.push(picture);

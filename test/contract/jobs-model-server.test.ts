@@ -11,7 +11,7 @@ import { scriptFromSteps, type Step } from '../../sandbox/model/scripts.ts';
 import { startModelServer, type ModelServer } from '../../sandbox/model/server.ts';
 import type { Fault } from '../../sandbox/model/types.ts';
 import { type Passthrough, startPassthrough } from './jobs-passthrough.ts';
-import { makeSpec, type Provider, removeTree } from './jobs-standin.ts';
+import { makeSpec, NOBODY, type Provider, removeTree } from './jobs-standin.ts';
 
 let model: ModelServer | undefined;
 let gateway: Passthrough | undefined;
@@ -48,6 +48,7 @@ async function play(provider: Provider, steps: Step[], fault?: Fault): Promise<L
       env: { PATH: process.env['PATH'] ?? '', HOME: root, LANG: 'C', TMPDIR: tmpdir() },
       self: [process.execPath, join(process.cwd(), 'jobs/main.ts')],
       signal: AbortSignal.timeout(15_000),
+      ...NOBODY,
       onCommand: () => undefined,
     },
     takeMessages: () => [],

@@ -50,8 +50,19 @@ export interface Standin {
   resultStatus: number[];
   claims: { auth: string; attempt: number }[];
   claimStatus: number;
+  /** What was asked of threads, and with which token. */
+  threads: { auth: string; body: unknown }[];
+  threadStatus: number;
   close(): Promise<void>;
 }
+
+/** What tools tell a supervisor, where none listens. */
+export const NOBODY = {
+  onFinding: (): 'kept' => 'kept',
+  readThread: async (): Promise<{ ok: boolean; text: string }> => ({ ok: false, text: 'No bot.' }),
+};
+/** A repository that says nothing to those who work on it. */
+export const NO_GUIDES = { documents: [], altered: [] };
 
 export const ATTEMPT_TOKEN = 'attempt-token-0123456789abcdef';
 
@@ -62,6 +73,7 @@ export function makeSpec(provider: Provider, more: Partial<TaskSpec['limits']> =
     task: { id: 3, type: 'implement_feature', agent: 'builder' },
     project: { path: 'group/app', defaultBranch: 'main' },
     baseSha: '0'.repeat(40),
+    defaultSha: '',
     instructions: 'You are the builder.',
     input: 'Add a farewell to greet.js.',
     models: [{ provider, model: provider === 'openai' ? 'gpt-test' : 'claude-test' }],
@@ -95,6 +107,8 @@ export async function startStandin(
     resultStatus: [],
     claims: [],
     claimStatus: 200,
+    threads: [],
+    threadStatus: 200,
   } as unknown as Standin;
   const server = createServer((req, res) => {
     void route(req, res).catch((error: unknown) => res.destroy(error as Error));
@@ -131,6 +145,10 @@ export async function startStandin(
         if (next.status) return json(res, next.status, error);
         return json(res, 200, { cancel: next.cancel ?? false, messages: next.messages ?? [] });
       }
+      case '/api/job/thread':
+        state.threads.push({ auth, body });
+        if (state.threadStatus !== 200) return json(res, state.threadStatus, error);
+        return json(res, 200, { text: 'Issue #7, opened', page: 1, pages: 1 });
       case '/api/job/result': {
         const status = state.resultStatus.shift() ?? 200;
         if (status !== 200) return json(res, status, error);

@@ -29,6 +29,7 @@ const WEIRD = ['new\nline', 'quo"te\'s', 'ünï→©', '--upload-pack=touch x', 
 let repo = '';
 let top = '';
 let ws = '';
+let history = '';
 let tree: BaseTree = new Map();
 
 beforeEach(async () => {
@@ -53,7 +54,8 @@ beforeEach(async () => {
   mkdirSync(ws);
   mkdirSync(join(top, 'scratch'));
   tree = await readBaseTree(PATH, repo, headOf(repo));
-  await exportWorkspace(PATH, repo, tree, ws);
+  const base = headOf(repo);
+  history = await exportWorkspace(PATH, repo, tree, ws, { base, target: null });
 });
 afterEach(() => {
   removeTree(repo);
@@ -77,7 +79,9 @@ test('an untouched copy is equal, whatever the attributes say', async () => {
   const git = (...args: string[]): string =>
     execFileSync('git', args, { cwd: ws, encoding: 'utf8' }).trim();
   expect(git('remote')).toBe('');
-  expect(git('log', '--format=%s')).toBe('base');
+  expect(git('log', '--format=%H %s').split('\n')[0]).toBe(`${headOf(repo)} link`);
+  expect(git('rev-list', '--count', 'HEAD')).toBe(history.replace(' commits', ''));
+  expect(git('status', '--porcelain')).toBe('');
 });
 
 test('creates, updates, deletes, modes and strange names come out exactly', async () => {

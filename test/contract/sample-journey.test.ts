@@ -25,7 +25,7 @@ import type { Report } from '../../schema/wire/report.ts';
 import type { CommandCheck } from '../../schema/wire/result.ts';
 import { writeFiles } from '../support/ci-sandbox.ts';
 import { type Passthrough, startPassthrough } from './jobs-passthrough.ts';
-import { makeSpec } from './jobs-standin.ts';
+import { makeSpec, NO_GUIDES, NOBODY } from './jobs-standin.ts';
 
 const TOKEN = 'the-token';
 const agents = loadAgents('config/agents');
@@ -88,7 +88,7 @@ async function play(role: AgentRole, type: TaskType, facts: TaskInputFacts): Pro
   const checks: CommandCheck[] = [];
   const result = await runLoop({
     spec: { ...spec, instructions: agent.prompt },
-    opening: await firstMessage(root, taskInput(type, facts)),
+    opening: await firstMessage(root, taskInput(type, facts), NO_GUIDES),
     models,
     tools: selectTools(spec),
     context: {
@@ -98,6 +98,7 @@ async function play(role: AgentRole, type: TaskType, facts: TaskInputFacts): Pro
       env: env(),
       self: [process.execPath, resolve('jobs/main.ts')],
       signal: AbortSignal.timeout(15_000),
+      ...NOBODY,
       onCommand: (check) => checks.push(check),
     },
     takeMessages: () => [],

@@ -49,6 +49,9 @@ export type WebOptions = Pick<AppDeps, 'db'> &
     limits?: ServerLimits;
   };
 
+const nowhere = (): Promise<never> => Promise.reject(new Error('no forge is here'));
+const NO_THREADS = { project: nowhere, issue: nowhere, change: nowhere, notes: nowhere };
+
 /** Serves the app; parts a test does not name refuse or do nothing. */
 export async function startWeb(options: WebOptions): Promise<Web> {
   const rung: QueueJob[] = [];
@@ -79,6 +82,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
       verifyIdToken: () => Promise.resolve({ ok: false, kind: 'refused', reason: 'not here' }),
       childrenOf: () => Promise.resolve([]),
       botUserId: () => Promise.resolve(0),
+      threads: NO_THREADS,
       publicUrl: 'http://bot.test',
       ci: { image: 'image:1', tags: ['autodev'] },
       heartbeatSeconds: 10,

@@ -9,6 +9,19 @@ const PROMPT_LINES = 80;
 
 const READS = ['read_file', 'list', 'search'];
 const EDITS = ['edit_file', 'run_command'];
+const HISTORY = ['git_log', 'git_diff', 'read_thread'];
+/** What each role has besides reading and what its row says. */
+const MORE: Record<AgentRole, string[]> = {
+  pm: ['git_log', 'read_thread', 'ask_human'],
+  architect: [...HISTORY, 'ask_human'],
+  builder: [...HISTORY, 'ask_human'],
+  docs: [...HISTORY, 'ask_human'],
+  devops: [...HISTORY, 'ask_human'],
+  reviewer: [...HISTORY, 'report_finding'],
+  security: [...HISTORY, 'report_finding'],
+  bug_finder: [...HISTORY, 'report_finding'],
+  tester: [...HISTORY, 'report_finding', 'ask_human'],
+};
 const RIGHTS: [AgentRole, TaskType[], string[], string[]][] = [
   [
     'pm',
@@ -106,7 +119,7 @@ describe.each(RIGHTS)('%s', (role, tasks, beyondReading, output) => {
   test('has the tasks, tools and verbs it needs and no others', () => {
     expect(agent?.settings).toMatchObject({
       tasks,
-      tools: [...READS, ...beyondReading, 'finish'],
+      tools: [...READS, ...beyondReading, ...MORE[role], 'finish'],
       output,
     });
     // A provider that fails must not end the work.

@@ -19,6 +19,9 @@ const ProjectAnswer = z.object({
   web_url: z.string(),
   archived: z.boolean().nullish(),
   visibility: z.string().nullish(),
+  issues_access_level: z.string().nullish(),
+  merge_requests_access_level: z.string().nullish(),
+  repository_access_level: z.string().nullish(),
   only_allow_merge_if_pipeline_succeeds: z.boolean().nullish(),
 });
 
@@ -57,6 +60,11 @@ function toProject(row: z.infer<typeof ProjectAnswer>) {
     webUrl: row.web_url,
     archived: row.archived ?? false,
     visibility: row.visibility ?? 'private',
+    access: {
+      issues: row.issues_access_level ?? '',
+      changes: row.merge_requests_access_level ?? '',
+      code: row.repository_access_level ?? '',
+    },
     pipelinesMustSucceed: row.only_allow_merge_if_pipeline_succeeds ?? false,
   };
 }

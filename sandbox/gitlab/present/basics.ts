@@ -147,6 +147,8 @@ export function projectFull(
     ci_pipeline_variables_minimum_override_role: settings.pipelineVariablesRole,
     merge_method: 'merge',
     squash_option: 'default_off',
+    issues_access_level: 'enabled',
+    merge_requests_access_level: 'enabled',
     ...(canReadCode(project, user) ? { repository_access_level: 'enabled' } : {}),
     permissions: {
       project_access:

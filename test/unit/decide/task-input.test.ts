@@ -1,6 +1,7 @@
 /** What of people's and programs' words reaches an agent, and what people are told of the rest. */
 import { expect, test } from '@jest/globals';
-import { fenced, hiddenIn, taskInput } from '../../../bot/decide/task-input.ts';
+import { hiddenIn, taskInput } from '../../../bot/decide/task-input.ts';
+import { fenced } from '../../../bot/domain/fenced.ts';
 import { hiddenParts } from '../../../bot/decide/text.ts';
 import { CORPUS } from '../domain/visible-corpus.ts';
 

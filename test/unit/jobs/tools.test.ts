@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { selectTools } from '../../../jobs/tools/all.ts';
+import { NOBODY } from '../../contract/jobs-standin.ts';
 import { checkCall, clipBytes, toolSpec, type ToolResult } from '../../../jobs/tools/tool.ts';
 
 let top = '';
@@ -53,6 +54,7 @@ async function call(name: string, args: unknown, more: object = {}): Promise<Too
     env: { PATH: process.env['PATH'] ?? '', HOME: top, LANG: 'C.UTF-8', TMPDIR: top, CI: 'true' },
     self: [process.execPath, resolve('jobs/main.ts')],
     signal: AbortSignal.timeout(30_000),
+    ...NOBODY,
     onCommand: (check) => checks.push(check),
     ...more,
   });
