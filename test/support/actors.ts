@@ -1,4 +1,6 @@
 /** Agents for the simulation: what each brings when all goes well, and the people around them. */
+import { TASKS } from '../../bot/domain/task-types.ts';
+import { SAMPLE_REPORTS } from './sample-reports.ts';
 import type { Finding } from '../../schema/wire/finding.ts';
 import type { Report } from '../../schema/wire/report.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
@@ -63,8 +65,12 @@ export function goodWork(task: Task, found: Finding[] = []): Partial<JobResult> 
       return { changes: [], report: { kind: 'test', score: 95, findings: [] } };
     case 'security_scan':
       return { changes: [], report: { kind: 'security', rubric: RUBRIC, findings: [] } };
-    default:
-      return { report: { kind: 'build', selfScore: 80 } };
+    default: {
+      const { delivers, report } = TASKS[task.type];
+      if (delivers === 'code' || report === 'none')
+        return { report: { kind: 'build', selfScore: 80 } };
+      return { changes: [], report: SAMPLE_REPORTS[report] };
+    }
   }
 }
 

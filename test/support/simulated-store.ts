@@ -224,7 +224,8 @@ export class SimulatedStore {
 
   private apply(write: Write, ids: NewIds): void {
     const owner = 'runId' in write && write.runId !== 'new' ? this.runOf(write.runId) : null;
-    const harmless = write.op === 'drop_effects' || write.op === 'wake';
+    // A comment that came as the last agent ended has nobody left to hear it.
+    const harmless = ['drop_effects', 'wake', 'add_message'].includes(write.op);
     if (owner && !isActive(owner.state) && !reopens(write) && !harmless) {
       this.faults.push(`${write.op} of run ${owner.id} after its end`);
     }

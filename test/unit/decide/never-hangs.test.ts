@@ -74,6 +74,9 @@ const STARTS = [
   '/autodev plan security-fix',
   '/autodev plan docs',
   '/autodev implement',
+  '/autodev hunt',
+  '/autodev tests',
+  '/autodev plan release',
 ];
 const CHECKS = ['success', 'failed', 'canceled', 'manual', 'running'];
 
@@ -351,7 +354,7 @@ function moverOf(run: SimRun, sim: Simulation): string | null {
     .pending()
     .some(
       ({ runId, effect }) =>
-        runId === run.id && (effect.kind === 'commit_changes' || effect.kind === 'open_change'),
+        runId === run.id && ['commit_changes', 'open_change', 'raise_issues'].includes(effect.kind),
     );
   if (stage?.kind === 'task' && forward) return 'an effect';
   const starting = sim
@@ -417,7 +420,19 @@ test('no sequence of events leaves a run without a verdict, a gate or something 
     { numRuns: 2000, seed: 20_261_121 },
   );
   // The sequences are worth something only when they come to every kind of stage.
-  const wanted = ['triage', 'spec', 'spec-gate', 'implement', 'docs', 'verify', 'address', 'merge'];
+  const wanted = [
+    'hunt',
+    'plan',
+    'tests',
+    'triage',
+    'spec',
+    'spec-gate',
+    'implement',
+    'docs',
+    'verify',
+    'address',
+    'merge',
+  ];
   for (const stage of [...wanted, 'deploy', 'paused', 'end']) {
     expect([stage, (visits.get(stage) ?? 0) >= 10]).toEqual([stage, true]);
   }
