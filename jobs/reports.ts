@@ -10,13 +10,16 @@ import type { RunLog } from './run-log.ts';
 import { writeFresh } from './write-fresh.ts';
 
 /** Names that ci-templates/autodev.yml declares as reports. */
-const FILES: Readonly<Record<keyof ReportsResponse, string>> = {
+type Kind = Exclude<keyof ReportsResponse, 'coverage'>;
+
+const FILES: Readonly<Record<Kind, string>> = {
   junit: 'autodev-junit.xml',
   codequality: 'autodev-codequality.json',
   sast: 'gl-sast-report.json',
   dependencyScanning: 'gl-dependency-scanning-report.json',
   secretDetection: 'gl-secret-detection-report.json',
   sarif: 'autodev.sarif',
+  cobertura: 'autodev-coverage.xml',
 };
 
 /** Asks the bot for this pipeline's reports and writes them into `dir`. @throws JobError */
@@ -36,16 +39,18 @@ export async function fetchReports(env: JobEnv, dir: string, log: RunLog): Promi
   });
   const reports = read(text);
   await mkdir(dir, { recursive: true });
-  for (const [kind, file] of Object.entries(FILES) as [keyof ReportsResponse, string][]) {
+  for (const [kind, file] of Object.entries(FILES) as [Kind, string][]) {
     const report = reports[kind];
     if (report === null) {
       // An empty file would say that somebody looked and found nothing.
-      log.line(`reports: no ${file}, because no scanner was asked for it`);
+      log.line(`reports: no ${file}, because nobody was asked for it`);
       continue;
     }
     await writeFresh(join(dir, file), report);
     log.line(`reports: ${Buffer.byteLength(report)} bytes written to ${file}`);
   }
+  // The template's `coverage:` reads the figure from this line.
+  if (reports.coverage !== null) log.line(`AutoDev coverage: ${reports.coverage}%`);
 }
 
 function read(text: string): ReportsResponse {

@@ -1,6 +1,7 @@
 /** Builds the one result of a job, within its schema whatever came before. */
 import { join } from 'node:path';
 import type { Finding } from '../schema/wire/finding.ts';
+import type { Coverage } from '../schema/wire/coverage.ts';
 import type { Report } from '../schema/wire/report.ts';
 import type { Scan } from '../schema/wire/scan.ts';
 import {
@@ -36,6 +37,8 @@ export interface ResultParts {
   /** What the scanners found; empty when none was asked for. */
   scans: readonly Scan[];
   attachments?: readonly Attachment[];
+  /** What the tests reach; null where nothing says so. */
+  coverage: Coverage | null;
   /** What isolation is in force; absent before that is known. */
   isolation?: string | undefined;
   /** Why another engine did the work than the one asked for. */
@@ -78,6 +81,7 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
       ...check,
       command: redact(check.command).slice(0, 500),
     })),
+    ...(parts.coverage === null ? {} : { coverage: parts.coverage }),
     ...(parts.scans.length > 0 ? { scans: redacted(parts.scans, redact) } : {}),
     stats: parts.stats,
     ...(parts.attachments?.length

@@ -22,6 +22,15 @@ export function plainText(text: string, maxChars = Number.POSITIVE_INFINITY): st
   return `${plain.slice(0, maxChars - 1).replace(HALF_PAIR, '')}…`;
 }
 
+/** Text as XML may hold it. */
+export function escapeXml(text: string): string {
+  return plainText(text)
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
 /** One line of plain text that is never empty. */
 export function plainLine(text: string, maxChars: number): string {
   return plainText(text.replaceAll(/\s+/g, ' ').trim(), maxChars) || '-';

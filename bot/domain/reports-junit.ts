@@ -1,7 +1,7 @@
 /** The tester's look as JUnit XML: the subset that GitLab reads. */
 import type { TestReport } from '../../schema/wire/report.ts';
 import type { CommandCheck } from '../../schema/wire/result.ts';
-import { plainText, type ReportedFinding } from './reports-finding.ts';
+import { escapeXml, type ReportedFinding } from './reports-finding.ts';
 
 const NAME_CHARS = 200;
 
@@ -50,12 +50,12 @@ interface Case {
 
 function findingCase(finding: ReportedFinding): Case {
   const { path, line, title, body, severity } = finding;
-  const inner = `<failure message="${escape(title)}">${escape(`${severity} at ${path}:${line}\n${body}`)}</failure>`;
+  const inner = `<failure message="${escapeXml(title)}">${escapeXml(`${severity} at ${path}:${line}\n${body}`)}</failure>`;
   return { of: `findings.${path}`, name: title, seconds: 0, inner };
 }
 
 function plannedCase({ name, outcome, detail }: PlannedCase): Case {
-  const told = escape(detail);
+  const told = escapeXml(detail);
   switch (outcome) {
     case 'passed':
       return { of: 'plan', name, seconds: 0, inner: `<system-out>${told}</system-out>` };
@@ -85,15 +85,6 @@ function unique(cases: readonly Case[]): Case[] {
 }
 
 function caseText({ of, name, seconds, inner }: Case): string {
-  const head = `    <testcase classname="${escape(of)}" name="${escape(name)}" time="${seconds.toFixed(3)}"`;
+  const head = `    <testcase classname="${escapeXml(of)}" name="${escapeXml(name)}" time="${seconds.toFixed(3)}"`;
   return inner === '' ? `${head}/>` : `${head}>${inner}</testcase>`;
-}
-
-/** Text as XML may hold it. */
-function escape(text: string): string {
-  return plainText(text)
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;');
 }

@@ -2,7 +2,9 @@
  * Reports in the forge's own formats (gitlab-facts §4.8), rendered from typed results that passed their
  * schema. Pure: the same facts give the same text, so that a report asked for twice is the same one.
  */
+import type { Coverage } from '../../schema/wire/coverage.ts';
 import type { ReportsResponse } from '../../schema/wire/job-api.ts';
+import { coberturaReport, coveragePercent } from './reports-coverage.ts';
 import type { ReportedFinding } from './reports-finding.ts';
 import { qualityReport } from './reports-quality.ts';
 import { sarifReport } from './reports-sarif.ts';
@@ -15,6 +17,8 @@ export interface ReportFacts {
   findings: readonly ReportedFinding[];
   /** What testers planned and ran; empty when none looked. */
   tests: Pick<TestLook, 'plan' | 'checks'>;
+  /** What the tests reach, where their run left a file that says so. */
+  coverage: Coverage | null;
   /** What the scanners found, with the agents' judgement. */
   scans: ScanFacts;
   /** The commit that was looked at. */
@@ -38,6 +42,8 @@ export function renderReports(facts: ReportFacts): RenderedReports {
     dependencyScanning: dependencyReport(scans, facts),
     secretDetection: secretReport(scans, facts.sha, facts),
     sarif: sarifReport(defects, scans),
+    cobertura: coberturaReport(facts.coverage, facts.to),
+    coverage: coveragePercent(facts.coverage),
   };
 }
 
@@ -46,6 +52,7 @@ export function noReports(now: Date): RenderedReports {
   return renderReports({
     findings: [],
     tests: { plan: [], checks: [] },
+    coverage: null,
     scans: { scans: [], findings: [] },
     sha: '',
     from: now,

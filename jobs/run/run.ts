@@ -1,8 +1,10 @@
 /** `autodev-job run`: the supervisor. It holds the credentials, the agent process does not (DESIGN §4.4). */
 import { ClaimResponse } from '../../schema/wire/job-api.ts';
+import type { Coverage } from '../../schema/wire/coverage.ts';
 import type { CommandCheck, JobResult, JobStats } from '../../schema/wire/result.ts';
 import { ApiRefusal, post } from '../api.ts';
 import { withRecorded } from '../findings.ts';
+import { findCoverage } from '../coverage/find-coverage.ts';
 import { describeError, JobError, UnableError } from '../errors.ts';
 import { requireIdToken, serverUrl } from '../id-token.ts';
 import { buildResult, carriesChanges, type ResultParts, writeResult } from '../result.ts';
@@ -111,6 +113,7 @@ async function collectResult(
     stats: ending.end?.stats ?? ownStats(progress),
     scans: progress.scans ?? [],
     attachments: progress.agent?.pictures() ?? [],
+    coverage: null,
     isolation: progress.isolation,
     engine: progress.agent?.engine() ?? null,
   };
@@ -119,12 +122,20 @@ async function collectResult(
     const edits = progress.claim?.spec.tools.includes('edit_file') === true;
     if (edits && carriesChanges(parts.outcome))
       parts.collected = await progress.workspace?.collect();
+    if (carriesChanges(parts.outcome)) parts.coverage = await coverageOf(progress);
     return buildResult(parts, input.log.redact);
   } catch (error) {
     const cause = `The changes could not be collected: ${describeError(error)}`;
     const baseSha = /^[0-9a-f]{40,64}$/.test(parts.baseSha ?? '') ? parts.baseSha : undefined;
     return buildResult({ ...parts, outcome: 'crashed', cause, baseSha }, input.log.redact);
   }
+}
+
+/** Only for tasks about tests; a file that cannot be read is no coverage, and no reason to fail. */
+async function coverageOf({ claim, workspace, startedAt }: Progress): Promise<Coverage | null> {
+  const kind = claim?.spec.report;
+  if (!workspace || (kind !== 'test' && kind !== 'coverage')) return null;
+  return findCoverage(workspace.dir, workspace.paths, startedAt).catch(() => null);
 }
 
 function ownStats(progress: Progress): JobStats {

@@ -126,6 +126,10 @@ export const ReportsResponse = z.strictObject({
   secretDetection: z.string().nullable().default(null),
   /** The same findings for forges that read SARIF. */
   sarif: z.string().nullable().default(null),
+  /** Null where no run of the tests left a coverage file. */
+  cobertura: z.string().nullable().default(null),
+  /** Percent, for the job's log; null as well where the change's own pipeline tells a figure. */
+  coverage: z.number().min(0).max(100).nullable().default(null),
 });
 export type ReportsResponse = z.infer<typeof ReportsResponse>;
 

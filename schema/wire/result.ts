@@ -1,6 +1,7 @@
 /** What an agent job sends back: the closed list of things an agent may propose (DESIGN §4.5). */
 import { z } from 'zod';
 import { Findings } from './finding.ts';
+import { Coverage } from './coverage.ts';
 import { Report } from './report.ts';
 import { Scan } from './scan.ts';
 
@@ -106,6 +107,8 @@ export const JobResult = z.strictObject({
   baseSha: z.string().regex(/^[0-9a-f]{40,64}$/),
   /** Commands run, newest last; facts about the job, not proof that tests pass. */
   checks: z.array(CommandCheck).max(RESULT_LIMITS.checks),
+  /** What a coverage file says that was written while the agent worked. */
+  coverage: Coverage.optional(),
   /** What the scanners found that the task asked for, as the supervisor read it. */
   scans: z.array(Scan).max(8).optional(),
   stats: JobStats,

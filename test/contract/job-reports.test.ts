@@ -24,7 +24,13 @@ afterAll(() => stage.close());
 
 const FILES = { junit: '<testsuites/>', codequality: '[]', sast: '{}' };
 
-const NO_SCANS = { dependencyScanning: null, secretDetection: null, sarif: null };
+const NO_SCANS = {
+  dependencyScanning: null,
+  secretDetection: null,
+  sarif: null,
+  cobertura: null,
+  coverage: null,
+};
 
 /** An effect that started a pipeline for reports; without one it is under way. */
 async function published(work: Work, pipelineId: number | null): Promise<void> {

@@ -83,3 +83,26 @@ test('a hostile agent can neither repeat the secret nor drop the finding', async
   expect(out).toContain('scan: trivy: trivy is not on the runner');
   for (const text of [prompt, out, JSON.stringify(result)]) expect(text).not.toContain(SECRET);
 });
+
+test('what a run of the tests left behind about coverage comes with a tester’s result', async () => {
+  const script = "mkdir coverage; printf 'SF:greet.js\\nDA:1,2\\nDA:9,0\\n' > coverage/lcov.info";
+  const report = { kind: 'test', score: 90, findings: [] };
+  const program = await job.start(
+    (n) =>
+      n === 0
+        ? { calls: [{ name: 'run_command', args: { command: script } }] }
+        : { calls: [{ name: 'finish', args: { outcome: 'done', summary: 'Ran them.', report } }] },
+    { spec: { report: 'test', tools: ['run_command', 'finish'] } },
+  );
+  expect((await program.done).code).toBe(0);
+  const lines = [
+    [1, 2],
+    [9, 0],
+  ];
+  expect(job.file().coverage).toEqual({
+    format: 'lcov',
+    source: 'coverage/lcov.info',
+    files: [{ path: 'greet.js', lines }],
+  });
+  expect(job.standin.results[0]).toEqual(job.file());
+});

@@ -40,6 +40,7 @@ const RUN_TIME: Readonly<Record<string, string>> = {
   openai: 'the Responses client of the builtin engine, kept up to date by its vendor',
   pg: 'PostgreSQL client',
   pino: 'structured log lines at low cost',
+  saxes: 'reads coverage files that strangers shaped, as XML and nothing more',
   yaml: 'reads settings and front matter with line numbers for errors',
   zod: 'one description for types and checks of everything that crosses a border',
 };

@@ -55,14 +55,17 @@ function reportsOf(
   const looks = run.tasks.filter((task) => task.stage === effectStage(run) && task.round === round);
   const to = run.updatedAt;
   const seconds = Math.max(0, ...looks.map((task) => resultOf(task)?.stats.seconds ?? 0));
-  return renderReports({
+  const reports = renderReports({
     findings,
     tests: testsOf(looks, safe),
     scans: scansOf(looks, safe),
+    coverage: looks.flatMap((task) => resultOf(task)?.coverage ?? []).at(-1) ?? null,
     sha,
     from: new Date(to.getTime() - seconds * 1000),
     to,
   });
+  // Two figures of one change would be averaged: the one that CI measured is the one to show.
+  return run.checks?.tests?.coverage == null ? reports : { ...reports, coverage: null };
 }
 
 /** What testers planned and ran. */

@@ -32,6 +32,7 @@ const rendered = renderReports({
     finding({ by: 'tester', fingerprint: 't' }),
     finding({ by: 'tester', fingerprint: 't2' }),
   ],
+  coverage: null,
   scans: NO_SCANS,
   sha: SHA,
   tests: {
@@ -96,6 +97,7 @@ test('a finding keeps its fingerprint and id when its line moves', () => {
     const both = renderReports({
       findings: [finding({ by: 'security', line })],
       tests: { plan: [], checks: [] },
+      coverage: null,
       scans: NO_SCANS,
       sha: SHA,
       from: FROM,

@@ -11,6 +11,7 @@ const parts = (more: Partial<ResultParts>): ResultParts => ({
   baseSha: 'a'.repeat(40),
   checks: [],
   scans: [],
+  coverage: null,
   engine: null,
   stats: { turns: 1, toolCalls: 1, seconds: 1, firstRequestMs: 1, model: 'm' },
   collected: { changes: [change], refusals: [], limit: null },
