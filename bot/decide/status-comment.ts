@@ -15,6 +15,7 @@ import { duration, money, utc } from './format.ts';
 import { estimateText } from './estimate.ts';
 import { claimLines } from './locks.ts';
 import { workerLines, type Worker } from './provider-text.ts';
+import { scanLines } from './scan-text.ts';
 import { tallyTable, type Tally } from './tally.ts';
 import { receiptLines, type UsageLine } from './receipt.ts';
 import { roleName, rowText, stageRow } from './status-rows.ts';
@@ -73,6 +74,7 @@ export function statusComment(facts: StatusFacts): string {
     commandLine(run),
     '',
     ...voteLines(facts),
+    ...scannerLines(facts),
     ...summaryLines(facts),
     ...proposedLines(facts),
     ...details(facts),
@@ -160,6 +162,11 @@ function commandLine(run: Run): string {
 
 function voteLines({ tally }: StatusFacts): string[] {
   return tally === null || tally.votes.length === 0 ? [] : [...tallyTable(tally), ''];
+}
+
+/** Who reads the run's own comment reads there what scanners found; a change of the bot's has its page. */
+function scannerLines({ run }: StatusFacts): string[] {
+  return run.target.type === 'change' || run.changes.code === null ? scanLines(run) : [];
 }
 
 function summaryLines(facts: StatusFacts): string[] {

@@ -25,7 +25,9 @@ export function qualityReport(
   scanned: readonly ScannedFinding[],
 ): string {
   const entries = [...findings.map(agentEntry), ...scanned.map(scannedEntry)];
-  return `${JSON.stringify(entries, null, 2)}\n`;
+  // GitLab refuses a report that names a fingerprint twice.
+  const unique = new Map(entries.map((entry) => [entry['fingerprint'], entry]));
+  return `${JSON.stringify([...unique.values()], null, 2)}\n`;
 }
 
 function agentEntry(finding: ReportedFinding): Record<string, unknown> {

@@ -7,6 +7,7 @@ import { openFindings } from '../../decide/findings.ts';
 import type { Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
 import { renderReports, type RenderedReports, type ReportFacts } from '../../domain/reports.ts';
+import { otherFindings } from '../../domain/reports-other.ts';
 import { scanFacts, type ScanFacts } from '../../domain/scans.ts';
 import { resultOf, type Run, type Task } from '../../domain/runs.ts';
 import { ForgeError } from '../../forge/errors.ts';
@@ -47,12 +48,16 @@ function reportsOf(
   allowedHost: string,
 ): RenderedReports {
   const safe = (text: string): string => neutralise(text, { allowedHost, maxChars: BODY_CHARS });
-  const findings = openFindings(run).map((finding) => ({
+  const looks = run.tasks.filter((task) => task.stage === effectStage(run) && task.round === round);
+  const others = looks.flatMap((task) => {
+    const report = resultOf(task)?.report;
+    return report ? otherFindings(report, task.agent) : [];
+  });
+  const findings = [...openFindings(run), ...others].map((finding) => ({
     ...finding,
     title: neutraliseTitle(finding.title, TITLE_CHARS),
     body: safe(finding.body),
   }));
-  const looks = run.tasks.filter((task) => task.stage === effectStage(run) && task.round === round);
   const to = run.updatedAt;
   const seconds = Math.max(0, ...looks.map((task) => resultOf(task)?.stats.seconds ?? 0));
   const reports = renderReports({

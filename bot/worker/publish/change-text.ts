@@ -3,6 +3,7 @@ import type { Report } from '../../../schema/wire/report.ts';
 import { money } from '../../decide/format.ts';
 import { code } from '../../decide/text.ts';
 import { checksSentence } from '../../decide/check-text.ts';
+import { scanLines } from '../../decide/scan-text.ts';
 import { tallyTable, type Tally } from '../../decide/tally.ts';
 import { spentOn, type Attempt, type ChangeRole, type Run } from '../../domain/runs.ts';
 import { neutralise, neutraliseTitle } from './neutralise.ts';
@@ -79,6 +80,7 @@ export function changeDescription(
   }
   if (run.changes.spec?.iid) parts.push(`Specification: !${run.changes.spec.iid}`, '');
   if (tally !== null && tally.votes.length > 0) parts.push(...tallyTable(tally), '');
+  parts.push(...scanLines(run));
   parts.push(
     `Asked by @${run.requester.username} in #${run.target.iid}. Cost so far ${money(spentOn(run))}.`,
     '',

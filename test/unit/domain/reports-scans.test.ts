@@ -6,6 +6,7 @@ import type { ReportedFinding } from '../../../bot/domain/reports-finding.ts';
 import { scanFacts, scannersOf, scansProblem } from '../../../bot/domain/scans.ts';
 import { Finding, Severity } from '../../../schema/wire/finding.ts';
 import { KIND_OF, Scan, type ScanFinding, ScannerName } from '../../../schema/wire/scan.ts';
+import { fits, gitlabSamples } from '../../support/report-samples.ts';
 import { reportProblems, xmlElements } from '../../support/report-schemas.ts';
 
 const SHA = 'a'.repeat(40);
@@ -368,6 +369,18 @@ test('whatever findings say, every report is well-formed and valid', () => {
     ),
     { numRuns: 60 },
   );
+});
+
+test('scanned reports have the shape of the samples of GitLab', () => {
+  const samples = gitlabSamples();
+  if (samples === null) return;
+  const reports = render(SCANS.map((one) => ({ ...one, omitted: 0 })));
+  for (const kind of ['sast', 'secretDetection', 'dependencyScanning'] as const) {
+    // The samples of dependency scanning list no files with dependencies.
+    const { dependency_files: _, ...report } = read(reports[kind]);
+    expect(fits(report, samples.security, kind)).toEqual([]);
+  }
+  expect(fits(JSON.parse(reports.codequality), samples.quality, 'codequality')).toEqual([]);
 });
 
 test('the checks themselves find what is wrong', () => {

@@ -1,11 +1,11 @@
 /** Reports in the forge's formats, held against samples of GitLab's own where they are there. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { noReports, renderReports } from '../../../bot/domain/reports.ts';
+import { otherFindings } from '../../../bot/domain/reports-other.ts';
 import type { ReportedFinding } from '../../../bot/domain/reports-finding.ts';
+import { reportProblems } from '../../support/report-schemas.ts';
+import { fits, gitlabSamples } from '../../support/report-samples.ts';
 
-const SAMPLES = join(import.meta.dirname, '../../../../shared/reference/schemas/samples');
 const FROM = new Date('2026-11-21T12:00:00.500Z');
 const TO = new Date('2026-11-21T12:01:30Z');
 
@@ -141,6 +141,32 @@ test('SAST: what the schema asks for', () => {
   ]);
 });
 
+test('bugs and dependencies of other looks stand in Code Quality', () => {
+  const bug = { title: 'Wrong sum', path: 'a.js', line: 4, severity: 'high' as const };
+  const bugs = [{ ...bug, steps: ['Add', 'Look'], expected: '2', actual: '3', confidence: 1 }];
+  const hunted = otherFindings({ kind: 'bug_hunt', looked: ['src'], bugs }, 'bug_finder');
+  expect(hunted).toMatchObject([
+    { path: 'a.js', line: 4, body: '1. Add\n2. Look\nExpected: 2\nActual: 3', by: 'bug_finder' },
+  ]);
+  const one = {
+    ...{ package: 'lodash', version: '4.17.20', advisory: 'CVE-2021-23337' },
+    ...{ severity: 'high' as const, path: 'package-lock.json', why: 'Reached by the CLI.' },
+  };
+  const audited = otherFindings({ kind: 'audit', looked: ['x'], dependencies: [one] }, 'security');
+  expect(audited).toMatchObject([{ title: 'lodash 4.17.20: CVE-2021-23337', line: 1 }]);
+  const quality = renderReports({
+    findings: [...hunted, ...audited],
+    tests: { plan: [], checks: [] },
+    coverage: null,
+    scans: NO_SCANS,
+    sha: SHA,
+    from: FROM,
+    to: TO,
+  }).codequality;
+  expect(reportProblems('codequality', quality)).toEqual([]);
+  expect(JSON.parse(quality)).toHaveLength(2);
+});
+
 test('reports of nothing are valid and empty', () => {
   const none = noReports(FROM);
   expect(JSON.parse(none.codequality)).toEqual([]);
@@ -148,34 +174,9 @@ test('reports of nothing are valid and empty', () => {
   expect(none.junit).toContain('tests="0" failures="0" skipped="0"');
 });
 
-/** Every key of ours is one that a sample has in that place, with a value of the same kind. */
-function fits(ours: unknown, samples: readonly unknown[], at: string): string[] {
-  if (Array.isArray(ours)) {
-    const items = samples.flatMap((sample) => (Array.isArray(sample) ? sample : []) as unknown[]);
-    return ours.flatMap((item, index) => fits(item, items, `${at}[${index}]`));
-  }
-  if (typeof ours !== 'object' || ours === null) {
-    const kinds = new Set(samples.map((sample) => typeof sample));
-    return kinds.has(typeof ours) ? [] : [`${at}: ${typeof ours}, not ${[...kinds].join(' or ')}`];
-  }
-  return Object.entries(ours).flatMap(([key, value]) => {
-    const there = samples.flatMap((sample) =>
-      typeof sample === 'object' && sample !== null && key in sample
-        ? [(sample as Record<string, unknown>)[key]]
-        : [],
-    );
-    return there.length > 0 ? fits(value, there, `${at}.${key}`) : [`${at}.${key} is unknown`];
-  });
-}
-
 test('they have the shape of the samples of GitLab', () => {
-  if (!existsSync(SAMPLES)) {
-    process.stderr.write('skipped: the samples of GitLab are not here\n');
-    return;
-  }
-  const read = (file: string): unknown => JSON.parse(readFileSync(join(SAMPLES, file), 'utf8'));
-  expect(fits(quality, [read('codequality_codeclimate.json')], 'codequality')).toEqual([]);
-  const security = readdirSync(SAMPLES).filter((file) => file.startsWith('security_reports_'));
-  expect(security.length).toBeGreaterThan(5);
-  expect(fits(sast, security.map(read), 'sast')).toEqual([]);
+  const samples = gitlabSamples();
+  if (samples === null) return;
+  expect(fits(quality, samples.quality, 'codequality')).toEqual([]);
+  expect(fits(sast, samples.security, 'sast')).toEqual([]);
 });
