@@ -37,7 +37,7 @@ test('what the agents found stands in the widgets, and the gate in the same pipe
   const { gitlab } = stage.world;
   const project = await stage.project('reports/widgets', {
     '.gitlab-ci.yml': await withReports(stage),
-    '.autodev.yml': 'verify: { reports: true }\n',
+    '.autodev.yml': 'verify: { reports: true }\nsecurity: { scanners: [gitleaks] }\n',
   });
   await stage.rest('dana', 'PUT', `/projects/${project.id}`, {
     only_allow_merge_if_pipeline_succeeds: true,
@@ -67,6 +67,13 @@ test('what the agents found stands in the widgets, and the gate in the same pipe
     const text = await page.text();
     expect(text).toContain('Code Quality: 1 findings');
     expect(text).toContain('minor · Say which round it is in team.txt');
+    expect(text).toMatch(/SAST by AutoDev: 0 findings/);
+    // Where the machine has no Gitleaks, the report says that nobody looked.
+    expect(text.replaceAll(/\s+/g, ' ')).toMatch(
+      /Secret detection by Gitleaks: (?:0 findings|the scan did not finish · Gitleaks: gitleaks is not on)/,
+    );
+    expect(text).not.toContain('Dependency scanning');
+    expect(change.description).toMatch(/\*\*Scanners\*\* Gitleaks /);
     // GitLab looks at the newest pipeline of a head: the gate must stand there.
     const statuses = project.statuses.filter(({ pipelineId }) => pipelineId === pipeline?.id);
     expect(statuses.map(({ name, status }) => [name, status])).toContainEqual([

@@ -11,10 +11,10 @@ import {
   pipelinesOf,
   statusesOn,
 } from '../services/pipeline-list.ts';
-import { qualityIssues, testReport } from '../services/test-report.ts';
 import { headSha, userOf } from '../state/state.ts';
-import type { Issue, MergeRequest, Noteable, Project } from '../state/types.ts';
+import type { Issue, MergeRequest, Noteable } from '../state/types.ts';
 import { html, layout, type Markup } from './html.ts';
+import { reportRows } from './report-rows.ts';
 import { form, labels, logOf, pipelineRows, state, thread, type View } from './parts.ts';
 import type { Session } from './session.ts';
 
@@ -158,31 +158,10 @@ export async function mergeRequestPage(view: View, mr: MergeRequest): Promise<st
     </p>
     ${buttons}${thread(view, mr)}
     <h2>Pipelines</h2>
-    ${pipelineRows(view, rows)} ${await reportRows(gl, project, mr)}
+    ${pipelineRows(view, rows)} ${await reportRows(headPipelineOf(gl, project, mr))}
     <h2>Changes</h2>
     ${files.map(fileDiff)}`;
   return frame(view, mr.title, body);
-}
-
-/** What the widgets of a merge request show: reports of its head pipeline, never of child pipelines. */
-async function reportRows(
-  gl: Instance,
-  project: Project,
-  mr: MergeRequest,
-): Promise<Markup | null> {
-  const pipeline = headPipelineOf(gl, project, mr);
-  if (!pipeline?.spec.mergeRequest) return null;
-  const tests = await testReport(pipeline);
-  const issues = await qualityIssues(pipeline);
-  if (tests['total_count'] === 0 && issues.length === 0) return null;
-  return html`<h2>Reports</h2>
-    <p>
-      Test summary: ${String(tests['failed_count'])} failed, ${String(tests['total_count'])} in all
-    </p>
-    <p>Code Quality: ${issues.length} findings</p>
-    <ul>
-      ${issues.map((one) => html`<li>${one.severity} · ${one.description} in ${one.path}</li>`)}
-    </ul>`;
 }
 
 function fileDiff(file: FileDiff): Markup {
