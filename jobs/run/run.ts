@@ -4,7 +4,7 @@ import type { Coverage } from '../../schema/wire/coverage.ts';
 import type { CommandCheck, JobResult, JobStats } from '../../schema/wire/result.ts';
 import { ApiRefusal, post } from '../api.ts';
 import { withRecorded } from '../findings.ts';
-import { findCoverage } from '../coverage/find-coverage.ts';
+import { findCoverage } from '../coverage-files/find-coverage.ts';
 import { describeError, JobError, UnableError } from '../errors.ts';
 import { requireIdToken, serverUrl } from '../id-token.ts';
 import { buildResult, carriesChanges, type ResultParts, writeResult } from '../result.ts';

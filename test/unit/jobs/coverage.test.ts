@@ -14,14 +14,14 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { coberturaReport, coveragePercent } from '../../../bot/domain/reports-coverage.ts';
-import { findCoverage } from '../../../jobs/coverage/find-coverage.ts';
-import { readLcov } from '../../../jobs/coverage/lcov.ts';
-import { readXml } from '../../../jobs/coverage/xml.ts';
+import { findCoverage } from '../../../jobs/coverage-files/find-coverage.ts';
+import { readLcov } from '../../../jobs/coverage-files/lcov.ts';
+import { readXml } from '../../../jobs/coverage-files/xml.ts';
 import type { Coverage } from '../../../schema/wire/coverage.ts';
 import { xmlElements } from '../../support/report-schemas.ts';
 
 const fixture = (name: string): string =>
-  readFileSync(join(import.meta.dirname, '../../fixtures/coverage', name), 'utf8');
+  readFileSync(join(import.meta.dirname, '../../fixtures/coverage-files', name), 'utf8');
 /** By hand, after JaCoCo's report.dtd. */
 const JACOCO = `<?xml version="1.0"?><!DOCTYPE report PUBLIC "-//JACOCO//DTD Report 1.1//EN" "report.dtd">
 <report name="app"><package name="org/example"><class name="org/example/App" sourcefilename="App.java"/>
