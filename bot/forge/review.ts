@@ -32,6 +32,8 @@ export interface ForgeReview {
     iid: number,
     noteId: number,
   ): Promise<{ name: string; user: { id: number; username: string }; at: Date }[]>;
+  /** Uploads a picture for use in a note; returns the path that shows it there. */
+  attach(projectId: number, name: string, png: Buffer): Promise<string>;
 }
 
 /** Lines of the new side of a change at a commit. */

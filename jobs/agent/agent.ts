@@ -83,8 +83,10 @@ async function work(
   const common = { spec, opening, takeMessages, events, now: Date.now };
   const { commandSeconds, toolResultBytes: resultBytes } = spec.limits;
   const onFinding = findingKeeper();
-  const onPicture = pictureKeeper((picture) => report({ type: 'picture', ...picture }));
-  const hears = { signal, onCommand, onFinding, onPicture, readThread };
+  const keeper = pictureKeeper((picture) => report({ type: 'picture', ...picture }));
+  // Only a validation is told in a comment that has room for pictures.
+  const shows = spec.task.type === 'validate_feature' ? { onPicture: keeper } : {};
+  const hears = { signal, onCommand, onFinding, ...shows, readThread };
   const context = { root, resultBytes, commandSeconds, env, self, ...hears };
   const verdict = await engineWork({
     spec,

@@ -170,6 +170,7 @@ async function createProject(gl: Instance, input: NewProject): Promise<Project> 
     lastActivityAt: now,
     members: new Map([[owner.id, ACCESS.owner]]),
     labels: [],
+    uploads: [],
     issues: [],
     lastIssueIid: 0,
     mergeRequests: [],

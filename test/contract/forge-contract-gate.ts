@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Forge } from '../../bot/forge/forge.ts';
+import { png } from '../support/png.ts';
 import { kindOf } from './forge-contract.ts';
 import type { ForgeWorld } from './forge-contract.ts';
 
@@ -148,6 +149,7 @@ export function defineGateContract(label: string, make: () => Promise<GateWorld>
     defineStatuses(tools);
     defineThreads(tools);
     defineThreadWeather(tools);
+    defineAttachments(tools);
   });
 }
 
@@ -558,6 +560,15 @@ function defineThreads({ world, open, headIs }: Tools): void {
       expect(await kindOf(opened)).toBe('invalid');
       expect(await forge.review.threads(projectId, iid)).toEqual([]);
     });
+  });
+}
+
+function defineAttachments({ world }: Tools): void {
+  test('a picture is uploaded, and its path can stand in a note', async () => {
+    const { forge, projectId } = world();
+    const path = await forge.review.attach(projectId, 'picture-1.png', png(2, 2));
+    expect(path).toMatch(/^\/uploads\/[0-9a-f]{32}\/picture-1\.png$/);
+    expect(await kindOf(forge.review.attach(999_999, 'a.png', png(2, 2)))).toBe('not_found');
   });
 }
 

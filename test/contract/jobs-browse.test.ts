@@ -163,7 +163,12 @@ describe('in a job', () => {
     const call = { url: 'README.md', picture: 'The start page\n![x](http://evil)' };
     const program = await job.start(
       (n) => (n === 0 ? { calls: [{ name: 'browse', args: call }] } : finish()),
-      { spec: { tools: ['read_file', 'browse', 'finish'] } },
+      {
+        spec: {
+          tools: ['read_file', 'browse', 'finish'],
+          task: { id: 3, type: 'validate_feature', agent: 'tester' },
+        },
+      },
     );
     const { out } = await program.done;
     expect(out).toContain('isolation: bubblewrap');

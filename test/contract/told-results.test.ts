@@ -8,6 +8,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { TaskType } from '../../schema/wire/agent.ts';
 import type { Report } from '../../schema/wire/report.ts';
+import type { Attachment } from '../../schema/wire/result.ts';
 import { loadWorkflows } from '../../bot/config/settings.ts';
 import { NOTHING_GIVEN } from '../../bot/domain/given.ts';
 import type { Receipt } from '../../bot/domain/effects.ts';
@@ -19,6 +20,7 @@ import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import { raiseIssues } from '../../bot/worker/effects/raise.ts';
 import { givenFacts } from '../../bot/worker/given-facts.ts';
 import { tellReport } from '../../bot/worker/effects/told.ts';
+import { png } from '../support/png.ts';
 import { prepareData } from '../support/prepared-data.ts';
 import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
 import { SAMPLE_REPORTS } from '../support/sample-reports.ts';
@@ -40,6 +42,7 @@ interface Made {
 /** The forge as far as these effects use it. `lose`: how many answers get lost after the write. */
 class Forge {
   issues: Made[] = [];
+  uploads: Buffer[] = [];
   notes: { id: number; authorId: number; body: string }[] = [];
   confidential = false;
   access = 30;
@@ -61,6 +64,12 @@ class Forge {
       updateNote: async (_project: number, _target: unknown, id: number, body: string) => {
         this.notes = this.notes.map((note) => (note.id === id ? { ...note, body } : note));
         this.answer();
+      },
+    },
+    review: {
+      attach: async (_project: number, name: string, png: Buffer) => {
+        this.uploads.push(png);
+        return `/uploads/${'0'.repeat(32)}/${name}`;
       },
     },
     tracker: {
@@ -105,7 +114,11 @@ beforeEach(() => {
 });
 
 /** A run with a task of that type, whose result holds the report. */
-async function worked(type: TaskType, report: Report): Promise<{ work: Work; attempt: number }> {
+async function worked(
+  type: TaskType,
+  report: Report,
+  attachments: Attachment[] = [],
+): Promise<{ work: Work; attempt: number }> {
   const work = await newWork(store);
   const row = { runId: work.run.id, stage: 'x', round: 0, capMicrousd: 1_000_000 };
   const task = await insertTask(store, { ...row, type, agent: 'pm' });
@@ -113,7 +126,7 @@ async function worked(type: TaskType, report: Report): Promise<{ work: Work; att
   await finishAttempt(store, id, {
     state: 'finished',
     cause: null,
-    result: result({ attempt: id, changes: [], report }),
+    result: result({ attempt: id, changes: [], report, attachments }),
   });
   return { work, attempt: id };
 }
@@ -292,4 +305,32 @@ test('the newest pipeline of the head counts, those of agents do not', async () 
   const place = { projectId: 1, defaultBranch: 'main' };
   const given = await givenFacts(workflow, 0, place, Promise.resolve({ sha: 'a' }), deps);
   expect(given.build).toEqual({ sha: 'a', status: 'failed', url: 'u/2', failedJobs: ['unit'] });
+});
+
+const picture = (title: string): Attachment => ({
+  name: 'picture-1.png',
+  title,
+  mediaType: 'image/png',
+  content: png(4, 4).toString('base64'),
+});
+
+test('pictures of a validation are uploaded and stand in its one comment', async () => {
+  const { work, attempt } = await worked('validate_feature', SAMPLE_REPORTS.validation, [
+    picture('The table'),
+  ]);
+  await tell(work, attempt);
+  expect(forge.uploads).toEqual([png(4, 4)]);
+  expect(forge.notes).toHaveLength(1);
+  expect(forge.notes[0]?.body).toContain(
+    `Picture 1: The table\n\n![picture 1](/uploads/${'0'.repeat(32)}/picture-1.png)`,
+  );
+});
+
+test('a secret in the words of a picture holds the comment and the picture back', async () => {
+  const { work, attempt } = await worked('validate_feature', SAMPLE_REPORTS.validation, [
+    picture('glpat-very-secret-token'),
+  ]);
+  await tell(work, attempt);
+  expect(forge.uploads).toEqual([]);
+  expect(forge.notes[0]?.body).toMatch(/seems to hold a secret/);
 });

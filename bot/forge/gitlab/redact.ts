@@ -25,8 +25,8 @@ function spellings(secret: string): string[] {
 }
 
 /** Values of a request's JSON body that must not come back in an error (hook secrets). */
-export function bodySecrets(body: string | undefined): string[] {
-  if (body === undefined) return [];
+export function bodySecrets(body: string | FormData | undefined): string[] {
+  if (typeof body !== 'string') return [];
   try {
     const parsed: unknown = JSON.parse(body);
     if (typeof parsed !== 'object' || parsed === null) return [];

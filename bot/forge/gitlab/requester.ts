@@ -46,7 +46,8 @@ interface Outgoing {
   method: string;
   url: URL;
   headers: Record<string, string>;
-  body: string | undefined;
+  /** A form carries a file. */
+  body: string | FormData | undefined;
   route: Route;
 }
 
@@ -100,7 +101,7 @@ function outgoingRequest(
       accept: 'application/json',
       'user-agent': userAgent,
     },
-    body: raw['body'] as string | undefined,
+    body: raw['body'] as string | FormData | undefined,
     route: routeOf(path),
   };
 }

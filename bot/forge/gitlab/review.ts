@@ -39,6 +39,11 @@ const AwardAnswer = z.object({
   created_at: z.string(),
 });
 
+/** A path of GitLab's own making, and nothing that could mean something else in Markdown. */
+const UploadAnswer = z.object({
+  url: z.string().regex(/^\/uploads\/[0-9a-f]{32}\/[\w.-]{1,100}$/),
+});
+
 const DiscussionId = z.object({ id: z.string() });
 
 /** GitLab's position of an inline thread, in its own field names. */
@@ -194,6 +199,11 @@ export function createGitLabReview(api: Resources): ForgeReview {
         const { id, username } = user;
         return { name, user: { id, username }, at: new Date(created_at) };
       });
+    },
+    async attach(projectId, filename, png) {
+      const content = new Blob([new Uint8Array(png)], { type: 'image/png' });
+      const answer = await api.projects.uploadForReference(projectId, { content, filename });
+      return parseAnswer(UploadAnswer, answer, 'upload').url;
     },
   };
 }

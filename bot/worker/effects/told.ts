@@ -10,6 +10,7 @@ import {
 } from '../../domain/runs.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { loadRun } from '../load-run.ts';
+import { pictureLines } from '../publish/pictures.ts';
 import { reportNote } from '../publish/report/note.ts';
 import type { OpenIssue } from '../publish/report/plans.ts';
 import { secretInText } from '../publish/secret-scan.ts';
@@ -34,12 +35,17 @@ export async function tellReport(context: EffectContext<'report_note'>): Promise
     allowedHost: deps.forgeHost,
   });
   const marker = `<!-- autodev:report:${run.id}:${task.type} -->`;
-  const secret = await secretInText(text, deps.ownSecrets);
-  const body = `${secret === null ? text : withheld(secret)}\n\n${marker}`;
+  const attachments = attempt.result?.attachments ?? [];
+  const words = [text, ...attachments.map(({ title }) => title)].join('\n');
+  const secret = await secretInText(words, deps.ownSecrets);
   const bot = await deps.bot();
   const notes = await deps.forge.read.notes(repo.projectId, run.target);
   const known = notes.find((note) => note.authorId === bot.id && note.body.includes(marker));
   await context.begin();
+  const pictures = await pictureLines(secret === null ? attachments : [], (name, png) =>
+    deps.forge.review.attach(repo.projectId, name, png),
+  );
+  const body = [secret === null ? text : withheld(secret), ...pictures, '', marker].join('\n');
   if (known !== undefined) {
     await deps.forge.write.updateNote(repo.projectId, run.target, known.id, body);
     return { kind: 'report_note', noteId: known.id };

@@ -5,6 +5,7 @@ import { authenticate, requireScope, type Caller } from './auth.ts';
 import type { Call, Route } from './call.ts';
 import type { CallLog, CallRecord } from './call-log.ts';
 import { createInput } from './input.ts';
+import { readForm } from './form.ts';
 import { ApiFailure, type Reply } from './reply.ts';
 import type { CallTrouble, Weather } from './weather.ts';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -26,6 +27,7 @@ export function createApi(options: ApiOptions): Router {
   const router = express.Router();
   router.use(express.json({ limit: BODY_LIMIT, strict: false }));
   router.use(express.urlencoded({ limit: BODY_LIMIT, extended: true }));
+  router.use(express.raw({ limit: BODY_LIMIT, type: 'multipart/form-data' }), readForm);
   for (const route of options.routes) {
     const method = route.method.toLowerCase() as 'get' | 'post' | 'put' | 'delete' | 'head';
     router[method](route.path, (request, response) => serve(options, route, request, response));

@@ -18,6 +18,7 @@ import { memberRoutes, projectRoutes } from './projects.ts';
 import { repositoryRoutes } from './repository.ts';
 import { statusRoutes } from './statuses.ts';
 import { suggestionRoutes } from './suggestions.ts';
+import { uploadRoutes } from './uploads.ts';
 import { runnerRoutes, variableRoutes } from './variables.ts';
 
 export const ROUTES: readonly Route[] = [
@@ -27,6 +28,7 @@ export const ROUTES: readonly Route[] = [
   ...variableRoutes,
   ...runnerRoutes,
   ...labelRoutes,
+  ...uploadRoutes,
   ...issueRoutes,
   ...issueLinkRoutes,
   ...noteableRoutes,

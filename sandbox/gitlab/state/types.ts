@@ -242,6 +242,8 @@ export interface Project {
   /** User id → access level. */
   members: Map<number, number>;
   labels: Label[];
+  /** Files attached to what people write, oldest first. */
+  uploads: { secret: string; name: string; bytes: Buffer }[];
   issues: Issue[];
   /** Number of the newest issue; numbers of deleted ones are not given again. */
   lastIssueIid: number;
