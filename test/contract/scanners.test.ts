@@ -205,7 +205,7 @@ test.each([
     const { port } = server.address() as AddressInfo;
     const tries = [
       `env | grep -q canary && exit ${TRIES.credential}`,
-      `touch "${top}/work/new" 2>/dev/null && exit ${TRIES.write}`,
+      `touch "${join(top, 'work', 'new')}" 2>/dev/null && exit ${TRIES.write}`,
       `bash -c 'exec 3<>/dev/tcp/127.0.0.1/${port}' 2>/dev/null && exit ${TRIES.network}`,
     ];
     standIn('gitleaks', leaks('[]', tries.join('\n')));
