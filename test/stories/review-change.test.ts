@@ -10,7 +10,7 @@ import { startStage, type Stage } from '../support/story.ts';
 import { headOf } from '../support/team.ts';
 import { until } from '../support/until.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(400_000);
 const WAIT_MS = 90_000;
 
 let opened: Promise<Stage> | null = null;
