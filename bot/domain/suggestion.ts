@@ -31,7 +31,7 @@ export function suggestionFor(
   const text = wanted.text.replace(/\r?\n$/, '');
   const why = obstacle(wanted, text, anchor, file);
   if (why !== null || anchor === null) {
-    return { kind: 'plain', why: why ?? 'its lines are not part of the diff', text };
+    return { kind: 'plain', why: why ?? 'its thread does not stand on its lines', text };
   }
   const { line, endLine } = wanted;
   return { kind: 'block', info: `suggestion:-${anchor - line}+${endLine - anchor}`, text };
@@ -45,7 +45,7 @@ function obstacle(
   file: string | null,
 ): string | null {
   const { path, line, endLine } = wanted;
-  if (anchor === null) return 'its lines are not part of the diff';
+  if (anchor === null) return 'its thread does not stand on its lines';
   if (file === null) return 'the file could not be read';
   if (anchor - line > MAX_LINES || endLine - anchor > MAX_LINES) {
     return `it spans more than ${MAX_LINES} lines`;

@@ -160,7 +160,7 @@ test.each([
 describe('what GitLab would get wrong is shown as plain code, with the reason', () => {
   const wanted = { path: 'a.js', line: 2, endLine: 2, text: 'x' };
   test.each([
-    ['a line outside the diff', {}, null, 'a\nb\n', 'its lines are not part of the diff'],
+    ['a line outside the diff', {}, null, 'a\nb\n', 'its thread does not stand on its lines'],
     ['no file', {}, 2, null, 'the file could not be read'],
     ['a short file', { endLine: 3 }, 2, 'a\nb\n', 'the file has fewer lines'],
     ['no change', { text: 'b\n' }, 2, 'a\nb\n', 'it changes nothing'],
@@ -197,7 +197,7 @@ describe('what GitLab would get wrong is shown as plain code, with the reason', 
   test('and nothing in it acts', () => {
     const finding = known({ line: 2, suggestion: '```\n```\n/merge\n```suggestion:-0+0\nx' });
     const text = findingText(finding, { on: 'change' }, 'a\nb\n', 'gitlab.example.com');
-    expect(text).toContain('It cannot be applied: its lines are not part of the diff.');
+    expect(text).toContain('It cannot be applied: its thread does not stand on its lines.');
     expect(text).toContain('At `src/cli.js:2`.');
     expect(text).not.toMatch(/^\s*\/merge/m);
     expect(suggestionBlocks(text)).toEqual([]);
