@@ -7,17 +7,21 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { NEAR_MS, NEAR_WAITS, pause } from './engines/route-state.ts';
 
 /** Bytes of a request that are passed on; the gateway has a limit of its own below it. */
 const BODY_BYTES = 24 * 1024 * 1024;
 /** Headers that are passed on, either way. */
 const FORWARDED = ['content-type', 'accept', 'anthropic-version', 'anthropic-beta', 'openai-beta'];
-const RETURNED = ['content-type', 'retry-after', 'request-id', 'x-request-id'];
+const RETURNED = ['content-type', 'retry-after', 'x-should-retry', 'request-id', 'x-request-id'];
 /** What an agent may ask of a model, and nothing else of the bot. */
 const PATHS = /^\/(?:openai\/v1|anthropic\/v1)\/[a-z_/]{1,80}(?:\?[\w=&-]{0,200})?$/;
 
-/** The gateway ends the task with this answer: its budget is used up, or the attempt is over. */
-export type Terminal = 'budget' | 'revoked';
+/**
+ * The gateway ends the work with this answer: its budget is used up, the attempt is over, or the model is left
+ * alone for longer than is waited here.
+ */
+export type Terminal = 'budget' | 'revoked' | 'cooling';
 
 export interface GatewayProxy {
   /** Where it listens; '' when it listens on a socket file. */
@@ -36,7 +40,8 @@ export interface ProxyOptions {
   /** Told of every request that left, and of every answer's status. */
   onRequest?: () => void;
   onAnswer?: (status: number) => void;
-  onTerminal?: (why: Terminal, message: string) => void;
+  /** `waitMs`: how long a model is left alone; 0 for the other reasons. */
+  onTerminal?: (why: Terminal, message: string, waitMs: number) => void;
 }
 
 /** Starts the proxy. */
@@ -79,22 +84,36 @@ async function forward(
   options.onRequest?.();
   const stop = new AbortController();
   response.once('close', () => stop.abort());
-  const answer = await fetch(`${options.gateway}${path}`, {
-    method: 'POST',
-    headers: { ...picked(request, FORWARDED), authorization: `Bearer ${options.token}` },
-    body,
-    signal: stop.signal,
-  });
+  const ask = (): Promise<Response> =>
+    fetch(`${options.gateway}${path}`, {
+      method: 'POST',
+      headers: { ...picked(request, FORWARDED), authorization: `Bearer ${options.token}` },
+      body,
+      signal: stop.signal,
+    });
+  let answer = await ask();
+  // A program that is told of a cool-down would give up, or ask far too often: a short one is waited for here.
+  for (let wait = 0; options.onTerminal && wait < NEAR_WAITS; wait += 1) {
+    const ms = answer.status === 429 ? coolingMs(await answer.clone().text()) : null;
+    if (ms === null || ms > NEAR_MS) break;
+    await pause(ms, stop.signal);
+    answer = await ask();
+  }
   options.onAnswer?.(answer.status);
   const headers: Record<string, string> = {};
   for (const name of RETURNED) {
     const value = answer.headers.get(name);
     if (value !== null) headers[name] = value;
   }
-  if (answer.status === 401 || answer.status === 403) {
+  if (answer.status === 401 || answer.status === 403 || answer.status === 429) {
     const text = await answer.text();
-    if (answer.status === 401) options.onTerminal?.('revoked', 'the gateway ended this attempt');
-    else if (text.includes('budget_exceeded')) options.onTerminal?.('budget', messageOf(text));
+    const waitMs = coolingMs(text);
+    if (answer.status === 401) options.onTerminal?.('revoked', 'the gateway ended this attempt', 0);
+    else if (text.includes('budget_exceeded')) options.onTerminal?.('budget', messageOf(text), 0);
+    else if (waitMs !== null && options.onTerminal) {
+      // Not answered: whoever asked is about to be ended, and its last words are to be the model's.
+      return options.onTerminal('cooling', messageOf(text), waitMs);
+    }
     response.writeHead(answer.status, headers).end(text);
     return;
   }
@@ -127,6 +146,16 @@ function refuse(response: ServerResponse, status: number, message: string): void
   response
     .writeHead(status, { 'content-type': 'application/json' })
     .end(JSON.stringify({ error: { type: 'invalid_request_error', code: 'refused', message } }));
+}
+
+/** `wait_ms` of the gateway's refusal of a model that cools down; null for every other answer. */
+function coolingMs(text: string): number | null {
+  try {
+    const { error } = JSON.parse(text) as { error?: { wait_ms?: unknown } };
+    return typeof error?.wait_ms === 'number' ? error.wait_ms : null;
+  } catch {
+    return null;
+  }
 }
 
 function messageOf(text: string): string {

@@ -2,7 +2,7 @@
  * Cool-downs: a provider, or one of its models, that is left alone until a time because it said so or
  * because it failed. Shared by all processes of the bot (store/providers.ts).
  */
-import type { ModelRoute } from '../../schema/wire/job-api.ts';
+import type { EngineName, ModelRoute } from '../../schema/wire/job-api.ts';
 
 export type ProviderName = ModelRoute['provider'];
 
@@ -59,6 +59,20 @@ export function routesNow(
   const until = (route: ModelRoute): number =>
     coolingNow(route, coolDowns, now)?.until.getTime() ?? 0;
   return routes.toSorted((a, b) => until(a) - until(b));
+}
+
+/** The provider whose models a command line tool uses; our own loop uses any. */
+const PROVIDER_OF: Readonly<Record<EngineName, ProviderName | null>> = {
+  builtin: null,
+  codex: 'openai',
+  claude: 'anthropic',
+};
+
+/** Models that the engine can use come before those that another one would have to step in for. */
+export function routesFor(engine: EngineName, routes: readonly ModelRoute[]): ModelRoute[] {
+  const own = PROVIDER_OF[engine];
+  const foreign = (route: ModelRoute): number => Number(own !== null && route.provider !== own);
+  return routes.toSorted((a, b) => foreign(a) - foreign(b));
 }
 
 /** When the first model of a route can be called again; null when one can be now. */

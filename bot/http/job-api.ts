@@ -15,7 +15,7 @@ import {
 import { JobResult } from '../../schema/wire/result.ts';
 import { SAY_AT, SAY_TEXT } from '../domain/budgets.ts';
 import { childPipeline, harmlessPipeline } from '../domain/child-pipeline.ts';
-import { coolingNow, routeName, routesNow } from '../domain/cool-downs.ts';
+import { coolingNow, routeName, routesFor, routesNow } from '../domain/cool-downs.ts';
 import type { InternalEvent } from '../domain/events.ts';
 import type { AttemptSpec } from '../domain/runs.ts';
 import { scansProblem } from '../domain/scans.ts';
@@ -186,8 +186,9 @@ async function modelsNow(
     ...row,
     until: new Date(now.getTime() + row.leftMs),
   }));
-  const models = routesNow(spec.models, coolDowns, now);
-  for (const route of spec.models) {
+  const usual = routesFor(spec.engine, spec.models);
+  const models = routesNow(usual, coolDowns, now);
+  for (const route of usual) {
     if (models[0] === route) break;
     const met = coolingNow(route, coolDowns, now);
     if (met === null) continue;

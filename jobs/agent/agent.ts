@@ -2,7 +2,7 @@
 import { realpath } from 'node:fs/promises';
 import { writeSync } from 'node:fs';
 import { firstMessage } from '../context/first-message.ts';
-import type { CommandCheck } from '../../schema/wire/result.ts';
+import type { TaskSpec } from '../../schema/wire/job-api.ts';
 import { runLoop } from '../engines/builtin/loop.ts';
 import type { LoopEvents } from '../engines/builtin/loop-input.ts';
 import { buildRoute } from '../engines/builtin/route.ts';
@@ -13,7 +13,7 @@ import { findingBook } from '../findings.ts';
 import { trimSlashes } from '../slashes.ts';
 import { startSocketForwarder } from '../socket-forwarder.ts';
 import { selectTools } from '../tools/all.ts';
-import { engineWork } from './engine-work.ts';
+import { alongRoute, type Leg } from './along-route.ts';
 import { reportAdvice } from '../tools/finish.ts';
 import { pictureKeeper } from './pictures.ts';
 import type { ToolContext } from '../tools/tool.ts';
@@ -61,60 +61,70 @@ async function work(
   const onRequest = (): void => void (firstRequestMs ??= performance.now());
   const gateway =
     order.socket === null ? trimSlashes(order.gateway) : await startSocketForwarder(order.socket);
-  const { models, preload } = buildRoute(spec.models, {
-    gateway,
-    token: order.token,
-    onRequest,
-  });
+  const routeOf = (models: TaskSpec['models']): ReturnType<typeof buildRoute> =>
+    buildRoute(models, { gateway, token: order.token, onRequest });
+  const first = routeOf(spec.models);
   const root = await realpath(order.workspace);
-  const events: LoopEvents = {
-    turn: (turn, model) => report({ type: 'turn', turn, model }),
-    tool: (call) => report({ type: 'tool', ...call }),
-    note: (text) => report({ type: 'note', text }),
-  };
-  const env = commandEnv();
-  const loading = spec.engine === 'builtin' ? preload() : undefined;
-  const found = await findEngine(spec.engine, env['PATH'] ?? '', self);
+  const loading = spec.engine === 'builtin' ? first.preload() : undefined;
   const opening = await firstMessage(root, spec.input, order.guides);
   await loading;
-  const signal = AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000));
-  const onCommand = (check: CommandCheck): void => report({ type: 'command', check });
+  const context = contextOf(spec, root, self, readThread);
+  const { env, signal, onCommand } = context;
+  const path = env['PATH'] ?? '';
+  const tmp = env['TMPDIR'] ?? root;
   const takeMessages = (): string[] => messages.splice(0);
-  const common = { spec, opening, takeMessages, events, now: Date.now };
+  /** What every engine is given, with what was done before it. */
+  const common = ({ spec: own, handover, begun }: Leg) => {
+    const told = handover === '' ? opening : `${opening}\n\n${handover}`;
+    return { spec: own, opening: told, takeMessages, events: EVENTS, now: Date.now, begun };
+  };
+  const verdict = await alongRoute({
+    ...{ spec, path, folder: root, tmp, signal, now: Date.now },
+    find: (engine) => findEngine(engine, path, self),
+    withLoop: (leg) => {
+      const given = common(leg);
+      const asked = `${given.opening}\n\n${reportAdvice(spec.report)}`;
+      const { models } = leg.spec === spec ? first : routeOf(leg.spec.models);
+      return runLoop({ ...given, opening: asked, models, tools: selectTools(spec), context });
+    },
+    withTool: ({ engine, program }, leg) =>
+      runCli(engine, {
+        ...common(leg),
+        ...{ program, gateway, workspace: root, env, tmp, signal, onRequest, onCommand },
+        token: order.token,
+        isolated: order.isolated,
+      }),
+    note: EVENTS.note,
+    instead: (why) => report({ type: 'engine', why }),
+  });
+  const { turns, toolCalls, model, waitMs: _waited, ...rest } = verdict;
+  const seconds = (performance.now() - startedAt) / 1000;
+  report({ type: 'end', ...rest, stats: { turns, toolCalls, seconds, firstRequestMs, model } });
+}
+
+const EVENTS: LoopEvents = {
+  turn: (turn, model) => report({ type: 'turn', turn, model }),
+  tool: (call) => report({ type: 'tool', ...call }),
+  note: (text) => report({ type: 'note', text }),
+};
+
+/** What tools work with; the task's time begins here. */
+function contextOf(
+  spec: TaskSpec,
+  root: string,
+  self: readonly string[],
+  readThread: ToolContext['readThread'],
+): ToolContext {
   const { commandSeconds, toolResultBytes: resultBytes } = spec.limits;
-  const onFinding = findingKeeper();
   const keeper = pictureKeeper((picture) => report({ type: 'picture', ...picture }));
   // Only a validation is told in a comment that has room for pictures.
   const shows = spec.task.type === 'validate_feature' ? { onPicture: keeper } : {};
-  const hears = { signal, onCommand, onFinding, ...shows, readThread };
-  const context = { root, resultBytes, commandSeconds, env, self, ...hears };
-  const verdict = await engineWork({
-    spec,
-    found,
-    withLoop: () => {
-      const told = `${opening}\n\n${reportAdvice(spec.report)}`;
-      return runLoop({ ...common, opening: told, models, tools: selectTools(spec), context });
-    },
-    withTool: ({ engine, program }) =>
-      runCli(engine, {
-        ...common,
-        program,
-        gateway,
-        token: order.token,
-        workspace: root,
-        env,
-        tmp: env['TMPDIR'] ?? root,
-        isolated: order.isolated,
-        signal,
-        onRequest,
-        onCommand,
-      }),
-    note: events.note,
-    instead: (why) => report({ type: 'engine', why }),
-  });
-  const { turns, toolCalls, model, ...rest } = verdict;
-  const seconds = (performance.now() - startedAt) / 1000;
-  report({ type: 'end', ...rest, stats: { turns, toolCalls, seconds, firstRequestMs, model } });
+  return {
+    ...{ root, resultBytes, commandSeconds, env: commandEnv(), self, readThread, ...shows },
+    signal: AbortSignal.timeout(Math.ceil(spec.limits.minutes * 60_000)),
+    onCommand: (check) => report({ type: 'command', check }),
+    onFinding: findingKeeper(),
+  };
 }
 
 /** Tells of each finding once. */

@@ -24,10 +24,14 @@ export interface LoopInput {
   takeMessages: () => string[];
   events: LoopEvents;
   now: () => number;
+  /** What other engines used of the task's limits before; absent where none did. */
+  begun?: { turns: number; toolCalls: number };
 }
 
 export interface LoopResult extends Verdict {
   turns: number;
   toolCalls: number;
   model: string | null;
+  /** The model it worked with is left alone for so long, and another engine may go on. */
+  waitMs?: number;
 }

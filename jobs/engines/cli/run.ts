@@ -17,7 +17,7 @@ const STDERR_CHARS = 2_000;
 
 export interface CliInput extends Pick<
   LoopInput,
-  'spec' | 'opening' | 'takeMessages' | 'events' | 'now'
+  'spec' | 'opening' | 'takeMessages' | 'events' | 'now' | 'begun'
 > {
   /** Full path of the program. */
   program: string;
@@ -41,7 +41,7 @@ interface Session {
   lastText: string;
   answer: string | null;
   failed: string | null;
-  terminal: { why: Terminal; message: string } | null;
+  terminal: { why: Terminal; message: string; waitMs: number } | null;
   outOfTurns: boolean;
   /** Kills the program that runs now. */
   kill: () => void;
@@ -54,9 +54,10 @@ export async function runCli(engine: CliEngine, input: CliInput): Promise<LoopRe
     const cause = `${engine.name} needs a model of ${engine.provider}, and the task has none`;
     return { outcome: 'unable', cause, summary: '', turns: 0, toolCalls: 0, model: null };
   }
+  const name = `${model.provider}/${model.model}`;
   const session: Session = {
-    turns: 0,
-    toolCalls: 0,
+    turns: input.begun?.turns ?? 0,
+    toolCalls: input.begun?.toolCalls ?? 0,
     requests: 0,
     lastText: '',
     answer: null,
@@ -65,7 +66,6 @@ export async function runCli(engine: CliEngine, input: CliInput): Promise<LoopRe
     outOfTurns: false,
     kill: () => undefined,
   };
-  const name = `${model.provider}/${model.model}`;
   const verdict = await withProxy(input, session, name, async (proxy) => {
     let note = '';
     for (let bad = 0; ; bad += 1) {
@@ -80,7 +80,9 @@ export async function runCli(engine: CliEngine, input: CliInput): Promise<LoopRe
       note = `\n\nThis was begun before, and its work is in the folder. ${checked.retry}`;
     }
   });
-  return { ...verdict, turns: session.turns, toolCalls: session.toolCalls, model: name };
+  const { turns, toolCalls, terminal } = session;
+  const waits = terminal?.why === 'cooling' ? { waitMs: terminal.waitMs } : {};
+  return { ...verdict, turns, toolCalls, model: name, ...waits };
 }
 
 async function withProxy(
@@ -101,8 +103,8 @@ async function withProxy(
     onAnswer: (status) => {
       if (status >= 400) session.turns -= 1;
     },
-    onTerminal: (why, message) => {
-      session.terminal ??= { why, message };
+    onTerminal: (why, message, waitMs) => {
+      session.terminal ??= { why, message, waitMs };
       session.kill();
     },
   });
@@ -227,6 +229,8 @@ function apply(event: CliEvent, input: CliInput, session: Session): void {
   }
 }
 
+const TERMINAL = { budget: 'budget', revoked: 'cancelled', cooling: 'outage' } as const;
+
 async function verdictOf(
   engine: CliEngine,
   input: CliInput,
@@ -234,7 +238,7 @@ async function verdictOf(
 ): Promise<Verdict | { retry: string; said: boolean }> {
   const { terminal } = session;
   if (terminal !== null) {
-    return stopped(session, terminal.why === 'budget' ? 'budget' : 'cancelled', terminal.message);
+    return stopped(session, TERMINAL[terminal.why], terminal.message);
   }
   if (session.outOfTurns) {
     return stopped(session, 'limit', `All ${input.spec.limits.turns} turns are used up`);
