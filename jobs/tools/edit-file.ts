@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
+import { unspell } from '../../schema/wire/hidden-characters.ts';
 import { locate, openFailure, openRegular, type Located } from './paths.ts';
 import { defineTool, toolError, type ToolResult } from './tool.ts';
 
@@ -37,7 +38,10 @@ export const editFileTool = defineTool({
     if (!Buffer.from(text, 'utf8').equals(bytes)) {
       return toolError(`${path} is not UTF-8 text; change it with run_command.`);
     }
-    const changed = replaceOnce(path, text, old_text, new_text);
+    // What read_file spelled out is meant as the character it stands for, where the text has that.
+    const spelled = !text.includes(old_text) && text.includes(unspell(old_text));
+    const [from, to] = spelled ? [unspell(old_text), unspell(new_text)] : [old_text, new_text];
+    const changed = replaceOnce(path, text, from, to);
     return typeof changed === 'string' ? write(located, changed, false) : changed;
   },
 });

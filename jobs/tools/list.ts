@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { isGitName } from '../workspace/base-tree.ts';
 import { locate, openFailure } from './paths.ts';
 import { clipBytes, defineTool, toolError } from './tool.ts';
@@ -59,7 +60,8 @@ export async function listing(
         return;
       }
       const mark = entry.isDirectory() ? '/' : entry.isSymbolicLink() ? '@' : '';
-      lines.push(`${'  '.repeat(level)}${entry.name.replaceAll('\n', '\\n')}${mark}`);
+      const name = showHidden(entry.name.replaceAll('\n', '\\n'));
+      lines.push(`${'  '.repeat(level)}${name}${mark}`);
       const enter = entry.isDirectory() && level + 1 < depth && !QUIET_FOLDERS.has(entry.name);
       if (enter) await walk(join(dir, entry.name), level + 1).catch(() => undefined);
     }

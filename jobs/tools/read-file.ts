@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { locate, openRegular } from './paths.ts';
 import { clipBytes, defineTool, toolError, type ToolResult } from './tool.ts';
 
@@ -10,7 +11,7 @@ const LINE_CHARS = 2_000;
 export const readFileTool = defineTool({
   name: 'read_file',
   description:
-    'Reads a text file of the repository. Each line comes with its number. Give start_line and end_line (1-based, inclusive) for a part of a long file.',
+    'Reads a text file of the repository. Each line comes with its number; a character that nobody sees is spelled like ‹U+200B›. Give start_line and end_line (1-based, inclusive) for a part of a long file.',
   input: z.strictObject({
     path: z.string().describe('Path relative to the repository root'),
     start_line: z.int().min(1).nullish().describe('First line, default 1'),
@@ -31,7 +32,13 @@ export const readFileTool = defineTool({
       if (bytes.subarray(0, 8_000).includes(0)) {
         return toolError(`${path} is a binary file of ${opened.size} bytes.`);
       }
-      return numbered(path, bytes.toString('utf8'), start_line ?? 1, end_line, resultBytes);
+      return numbered(
+        path,
+        showHidden(bytes.toString('utf8')),
+        start_line ?? 1,
+        end_line,
+        resultBytes,
+      );
     } finally {
       await opened.file.close();
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { runInGroup, type GroupResult } from '../process-group.ts';
 import { stripAnsi } from '../run-log.ts';
 import { clipBytes, defineTool, toolError } from './tool.ts';
@@ -31,7 +32,11 @@ export const runCommandTool = defineTool({
     const { exitCode } = result;
     const short = command.length > CHECK_CHARS ? `${command.slice(0, CHECK_CHARS - 1)}…` : command;
     context.onCommand({ command: short, exitCode, seconds: result.seconds });
-    const output = clipBytes(clean(result.output), context.resultBytes + 200, 'Print less.');
+    const output = clipBytes(
+      showHidden(clean(result.output)),
+      context.resultBytes + 200,
+      'Print less.',
+    );
     return { ok: true, text: `${headline(result, seconds)}\n${output.trimEnd() || '(no output)'}` };
   },
 });

@@ -1,6 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
+import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { runInGroup, type GroupResult } from '../process-group.ts';
 import { locate } from './paths.ts';
 import type { ScanRequest } from './scan.ts';
@@ -103,7 +104,7 @@ function answer(result: GroupResult, context: ToolContext): ToolResult {
     );
   }
   if (result.exitCode === null) return toolError('The search was stopped.');
-  const text = result.output.replace(/^\.\//gm, '').trimEnd();
+  const text = showHidden(result.output.replace(/^\.\//gm, '')).trimEnd();
   if (text === '') return { ok: true, text: 'Nothing found.' };
   return { ok: true, text: clipBytes(text, context.resultBytes, 'Narrow the path or pattern.') };
 }

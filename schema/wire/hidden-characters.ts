@@ -35,6 +35,15 @@ export function showHidden(text: string): string {
   return replaceHidden(text, (stretch) => [...stretch].map(spelled).join(''));
 }
 
+/** The text with characters that were spelled out put back. */
+export function unspell(text: string): string {
+  return text.replaceAll(/‹U\+([0-9A-F]{4,6})›/g, (spelling, hex: string) => {
+    const code = Number.parseInt(hex, 16);
+    const char = code <= 0x10ffff ? String.fromCodePoint(code) : '';
+    return char !== '' && isHidden(char) ? char : spelling;
+  });
+}
+
 /** Whether this one character is seen by nobody when it stands between letters. */
 export function isHidden(char: string): boolean {
   return ANY_HIDDEN.test(char);

@@ -267,3 +267,26 @@ test('a pattern with exponential time is stopped with the search', async () => {
   expect(Date.now() - started).toBeLessThan(8_000);
   expect(result.text).not.toContain('long.txt:1');
 });
+
+describe('characters that nobody sees', () => {
+  const HIDDEN = 'if (ok\u202e \u2066) {\u200b\n';
+
+  test('are spelled out by every tool that shows text', async () => {
+    writeFileSync(join(root, 'h\u200b.js'), HIDDEN);
+    const shown = 'if (ok‹U+202E› ‹U+2066›) {‹U+200B›';
+    expect((await call('read_file', { path: 'h\u200b.js' })).text).toContain(shown);
+    expect((await call('search', { pattern: 'if .ok' })).text).toContain(`h‹U+200B›.js:1:${shown}`);
+    expect((await call('list', {})).text).toContain('h‹U+200B›.js');
+    expect((await call('run_command', { command: 'cat h*.js' })).text).toContain(shown);
+  });
+
+  test('can be edited as they are spelled, and a text that spells them itself is left alone', async () => {
+    writeFileSync(join(root, 'h.js'), HIDDEN);
+    const edit = { path: 'h.js', old_text: 'ok‹U+202E› ‹U+2066›', new_text: 'ok‹U+2069›' };
+    expect(await call('edit_file', edit)).toMatchObject({ ok: true });
+    expect(readFileSync(join(root, 'h.js'), 'utf8')).toBe('if (ok\u2069) {\u200b\n');
+    writeFileSync(join(root, 'doc.md'), 'spelled as ‹U+200B›\n');
+    await call('edit_file', { path: 'doc.md', old_text: 'as ‹U+200B›', new_text: 'like ‹U+200B›' });
+    expect(readFileSync(join(root, 'doc.md'), 'utf8')).toBe('spelled like ‹U+200B›\n');
+  });
+});
