@@ -1,8 +1,8 @@
 /** Builds the one result of a job, within its schema whatever came before. */
 import { join } from 'node:path';
-import type { Finding } from '../schema/wire/finding.ts';
+import { Findings, type Finding } from '../schema/wire/finding.ts';
 import type { Coverage } from '../schema/wire/coverage.ts';
-import type { Report } from '../schema/wire/report.ts';
+import { Report } from '../schema/wire/report.ts';
 import type { Scan } from '../schema/wire/scan.ts';
 import {
   type Attachment,
@@ -65,6 +65,13 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
     if (outcome === 'finished') outcome = 'needs_human';
     cause = `${cause}. Not taken: ${collected.refusals.join('; ')}`;
   }
+  const report = parts.report && Report.safeParse(redacted(parts.report, redact));
+  const findings = parts.findings && Findings.safeParse(redacted(parts.findings, redact));
+  if (report?.success === false || findings?.success === false) {
+    // Whoever writes a file decides what a scanner takes for a secret: a fixed word of ours, for example.
+    outcome = 'crashed';
+    cause = 'The report cannot be told without a text that has to stay hidden';
+  }
   const comment = parts.comment && redact(parts.comment).slice(0, RESULT_LIMITS.commentChars);
   return JobResult.parse({
     version: 1,
@@ -73,9 +80,9 @@ export function buildResult(parts: ResultParts, redact: (text: string) => string
     cause: redact(cause).slice(0, CAUSE_CHARS),
     summary: redact(parts.summary ?? '').slice(0, RESULT_LIMITS.summaryChars),
     ...(comment ? { comment } : {}),
-    ...(parts.report ? { report: redacted(parts.report, redact) } : {}),
-    ...(parts.findings ? { findings: redacted(parts.findings, redact) } : {}),
-    changes: collected?.changes ?? [],
+    ...(report?.success ? { report: report.data } : {}),
+    ...(findings?.success ? { findings: findings.data } : {}),
+    changes: outcome === 'crashed' ? [] : (collected?.changes ?? []),
     baseSha: parts.baseSha ?? NO_SHA,
     checks: parts.checks.slice(-RESULT_LIMITS.checks).map((check) => ({
       ...check,
@@ -100,13 +107,25 @@ function setupOf(
   return { setup: { isolation: short(isolation), engine: engine === null ? null : short(engine) } };
 }
 
+/** Fields that hold fixed words and ids of our own making, which no secret can stand in. */
+const FIXED: ReadonlySet<string> = new Set([
+  ...['kind', 'severity', 'scanner', 'state', 'id', 'verdict'],
+]);
+
+/** Ids of findings, and the public names of weaknesses: text of ours or of the world, never of a file. */
+const NAMES = /^(?:[0-9a-f]{16}|CWE-\d+|CVE-\d+-\d+|GHSA(?:-[0-9a-z]{4}){3})$/;
+
+function isFixed(key: string, value: string): boolean {
+  return FIXED.has(key) || ((key === 'finding' || key === 'value') && NAMES.test(value));
+}
+
 /** Something typed with every text of it redacted. */
 function redacted(
   report: Report | readonly Scan[] | readonly Finding[],
   redact: (text: string) => string,
 ): unknown {
-  return JSON.parse(JSON.stringify(report), (_, value: unknown) =>
-    typeof value === 'string' ? redact(value) : value,
+  return JSON.parse(JSON.stringify(report), (key, value: unknown) =>
+    typeof value === 'string' && !isFixed(key, value) ? redact(value) : value,
   );
 }
 

@@ -99,3 +99,32 @@ test('secrets leave every text', () => {
   const finding = { title: 'd [hidden]', body: 'e [hidden]', suggestion: 'f [hidden]', line: 1 };
   expect(result.report).toMatchObject({ kind: 'review', score: 50, findings: [finding] });
 });
+
+test('a secret that is a fixed word or an id of ours does not break the result', () => {
+  const id = '0123456789abcdef';
+  const finding = {
+    ...{ id, kind: 'secret' as const, rule: 'key', severity: 'critical' as const },
+    ...{ title: 'Secret in a file', text: `It is ${id}.`, path: 'a', line: 1, endLine: 1 },
+    identifiers: [{ type: 'ghsa' as const, value: 'GHSA-35jh-r3h4-6jhm' }],
+  };
+  const scans = [
+    {
+      ...{ scanner: 'gitleaks' as const, version: '1', state: 'done' as const, why: '' },
+      ...{ seconds: 1, findings: [finding], omitted: 0, dependencies: [] },
+    },
+  ];
+  const hides = (secret: string) => (text: string) => text.replaceAll(secret, '[hidden]');
+  const ids = buildResult(parts({ scans }), hides(id));
+  expect(ids.scans?.[0]?.findings[0]).toMatchObject({ id, text: 'It is [hidden].' });
+  expect(buildResult(parts({ scans }), hides('GHSA-35jh-r3h4-6jhm')).scans).toEqual(scans);
+  const review = { kind: 'review' as const, score: 1, findings: [] };
+  expect(buildResult(parts({ report: review }), hides('review')).report).toEqual(review);
+  // Where a word of the schema is hidden all the same, the attempt ends with the reason.
+  const triage = {
+    ...{ kind: 'triage' as const, type: 'bug' as const, size: 'medium' as const, priority: 1 },
+    ...{ missing: [], duplicates: [] },
+  };
+  const broken = buildResult(parts({ report: triage }), hides('medium'));
+  expect(broken).toMatchObject({ outcome: 'crashed', changes: [] });
+  expect(broken.report).toBeUndefined();
+});
