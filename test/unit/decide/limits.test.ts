@@ -45,7 +45,7 @@ describe('what never gets better', () => {
     const sim = atVerify({
       agent: (task) => {
         found += 1;
-        return goodWork(task, [finding({ title: `Mistake ${found}` })]);
+        return goodWork(task, [finding({ title: `Mistake ${found}`, line: found * 20 })]);
       },
     });
     sim.settle();
@@ -79,7 +79,10 @@ describe('what never gets better', () => {
         if (task.type !== 'review_mr') return goodWork(task);
         seen += 1;
         const found = spoiled || seen % 3 !== 0;
-        return goodWork(task, found ? [finding({ title: `Mistake ${seen}` })] : []);
+        return goodWork(
+          task,
+          found ? [finding({ title: `Mistake ${seen}`, line: seen * 20 })] : [],
+        );
       },
     });
     expect([sim.run.stage, fixRounds(sim)]).toEqual(['merge', 2]);
