@@ -42,6 +42,7 @@ test('every setting is read', () => {
       verify: { reports: true },
       security: { scanners: ['npm-audit', 'gitleaks'] },
       review: { min_confidence: 0.8, max_findings: 5 },
+      agents: {},
     },
     problems: [],
   });
