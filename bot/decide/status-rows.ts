@@ -193,5 +193,6 @@ function roundText(run: Run, stage: Extract<StageDefinition, { kind: 'verify' }>
 /** A role as people call it. */
 export function roleName(role: string): string {
   if (role === 'pm') return 'PM';
+  if (role === 'devops') return 'DevOps';
   return role.charAt(0).toUpperCase() + role.slice(1).replaceAll('_', ' ');
 }
