@@ -18,6 +18,8 @@ export interface StartInput {
   claim: ClaimResponse;
   workspace: PreparedWorkspace;
   log: (line: string) => void;
+  /** Where the machine's own files are looked for; `/` but for tests. */
+  machine?: string;
   /** Told what isolation is in force, before the agent starts. */
   onIsolation: (says: string) => void;
   /** Answers what the agent asks of the bot. */
@@ -67,7 +69,7 @@ export async function startIsolated(input: StartInput): Promise<AgentProcess> {
 
 /** Chooses the isolation, says in the log what is in force, and keeps to `sandbox: required`. */
 async function isolationInForce(input: StartInput): Promise<Isolation> {
-  const [isolation, powers] = await Promise.all([isolationFor(input), hostPowers()]);
+  const [isolation, powers] = await Promise.all([isolationFor(input), hostPowers(input.machine)]);
   const beware = powers.length === 0 ? '' : `; beware: ${powers.join(', ')}`;
   input.log(`isolation: ${isolation.says}${beware}`);
   input.onIsolation(`${isolation.says}${beware}`);

@@ -5,7 +5,13 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { UnableError } from '../../jobs/errors.ts';
+import { readJobEnv } from '../../jobs/env.ts';
 import { hostPowers } from '../../jobs/run/host-power.ts';
+import { startIsolated } from '../../jobs/run/start-isolated.ts';
+import type { PreparedWorkspace } from '../../jobs/run/workspace.ts';
+import type { IsolationWish } from '../../schema/wire/job-api.ts';
+import { ATTEMPT_TOKEN, makeSpec } from './jobs-standin.ts';
 
 /** Docker's own capabilities, and those of `--privileged`. */
 const USUAL = '00000000a80425fb';
@@ -95,4 +101,46 @@ test('a machine that shows nothing has none', async () => {
   expect(await hostPowers(root)).toEqual([]);
   execFileSync('mkfifo', [path.join(root, 'run')]);
   expect(await hostPowers(root)).toEqual([]);
+});
+
+/** Starts an agent on the machine made for the test; tells what was said and whether it was refused. */
+async function start(
+  sandbox: IsolationWish['sandbox'],
+): Promise<{ said: string; refused: unknown }> {
+  const folders = Object.fromEntries(
+    ['dir', 'home', 'tmp'].map((name) => [name, mkdtempSync(path.join(root, `${name}-`))]),
+  ) as Pick<PreparedWorkspace, 'dir' | 'home' | 'tmp'>;
+  let said = '';
+  const started = await startIsolated({
+    env: readJobEnv({ PATH: process.env.PATH, CI_PROJECT_DIR: root }),
+    // A program that ends at once stands for the agent.
+    self: [process.execPath, '-e', 'process.exit(0)'],
+    claim: {
+      token: ATTEMPT_TOKEN,
+      heartbeatSeconds: 1,
+      gateway: 'http://127.0.0.1:1',
+      spec: { ...makeSpec('openai'), isolation: { sandbox, network: 'gateway' } },
+    },
+    workspace: folders as PreparedWorkspace,
+    log: () => undefined,
+    onAsk: async () => ({ ok: false, text: '' }),
+    machine: root,
+    onIsolation: (text) => (said = text),
+  }).catch((error: unknown) => error);
+  if (started instanceof Error) return { said, refused: started };
+  const agent = started as Awaited<ReturnType<typeof startIsolated>>;
+  await agent.ended;
+  await agent.kill();
+  return { said, refused: null };
+}
+
+test('with `required` no agent starts where the job has such power; with `auto` it is said', async () => {
+  container(USUAL);
+  await socket('run/docker.sock');
+  const { refused } = await start('required');
+  expect(refused).toBeInstanceOf(UnableError);
+  expect(String((refused as UnableError).fix)).toContain('engine sockets');
+  const { said, refused: none } = await start('auto');
+  expect(none).toBeNull();
+  expect(said).toContain('beware: the container engine answers on /run/docker.sock');
 });

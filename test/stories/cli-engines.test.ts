@@ -16,7 +16,7 @@ import { finish } from '../support/one-story.ts';
 import { ROOT, startStage, type Stage } from '../support/story.ts';
 import { atGate } from '../support/team.ts';
 
-jest.setTimeout(400_000);
+jest.setTimeout(600_000);
 
 type Cli = Exclude<EngineName, 'builtin'>;
 type Role = 'builder' | 'reviewer';
@@ -197,6 +197,25 @@ async function journey(on: Stage, builder: Cli, reviewer: Cli): Promise<void> {
   });
 }
 
+/** A command of the program that would run for ever, known by its number of seconds; it blocks a plain `sleep`. */
+const WAIT = `tail -s 3600.${process.pid} -f /dev/null`;
+const waits = (): boolean => spawnSync('pgrep', ['-f', WAIT.replace('.', '\\.')]).status === 0;
+
+async function cancelled(on: Stage): Promise<void> {
+  const title = 'A task without end';
+  const project = await on.project('engines/cancelled');
+  const forever: Part = () => use('Bash', { command: WAIT, description: 'Waits' });
+  play(on, title, 'claude', 'codex', { ...BUILDS, claude: forever });
+  await on.tell(title, { project }, async (story) => {
+    await story.comment('sam', '/autodev plan bugfix');
+    await story.waitFor('the command to run', waits);
+    await story.comment('sam', '/autodev cancel');
+    await story.ends('cancelled');
+    await story.waitFor('the command to be gone', () => !waits());
+    expect(story.changes()).toEqual([]);
+  });
+}
+
 const SUITE = 'the engines of other makers in a whole run';
 describe(SUITE, () => {
   for (const name of ['codex', 'claude'] as const) {
@@ -207,9 +226,8 @@ describe(SUITE, () => {
   }
   const bin = path.dirname(cliProgram('codex') ?? '');
 
-  test('codex implements and claude reviews, then the other way round', async () => {
-    hire({ builder: 'codex', reviewer: 'claude' });
-    stage = await startStage({
+  const open = (): Promise<Stage> =>
+    startStage({
       agentsDir,
       settings: (settings) => {
         settings.ci.isolation = { sandbox: 'required', network: 'gateway' };
@@ -217,10 +235,20 @@ describe(SUITE, () => {
       },
       imagePath: [bin],
     });
+
+  test('codex implements and claude reviews, then the other way round', async () => {
+    hire({ builder: 'codex', reviewer: 'claude' });
+    stage = await open();
     await journey(stage, 'codex', 'claude');
     await stage.stop();
     hire({ builder: 'claude', reviewer: 'codex' });
     await stage.start();
     await journey(stage, 'claude', 'codex');
+  });
+
+  test('who cancels ends the program with everything it started', async () => {
+    hire({ builder: 'claude', reviewer: 'codex' });
+    stage ??= await open();
+    await cancelled(stage);
   });
 });
