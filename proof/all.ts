@@ -1,5 +1,6 @@
 /** Every proof there is, and the rows of the list of threats that have none, with the reason. */
 import type { Proof } from './proof.ts';
+import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { names } from './pure/names.ts';
 import { paths, protectedFiles } from './pure/paths.ts';
 import { secrets } from './pure/secrets.ts';
@@ -20,6 +21,9 @@ export const PROOFS: readonly Entry[] = [
   { module: 'pure/paths.ts', name: 'protectedFiles', proof: protectedFiles },
   { module: 'pure/paths.ts', name: 'paths', proof: paths },
   { module: 'pure/names.ts', name: 'names', proof: names },
+  { module: 'job/jobs.ts', name: 'withoutNamespaces', proof: withoutNamespaces },
+  { module: 'job/jobs.ts', name: 'inNamespaces', proof: inNamespaces },
+  { module: 'job/jobs.ts', name: 'notPromised', proof: notPromised },
 ];
 
 /** Rows about parts that do not exist yet. */

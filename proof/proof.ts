@@ -11,14 +11,19 @@ export interface Played {
   about: string;
 }
 
-export interface Mutant {
-  /** The defence that is taken away, in a few words. */
-  name: string;
-  /** File of the product it stands in. */
+export interface Edit {
+  /** File of the product. */
   file: string;
   /** Text that stands there exactly once, and what takes its place. */
   from: string;
   to: string;
+}
+
+export interface Mutant extends Edit {
+  /** The defence that is taken away, in a few words. */
+  name: string;
+  /** Where two defences guard one thing, both are taken away. */
+  also?: readonly Edit[];
 }
 
 export interface Proof {
@@ -31,6 +36,10 @@ export interface Proof {
   runs: { ci: number; full: number };
   /** Plays attack number `index`; what is not fixed by the number comes from `random`. */
   play(index: number, random: Random): Promise<Played> | Played;
+  /** Plays against a process that `flag` of Node makes a mutant; without it the modules here are. */
+  playMutant?(mutant: Mutant, flag: string): Proof['play'];
+  /** What is told beside the figures. */
+  told?(): string;
   /** Defences, each of which is taken away once. */
   mutants: readonly Mutant[];
   /** Attacks after which a mutant counts as survived; default: those of the short form. */

@@ -1,6 +1,6 @@
 /** Plays proofs: the attacks first, then each mutant until an attack finds that its defence is gone. */
 import type { Entry } from './all.ts';
-import { install, know } from './mutants/install.ts';
+import { flagFor, install, know } from './mutants/install.ts';
 import type { Mutant, Proof } from './proof.ts';
 import { randomOf } from './random.ts';
 
@@ -14,6 +14,8 @@ export interface Outcome {
   seconds: number;
   /** Why it was not played; null: it was. */
   missing: string | null;
+  /** What else there is to tell. */
+  told: string;
 }
 
 export interface Plan {
@@ -33,7 +35,17 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
   const started = performance.now();
   const { id, name, layer } = proof;
   const missing = proof.missing?.() ?? null;
-  const none = { id, name, layer, runs: 0, failures: [], mutants: [], seconds: 0, missing };
+  const none = {
+    id,
+    name,
+    layer,
+    runs: 0,
+    failures: [],
+    mutants: [],
+    seconds: 0,
+    missing,
+    told: '',
+  };
   if (missing !== null) return none;
   const runs = Math.max(1, Math.ceil((plan.full ? proof.runs.full : proof.runs.ci) * plan.share));
   const failures = await playAll(proof, { ...plan, from: 0, runs });
@@ -48,7 +60,7 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
   }
   await proof.close?.();
   const seconds = (performance.now() - started) / 1000;
-  return { ...none, runs, failures, mutants, seconds };
+  return { ...none, runs, failures, mutants, seconds, told: proof.told?.() ?? '' };
 }
 
 interface Range {
@@ -80,13 +92,9 @@ let installed = false;
 
 /** What gave the mutant away, in a line; null: nothing did. */
 async function kills(entry: Entry, mutant: Mutant, plan: Plan): Promise<string | null> {
-  if (!installed) install();
-  installed = true;
-  const url = new URL(entry.module, import.meta.url);
-  url.search = `?mutant=${know(mutant)}`;
-  const changed = (await import(url.href)) as Record<string, Proof | undefined>;
-  const proof = changed[entry.name];
-  if (proof === undefined) throw new Error(`${entry.module} has no proof ${entry.name}`);
+  const proof = entry.proof.playMutant
+    ? { ...entry.proof, play: entry.proof.playMutant(mutant, flagFor(mutant)) }
+    : await loadedAnew(entry, mutant);
   const runs = proof.mutantRuns ?? proof.runs.ci;
   try {
     for (let from = 0; from < runs; from += STEP) {
@@ -98,6 +106,18 @@ async function kills(entry: Entry, mutant: Mutant, plan: Plan): Promise<string |
   } finally {
     await proof.close?.();
   }
+}
+
+/** The proof with all modules that it imports, one of them changed. */
+async function loadedAnew(entry: Entry, mutant: Mutant): Promise<Proof> {
+  if (!installed) install();
+  installed = true;
+  const url = new URL(entry.module, import.meta.url);
+  url.search = `?mutant=${know(mutant)}`;
+  const changed = (await import(url.href)) as Record<string, Proof | undefined>;
+  const proof = changed[entry.name];
+  if (proof === undefined) throw new Error(`${entry.module} has no proof ${entry.name}`);
+  return proof;
 }
 
 /** Attacks between two looks at what a mutant left behind. */

@@ -36,13 +36,13 @@ export function machine(): Report['machine'] {
 /** One promise per proof, with its mutants as its figure, and a line for each row without one. */
 export function promisesOf(outcomes: readonly Outcome[], all: boolean): Promise_[] {
   const played = outcomes.map((outcome): Promise_ => {
-    const { id, name, runs, failures, mutants, missing } = outcome;
+    const { id, name, runs, failures, mutants, missing, told } = outcome;
     const killed = mutants.filter((mutant) => mutant.killed).length;
     return {
       ...{ id, name, runs, failures: failures.length, figure: killed },
       unit: `of ${mutants.length} mutants killed`,
       holds: missing === null && failures.length === 0 && killed === mutants.length,
-      ...(missing === null ? {} : { note: missing }),
+      ...(missing === null && told === '' ? {} : { note: missing ?? told }),
     };
   });
   if (!all) return played;
@@ -51,6 +51,12 @@ export function promisesOf(outcomes: readonly Outcome[], all: boolean): Promise_
     ...{ holds: true, note },
   }));
   return [...played, ...rest];
+}
+
+function stateOf(promise: Promise_, outcome: Outcome | undefined): string {
+  if (outcome === undefined) return '–';
+  if (outcome.missing !== null) return 'SKIPPED';
+  return promise.holds ? (outcome.told === '' ? 'holds' : 'told') : 'BROKEN';
 }
 
 /** The table at the end of a run. */
@@ -66,7 +72,7 @@ export function table(outcomes: readonly Outcome[], promises: readonly Promise_[
       promise.runs === 0 ? '' : String(promise.failures),
       promise.runs === 0 ? '' : mutants,
       outcome === undefined ? '' : `${outcome.seconds.toFixed(1)} s`,
-      promise.note === undefined ? (promise.holds ? 'holds' : 'BROKEN') : outcome ? 'SKIPPED' : '–',
+      stateOf(promise, outcome),
     ];
   });
   const head = ['row', 'promise', 'against', 'attacks', 'broken', 'mutants', 'time', ''];

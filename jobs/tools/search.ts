@@ -26,6 +26,9 @@ export const searchTool = defineTool({
   async run({ pattern, literal, path, glob }, context) {
     const located = await locate(context.root, path ?? '.');
     if (!located.ok) return toolError(located.why);
+    // A link as the last part would be followed: resolve it as a parent.
+    const inside = await locate(context.root, join(located.relative, 'x'));
+    if (!inside.ok) return toolError(inside.why);
     const request: ScanRequest = {
       root: context.root,
       path: located.relative,

@@ -23,13 +23,25 @@ export function know(mutant: Mutant): string {
   return name;
 }
 
-/** The file with the defence taken away. @throws Error when the mutant does not fit the file any more. */
-export function mutate(text: string, { file, name, from, to }: Mutant): string {
-  const places = text.split(from).length - 1;
-  if (places !== 1) {
-    throw new Error(`the mutant "${name}" finds its defence ${places} times in ${file}, not once`);
+/** The flag of Node that makes a whole process this mutant. */
+export function flagFor(mutant: Mutant): string {
+  const text = Buffer.from(JSON.stringify(mutant)).toString('base64url');
+  return `--import=${new URL('./install.ts', import.meta.url).href}?mutant=${text}`;
+}
+
+/** The text of a file with the defence taken away. @throws Error when the mutant does not fit any more. */
+function mutate(text: string, file: string, mutant: Mutant): string {
+  let changed = text;
+  for (const edit of [mutant, ...(mutant.also ?? [])]) {
+    if (edit.file !== file) continue;
+    const places = text.split(edit.from).length - 1;
+    if (places !== 1) {
+      const found = `finds its defence ${places} times in ${file}, not once`;
+      throw new Error(`the mutant "${mutant.name}" ${found}`);
+    }
+    changed = changed.replace(edit.from, () => edit.to);
   }
-  return text.replace(from, () => to);
+  return changed;
 }
 
 /** True for files of the product: the parts that a mutant may stand in or lead to. */
@@ -53,9 +65,12 @@ export function install(): void {
       const loaded = next(url, context);
       const name = QUERY.exec(url)?.[1] ?? (whole === undefined ? '' : 'whole');
       const mutant = known.get(name);
-      if (mutant === undefined || !url.startsWith(`${ROOT}${mutant.file}`)) return loaded;
-      const text = readFileSync(fileURLToPath(url.split('?')[0] ?? url), 'utf8');
-      return { ...loaded, source: mutate(text, mutant) };
+      const file = url.split('?')[0]?.slice(ROOT.length) ?? '';
+      if (mutant === undefined || !isOurs(`${ROOT}${file}`)) return loaded;
+      const edits = [mutant, ...(mutant.also ?? [])];
+      if (!edits.some((edit) => edit.file === file)) return loaded;
+      const text = readFileSync(fileURLToPath(`${ROOT}${file}`), 'utf8');
+      return { ...loaded, source: mutate(text, file, mutant) };
     },
   });
 }

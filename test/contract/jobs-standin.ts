@@ -40,6 +40,8 @@ export interface ModelBody {
 
 export interface Standin {
   url: string;
+  /** What the claim answers with; nothing else opens the way for a result. */
+  token: string;
   /** Bodies of the model requests, in order, each with its headers. */
   requests: { path: string; auth: string; body: ModelBody; at: number }[];
   results: JobResult[];
@@ -99,6 +101,7 @@ export async function startStandin(
   script: (n: number, body: ModelBody) => Reply,
 ): Promise<Standin> {
   const state = {
+    token: ATTEMPT_TOKEN,
     requests: [],
     results: [],
     heartbeats: [],
@@ -134,7 +137,7 @@ export async function startStandin(
         state.claims.push({ auth, attempt: body.attempt });
         if (state.claimStatus !== 200) return json(res, state.claimStatus, error);
         return json(res, 200, {
-          token: ATTEMPT_TOKEN,
+          token: state.token,
           heartbeatSeconds: 0.1,
           gateway: `${state.url}/gateway`,
           spec,
@@ -150,6 +153,7 @@ export async function startStandin(
         if (state.threadStatus !== 200) return json(res, state.threadStatus, error);
         return json(res, 200, { text: 'Issue #7, opened', page: 1, pages: 1 });
       case '/api/job/result': {
+        if (auth !== `Bearer ${state.token}`) return json(res, 401, error);
         const status = state.resultStatus.shift() ?? 200;
         if (status !== 200) return json(res, status, error);
         state.results.push(JobResult.parse(body));
