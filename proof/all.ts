@@ -1,11 +1,13 @@
 /** Every proof there is, and the rows of the list of threats that have none, with the reason. */
 import type { Proof } from './proof.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
+import { bombs } from './pure/bombs.ts';
 import { names } from './pure/names.ts';
 import { paths, protectedFiles } from './pure/paths.ts';
 import { secrets } from './pure/secrets.ts';
 import { sweeping } from './pure/sweeping.ts';
 import { texts } from './pure/texts.ts';
+import { conversations } from './whole/conversations.ts';
 
 /** A proof and the module and name it is loaded anew by for its mutants. */
 export interface Entry {
@@ -21,9 +23,11 @@ export const PROOFS: readonly Entry[] = [
   { module: 'pure/paths.ts', name: 'protectedFiles', proof: protectedFiles },
   { module: 'pure/paths.ts', name: 'paths', proof: paths },
   { module: 'pure/names.ts', name: 'names', proof: names },
+  { module: 'pure/bombs.ts', name: 'bombs', proof: bombs },
   { module: 'job/jobs.ts', name: 'withoutNamespaces', proof: withoutNamespaces },
   { module: 'job/jobs.ts', name: 'inNamespaces', proof: inNamespaces },
   { module: 'job/jobs.ts', name: 'notPromised', proof: notPromised },
+  { module: 'whole/conversations.ts', name: 'conversations', proof: conversations },
 ];
 
 /** Rows about parts that do not exist yet. */

@@ -53,10 +53,16 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
     plan.say(`  ${id}, attack ${attack} of seed ${plan.seed}: ${about}: ${what}`);
   }
   const mutants: Outcome['mutants'] = [];
-  for (const mutant of proof.mutants) {
-    const by = await kills(entry, mutant, plan);
-    mutants.push({ name: mutant.name, killed: by !== null, by: by ?? '' });
-    if (by === null) plan.say(`  ${id}: nobody noticed that "${mutant.name}" was gone`);
+  // Mutants that are processes of their own keep both cores busy.
+  const width = proof.playMutant === undefined ? 1 : 2;
+  for (let at = 0; at < proof.mutants.length; at += width) {
+    const some = proof.mutants.slice(at, at + width);
+    const killers = await Promise.all(some.map((mutant) => kills(entry, mutant, plan)));
+    for (const [n, { name }] of some.entries()) {
+      const by = killers[n] ?? null;
+      mutants.push({ name, killed: by !== null, by: by ?? '' });
+      if (by === null) plan.say(`  ${id}: nobody noticed that "${name}" was gone`);
+    }
   }
   await proof.close?.();
   const seconds = (performance.now() - started) / 1000;
@@ -104,7 +110,7 @@ async function kills(entry: Entry, mutant: Mutant, plan: Plan): Promise<string |
     }
     return null;
   } finally {
-    await proof.close?.();
+    if (proof.playMutant === undefined) await proof.close?.();
   }
 }
 

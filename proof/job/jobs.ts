@@ -4,16 +4,8 @@ import { broken, held, type Mutant, type Played, type Proof } from '../proof.ts'
 import { randomOf, type Random } from '../random.ts';
 import { playJob } from './play-job.ts';
 import { PROBES, type Probe } from './probes.ts';
-import { startSink, type Sink } from './sink.ts';
 
 const IDS = 'B9 B10 B11 B12 D2 D4 F7';
-
-let listening: Promise<Sink> | null = null;
-const sink = (): Promise<Sink> => (listening ??= startSink(`autodev-proof-${process.pid}`));
-const close = async (): Promise<void> => {
-  await (await listening)?.close();
-  listening = null;
-};
 
 const namespaces = (): string | null =>
   spawnSync('bwrap', ['--unshare-all', '--ro-bind', '/', '/', 'true'], { stdio: 'ignore' })
@@ -37,11 +29,7 @@ async function play(
 ): Promise<Played> {
   const chosen = shuffled(probes, random);
   const about = `${sandbox === 'auto' ? 'in namespaces' : 'without namespaces'}, ${chosen.length} probes`;
-  const [first, ...more] = await playJob(
-    { sandbox, probes: chosen, nodeArgs },
-    await sink(),
-    random,
-  );
+  const [first, ...more] = await playJob({ sandbox, probes: chosen, nodeArgs }, random);
   if (first === undefined) return held(about);
   return broken(about, [first, ...more].join('; '));
 }
@@ -69,7 +57,6 @@ export const withoutNamespaces: Proof = {
   mutantRuns: 1,
   play: (_, random) => play('off', off, random),
   playMutant: mutantIn('off'),
-  close,
   mutants: [
     {
       ...{ name: 'credentials taken out of the checkout', rows: 'B9' },
@@ -171,7 +158,6 @@ export const inNamespaces: Proof = {
   missing: namespaces,
   play: (_, random) => play('auto', PROBES, random),
   playMutant: mutantIn('auto'),
-  close,
   mutants: [
     {
       ...{ name: 'isolation', rows: 'B10 F7' },
@@ -220,15 +206,10 @@ export const notPromised: Proof = {
     const probes = only.slice(index % only.length).slice(0, 1);
     const [probe] = probes;
     if (probe === undefined) return held('nothing');
-    const got = await playJob(
-      { sandbox: 'off', probes, nodeArgs: [] },
-      await sink(),
-      randomOf(random.token(8)),
-    );
+    const got = await playJob({ sandbox: 'off', probes, nodeArgs: [] }, randomOf(random.token(8)));
     if (got[0] !== undefined) found.set(`${probe.row} ${probe.name}`, got[0]);
     return held(probe.name);
   },
   told: () => `open: ${[...found.keys()].join(', ') || 'none of those tried'}`,
-  close,
   mutants: [],
 };

@@ -9,7 +9,6 @@ export interface Sink {
   /** Name of the socket in Linux' abstract namespace, without the NUL. */
   abstract: string;
   bytes(): number;
-  clear(): void;
   close(): Promise<void>;
 }
 
@@ -33,7 +32,6 @@ export async function startSink(name: string): Promise<Sink> {
     udp: udp.address().port,
     abstract: name,
     bytes: () => bytes,
-    clear: () => void (bytes = 0),
     close: async () => {
       for (const server of [tcp, abstract]) server.close();
       await new Promise<void>((resolve) => udp.close(resolve));
