@@ -2,6 +2,7 @@
 import type { Proof } from './proof.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { bombs } from './pure/bombs.ts';
+import { hidden } from './pure/hidden.ts';
 import { names } from './pure/names.ts';
 import { paths, protectedFiles } from './pure/paths.ts';
 import { secrets } from './pure/secrets.ts';
@@ -23,6 +24,7 @@ export const PROOFS: readonly Entry[] = [
   { module: 'pure/paths.ts', name: 'protectedFiles', proof: protectedFiles },
   { module: 'pure/paths.ts', name: 'paths', proof: paths },
   { module: 'pure/names.ts', name: 'names', proof: names },
+  { module: 'pure/hidden.ts', name: 'hidden', proof: hidden },
   { module: 'pure/bombs.ts', name: 'bombs', proof: bombs },
   { module: 'job/jobs.ts', name: 'withoutNamespaces', proof: withoutNamespaces },
   { module: 'job/jobs.ts', name: 'inNamespaces', proof: inNamespaces },

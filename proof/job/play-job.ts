@@ -1,5 +1,6 @@
 /** One hostile job: the real supervisor and agent, a model that attacks, and a sweep over what came out. */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -31,7 +32,7 @@ export interface Job {
 
 /** Plays the job; returns everything that went wrong, each in a line. */
 export async function playJob(job: Job, random: Random): Promise<string[]> {
-  const sink = await startSink(`autodev-proof-${process.pid}-${random.token(8)}`);
+  const sink = await startSink(`autodev-proof-${randomUUID()}`);
   const planted = plant(random);
   const spec = {
     ...makeSpec(random.pick(['openai', 'anthropic'] as const), { toolResultBytes: RESULT_BYTES }),
