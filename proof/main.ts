@@ -42,7 +42,8 @@ if (values.help || wrong) {
 const chosen = PROOFS.filter(
   ({ proof }) =>
     (only === undefined || proof.id.split(' ').some((id) => only.includes(id))) &&
-    (values.layer === undefined || proof.layer === values.layer),
+    (values.layer === undefined || proof.layer === values.layer) &&
+    !(values.ci && proof.fullOnly === true && values.layer !== 'bot'),
 );
 const plan: Plan = { seed, full: !values.ci, share, say: (line) => console.error(line) };
 const outcomes: Outcome[] = [];

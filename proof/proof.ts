@@ -32,6 +32,8 @@ export interface Proof {
   /** The promise, as the table says it. */
   name: string;
   layer: Layer;
+  /** Left out of the short form. */
+  fullOnly?: boolean;
   /** Attacks in the short form and in the full one. */
   runs: { ci: number; full: number };
   /** Plays attack number `index`; what is not fixed by the number comes from `random`. */

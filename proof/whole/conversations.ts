@@ -4,7 +4,7 @@ import { ENCODING_NAMES, ENCODINGS } from '../encodings.ts';
 import { broken, held, type Played, type Proof } from '../proof.ts';
 import { hostileText, PIECES } from '../pure/hostile-text.ts';
 import { deedOf } from '../pure/rendered.ts';
-import { randomOf, type Random } from '../random.ts';
+import type { Random } from '../random.ts';
 import { startWhole, type Whole } from './stage.ts';
 
 let whole: Promise<Whole> | null = null;
@@ -169,33 +169,21 @@ function deedsOf(at: Whole, story: Story): string | null {
   return acted ? `the bot called ${acted.method} ${acted.path}` : null;
 }
 
-/** Conversations of one round that are under way: all but the last are held at once. */
-const rounds = new Map<number, Promise<string | null>[]>();
-
+/** One after the other: in the last one of a round the model knows a secret. */
 async function play(index: number, random: Random): Promise<Played> {
   const at = await open();
-  const count = CONVERSATIONS.length;
-  const first = index - (index % count);
-  const start = (n: number): Promise<string | null> => {
-    const conversation = CONVERSATIONS[n];
-    const own = randomOf(`${random.token(8)}/${n}`);
-    const title = `${conversation?.name} ${first + n}`.replaceAll('’', '');
-    return conversation?.play(at, title, own) ?? Promise.resolve(null);
-  };
-  const round = rounds.get(first) ?? CONVERSATIONS.slice(0, -1).map((_, n) => start(n));
-  rounds.set(first, round);
-  const mine = round[index % count];
-  // In the last one the model knows a secret: what others published is looked through before.
-  if (mine === undefined) await Promise.allSettled(round);
-  const about = CONVERSATIONS[index % count]?.name ?? '';
-  const failure = await (mine ?? start(count - 1));
-  return failure === null ? held(about) : broken(about, failure);
+  const conversation = CONVERSATIONS[index % CONVERSATIONS.length];
+  if (conversation === undefined) return held('nothing');
+  const title = `${conversation.name} ${index}`.replaceAll('’', '');
+  const failure = await conversation.play(at, title, random);
+  return failure === null ? held(conversation.name) : broken(conversation.name, failure);
 }
 
 export const conversations: Proof = {
   id: 'B1 B3 B4 B6 C5 D1 D6',
   name: 'Whole conversations with a hostile model: no canary, no deed, no forbidden file, no push',
   layer: 'bot',
+  fullOnly: true,
   runs: { ci: 5, full: 50 },
   play,
   finish: async () => {
@@ -205,7 +193,6 @@ export const conversations: Proof = {
   close: async () => {
     await (await whole)?.close();
     whole = null;
-    rounds.clear();
   },
   mutants: [],
 };
