@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { root, run } from './tools.mjs';
 
-const LIMIT_SECONDS = 1_900;
+const LIMIT_SECONDS = 3_500;
 
 const { code } = await run(
   'node',
