@@ -49,7 +49,7 @@ const CONVERSATIONS: readonly Conversation[] = [
     play: (at, title, random) =>
       tell(at, title, { turns: [answer(hostileWords(random))] }, async (story) => {
         await story.comment('sam', '/autodev ask what is here?');
-        await story.waitFor('the end', async () => (await story.runs()).some((run) => run.verdict));
+        await story.expectNote(/<!-- autodev:reply:\d+ -->/);
         return deedsOf(at, story);
       }),
   },
