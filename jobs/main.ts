@@ -91,12 +91,18 @@ async function doctorCommand(args: readonly string[]): Promise<number> {
 
 async function runCommand(): Promise<number> {
   const env = readJobEnv();
+  const control = new AbortController();
+  let logIsRead = true;
+  // Every further line would fail again, and be reported by a line that fails.
+  process.stdout.on('error', () => {
+    logIsRead = false;
+    control.abort('The runner is gone: nobody reads the job log');
+  });
   const log = createLog(
-    (text) => process.stdout.write(text),
+    (text) => void (logIsRead && process.stdout.write(text)),
     env.secrets,
     () => new Date(),
   );
-  const control = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => control.abort(`The runner stopped the job (${signal})`));
   }

@@ -88,8 +88,3 @@ export const texts: Proof = {
     },
   ],
 };
-
-/** Pieces that act when nobody neutralises them: without them the checker would prove nothing. */
-export function actingPieces(): number {
-  return PIECES.filter((piece) => deedOf(piece) !== null).length;
-}

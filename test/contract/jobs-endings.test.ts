@@ -62,6 +62,15 @@ test('SIGTERM from the runner gives a result file and ends everything', async ()
   expect(job.file().cause).toContain('SIGTERM');
 });
 
+test('a runner that died and no longer reads the log ends the attempt, once', async () => {
+  const program = await job.start(steps(shell('sleep 300')));
+  await until(() => program.out().includes('run_command sleep'), 'the command');
+  program.child.stdout?.destroy();
+  expect((await program.done).code).toBe(0);
+  expect(job.file().cause).toContain('The runner is gone');
+  expect(job.standin.results).toHaveLength(1);
+});
+
 test('a refused claim leaves a result file and says what to do', async () => {
   const program = await job.start(steps(), { before: (s) => (s.claimStatus = 409) });
   const { code, out } = await program.done;
