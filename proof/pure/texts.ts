@@ -2,7 +2,7 @@
 import { oneLine } from '../../bot/decide/attempts.ts';
 import { neutralise, neutraliseTitle } from '../../bot/worker/publish/neutralise.ts';
 import { broken, held, type Played, type Proof } from '../proof.ts';
-import { hostileText, PIECES } from './hostile-text.ts';
+import { hostileText } from './hostile-text.ts';
 import { deedOf, FORGE_HOST } from './rendered.ts';
 
 const NEUTRALISE = 'bot/worker/publish/neutralise.ts';
