@@ -6,6 +6,7 @@ import type { Cooled } from '../domain/cool-downs.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { lockRunMoney, releaseHolds } from './budgets.ts';
 import type { Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 export type AttemptEnd = Extract<AttemptState, 'finished' | 'lost' | 'cancelled'>;
 
@@ -88,7 +89,7 @@ export async function insertAttempt(db: Db, attempt: NewAttempt): Promise<Attemp
         attempt.taskId,
         attempt.runId,
         attempt.repoId,
-        JSON.stringify(attempt.spec),
+        jsonb(attempt.spec),
         attempt.ref,
         attempt.sha,
         attempt.claimBy ?? null,
@@ -220,7 +221,7 @@ export async function heartbeat(
     `update attempts set heartbeat_at = now(), progress = $2,
        message_id = greatest(message_id, $3::bigint)
      where id = $1 and state = 'running' and ${NEWEST} returning id`,
-    [id, JSON.stringify(beat.progress), beat.seen],
+    [id, jsonb(beat.progress), beat.seen],
     'attempts_heartbeat',
   );
   return rows.length > 0 ? 'ok' : 'gone';
@@ -246,7 +247,7 @@ export async function finishAttempt(
       `update attempts set state = $2, cause = $3, result = $4, ended_at = now(),
          token_hash = null, token_expires_at = null
        where id = $1 and ${OPEN} and ($2 <> 'finished' or ${NEWEST}) returning id`,
-      [id, end.state, end.cause, end.result === undefined ? null : JSON.stringify(end.result)],
+      [id, end.state, end.cause, end.result === undefined ? null : jsonb(end.result)],
     );
     if (ended.length === 0) return false;
     await releaseHolds(tx, id);

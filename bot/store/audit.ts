@@ -4,6 +4,7 @@
  */
 import type { Db } from './db.ts';
 import type { TargetType } from '../domain/runs.ts';
+import { jsonb } from './json.ts';
 
 export interface NewAudit {
   repoId?: number | null;
@@ -39,7 +40,7 @@ export async function appendAudit(db: Db, audit: NewAudit): Promise<number> {
       audit.deliveryId ?? null,
       audit.targetType ?? null,
       audit.targetIid ?? null,
-      JSON.stringify(audit.entry),
+      jsonb(audit.entry),
     ],
     'audit_insert',
   );

@@ -94,10 +94,17 @@ async function run<Row>(
   name?: string,
 ): Promise<Row[]> {
   const config: QueryConfig = { text };
-  if (params.length > 0) config.values = [...params];
+  if (params.length > 0) config.values = params.map(storable);
   if (prepared && name !== undefined) config.name = name;
   const result = await runner.query(config);
   return result.rows as Row[];
+}
+
+/** PostgreSQL's text takes no NUL; what a model or a person wrote may hold one. */
+function storable(value: unknown): unknown {
+  return typeof value === 'string' && value.includes('\0')
+    ? value.replaceAll('\0', '\uFFFD')
+    : value;
 }
 
 /** With one session (PGlite) such a query would wait for ever for its own transaction. */

@@ -1,5 +1,6 @@
 /** Inputs as received: stored before they are acknowledged, worked on under a lease. */
 import type { Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 export type DeliverySource = 'gitlab' | 'github' | 'autodev';
 /** `held`: kept for a paused run (held-deliveries.ts). */
@@ -54,7 +55,7 @@ export async function insertDelivery(
       delivery.source,
       delivery.dedupeKey,
       delivery.eventName,
-      JSON.stringify(delivery.headers),
+      jsonb(delivery.headers),
       delivery.body,
       delivery.notBefore ?? null,
     ],
@@ -98,7 +99,7 @@ async function insertSome(
     delivery.source,
     delivery.dedupeKey,
     delivery.eventName,
-    JSON.stringify(delivery.headers),
+    jsonb(delivery.headers),
     delivery.body,
     delivery.notBefore ?? null,
   ]);

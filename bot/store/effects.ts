@@ -4,6 +4,7 @@
  */
 import type { Effect, EffectKind, Receipt } from '../domain/effects.ts';
 import type { Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 export type EffectState = 'pending' | 'done' | 'failed' | 'dropped';
 
@@ -77,7 +78,7 @@ export async function putEffect(
       effect.attemptId ?? null,
       effect.kind,
       effect.key,
-      JSON.stringify(effect.payload),
+      jsonb(effect.payload),
       effect.notBefore ?? null,
     ],
     'effects_put',
@@ -166,7 +167,7 @@ export async function settleEffect(
       fence,
       revision,
       outcome.state,
-      outcome.receipt === undefined ? null : JSON.stringify(outcome.receipt),
+      outcome.receipt === undefined ? null : jsonb(outcome.receipt),
       outcome.error ?? null,
     ],
     'effects_settle',

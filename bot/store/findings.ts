@@ -3,6 +3,7 @@ import type { AgentRole } from '../../schema/wire/agent.ts';
 import type { Finding } from '../../schema/wire/finding.ts';
 import type { DismissedHow, FindingState, KnownFinding } from '../domain/findings.ts';
 import { requireTransaction, type Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 interface Row {
   id: number;
@@ -106,7 +107,7 @@ export async function saveFindings(
         severity,
         category,
         title,
-        JSON.stringify(detailsOf(finding)),
+        jsonb(detailsOf(finding)),
         finding.code,
         finding.state,
         finding.threadId,

@@ -2,6 +2,7 @@
 import type { ForgeEvent, InternalEvent } from '../domain/events.ts';
 import type { Db } from './db.ts';
 import { insertDelivery } from './deliveries.ts';
+import { jsonb } from './json.ts';
 
 /** An event as stored: a result stays with its attempt and is loaded when the event is handled. */
 export type OwnEvent =
@@ -21,6 +22,6 @@ export async function recordOwnEvent(
     dedupeKey,
     eventName: event.kind,
     headers: {},
-    body: JSON.stringify(event),
+    body: jsonb(event),
   });
 }

@@ -2,6 +2,7 @@
 import type { Cooled, CoolDown, ProviderName } from '../domain/cool-downs.ts';
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import type { Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 /** A cool-down as it was read: `leftMs` spares the reader a look at another clock. */
 export interface CoolDownRow extends CoolDown {
@@ -135,7 +136,7 @@ export async function noteCooled(
   await db.query(
     `update attempts set cooled = jsonb_set(cooled, array[$2], $3::jsonb)
      where id = $1 and cooled->$2->'until' is distinct from $3::jsonb->'until'`,
-    [attemptId, route, JSON.stringify(cooled)],
+    [attemptId, route, jsonb(cooled)],
     'providers_note',
   );
 }

@@ -11,6 +11,7 @@ import type {
   TargetType,
 } from '../domain/runs.ts';
 import { requireTransaction, type Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 export interface RunRow {
   id: number;
@@ -165,7 +166,7 @@ export async function insertRun(db: Db, run: NewRun): Promise<RunRow | null> {
       run.triggerDiscussionId ?? null,
       run.state,
       run.stage,
-      JSON.stringify(run.context),
+      jsonb(run.context),
       run.branch ?? null,
       run.changeIid ?? null,
       run.changeUrl ?? null,
@@ -264,7 +265,7 @@ export async function updateRun(
          else coalesce(finished_at, now()) end
      from (select $3::jsonb as p) as patch
      where id = $1 and version = $2 returning id`,
-    [id, expectedVersion, JSON.stringify(patch)],
+    [id, expectedVersion, jsonb(patch)],
     'runs_update',
   );
   return rows.length > 0;

@@ -2,6 +2,7 @@
 import type { AgentRole, TaskType } from '../../schema/wire/agent.ts';
 import type { Task } from '../domain/runs.ts';
 import type { Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 export type TaskState = Task['state'];
 
@@ -60,8 +61,8 @@ export async function insertTask(db: Db, task: NewTask): Promise<TaskRow> {
       task.stage,
       task.round,
       task.parentId ?? null,
-      JSON.stringify(task.dependsOn ?? []),
-      JSON.stringify(task.acceptance ?? []),
+      jsonb(task.dependsOn ?? []),
+      jsonb(task.acceptance ?? []),
     ],
     'tasks_insert',
   );

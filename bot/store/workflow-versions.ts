@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import { Workflow } from '../../schema/wire/workflow.ts';
 import type { Db } from './db.ts';
+import { jsonb } from './json.ts';
 
 /** Notes that a run uses this version of a template. */
 export async function useWorkflow(db: Db, workflow: Workflow): Promise<void> {
   await db.query(
     `insert into workflow_versions (name, version, digest, body) values ($1, $2, $3, $4)
      on conflict (name, version) do nothing`,
-    [workflow.name, workflow.version, digestOf(workflow), JSON.stringify(workflow)],
+    [workflow.name, workflow.version, digestOf(workflow), jsonb(workflow)],
     'workflow_versions_use',
   );
 }

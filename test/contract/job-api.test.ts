@@ -201,6 +201,18 @@ describe('from claim to result', () => {
     expect((await attemptById(stage.store, job.work.attempt.id))?.state).toBe('running');
   });
 
+  test('characters that PostgreSQL refuses cost neither a heartbeat nor a result', async () => {
+    const job = await stage.newJob();
+    const token = await stage.claimed(job);
+    const odd = 'a\0b\ud83d and \\u0000';
+    expect((await stage.call('heartbeat', token, { turn: 1, doing: odd })).status).toBe(200);
+    const sent = resultOf(job, { summary: odd, cause: odd });
+    expect((await stage.call('result', token, sent)).status).toBe(202);
+    const kept = await attemptById(stage.store, job.work.attempt.id);
+    const mended = 'a\uFFFDb\uFFFD and \\u0000';
+    expect(kept).toMatchObject({ cause: mended, result: { summary: mended } });
+  });
+
   test('bodies are capped, and read for nobody unknown', async () => {
     const job = await stage.newJob();
     const token = await stage.claimed(job);
