@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { visibleLine, visibleText } from '../../../bot/domain/visible-text.ts';
 import { showHidden, stripHidden } from '../../../schema/wire/hidden-characters.ts';
 import { CORPUS } from './visible-corpus.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 
 test('the samples are many enough, and each says where nothing may be left', () => {
   expect(CORPUS.length).toBeGreaterThanOrEqual(45);
@@ -124,9 +125,7 @@ test.each([
 ])('%j over and over takes time in proportion', (piece) => {
   const time = (chars: number): number => {
     const text = piece.repeat(Math.ceil(chars / piece.length));
-    const from = performance.now();
-    visibleText(text);
-    return performance.now() - from;
+    return cpuMs(() => visibleText(text));
   };
   time(2_000);
   const few = time(5_000);
