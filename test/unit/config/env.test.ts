@@ -38,6 +38,7 @@ test('three variables are enough, everything else has its documented default', (
     settingsFile: null,
     agentsDir: null,
     providers: { openai: null, anthropic: null },
+    llmProvider: null,
     logLevel: 'info',
     failpoints: '',
   });
