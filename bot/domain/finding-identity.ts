@@ -117,7 +117,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 function kindOf(category: string): string {
   const word = category.toLowerCase().split(/[^a-z]+/)[0] ?? '';
-  return KINDS[word] ?? KINDS[stem(word)] ?? stem(word);
+  return stem(KINDS[word] ?? KINDS[stem(word)] ?? word);
 }
 
 /** Share of the words of two titles that both have, from 0 to 1 (Dice). */

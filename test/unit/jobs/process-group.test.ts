@@ -65,6 +65,7 @@ test('endless output costs no memory and keeps head and tail', async () => {
   const before = process.memoryUsage().rss;
   const result = await bash('echo first; head -c 200000000 /dev/zero | tr "\\0" x; echo last', {
     capBytes: 1_000,
+    timeoutMs: 25_000,
   });
   expect(result.output.startsWith('first\n')).toBe(true);
   expect(result.output.endsWith('last\n')).toBe(true);
