@@ -24,6 +24,9 @@ import type { Run } from '../domain/runs.ts';
 import { looksOf, worstFirst, type Look } from './findings.ts';
 import { withOpinions } from './opinions.ts';
 
+/** Why a finding is still there that nobody had to be asked about. */
+const RAISED_AGAIN = 'it was raised again.';
+
 interface Raised extends Finding {
   by: AgentRole;
 }
@@ -138,7 +141,7 @@ function raisedAgain(
   const { by: _by, title: _title, category: _category, ...fresh } = said;
   const { endLine: _end, suggestion: _suggestion, ...kept } = row;
   const code = codeOf(textAt(files, said.path, head), said);
-  return { ...kept, ...fresh, code, state: 'open', lastSha: head, why: '' };
+  return { ...kept, ...fresh, code, state: 'open', lastSha: head, why: RAISED_AGAIN };
 }
 
 /** What is known of a finding that nobody raised again. */

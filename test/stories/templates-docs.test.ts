@@ -34,6 +34,7 @@ test.concurrent('docs: the writer is told that the first answer did not help', a
     }
     const code = await atGate(story, 'merge');
     const raised = await story.expectNote(/The example does not work/);
+    await story.expectNote(/^Still there at \w+: it was raised again\.$/, { inThreadOf: raised });
     await story.expectNote(/^Fixed in /, { inThreadOf: raised });
     const [write, first, second, ...more] = team.asked('Technical writer');
     expect(more).toEqual([]);

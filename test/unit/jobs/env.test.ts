@@ -27,6 +27,7 @@ test('the job environment is read once, empty counts as absent', () => {
     hidden: ['/builds'],
     jobToken: 'job-token-123',
     network: { http_proxy: 'http://proxy:3128', NO_PROXY: '.internal' },
+    scanners: { npmRegistry: undefined, semgrepRules: undefined, trivyCache: undefined },
   });
 });
 
