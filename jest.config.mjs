@@ -15,7 +15,8 @@ export default {
       },
     ],
   },
-  testTimeout: 30_000,
+  // Long enough for a database to start while the machine is busy with other tests.
+  testTimeout: 60_000,
   // Most tests wait for processes and sockets: as many files at once as there are cores.
   maxWorkers: '100%',
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
