@@ -1,6 +1,6 @@
 /** jsonb refuses a few characters that JSON knows; they are replaced, everything else stays as it is. */
 import { expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { jsonb } from '../../bot/store/json.ts';
 
 const mended = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
