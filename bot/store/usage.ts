@@ -57,14 +57,17 @@ export async function recordUsage(db: Db, usage: NewUsage): Promise<number> {
   return (row as { id: number }).id;
 }
 
+/** What is told of each model. */
+const BY_MODEL = `provider, model, count(*) as calls,
+  sum(input_tokens)::int8 as "inputTokens",
+  sum(cached_input_tokens)::int8 as "cachedInputTokens",
+  sum(output_tokens)::int8 as "outputTokens",
+  sum(cost_microusd)::int8 as "costMicrousd"`;
+
 /** Usage of a run by model, dearest first. */
 export async function usageOfRun(db: Db, runId: number): Promise<ModelUsage[]> {
   return db.query<ModelUsage>(
-    `select provider, model, count(*) as calls,
-       sum(input_tokens)::int8 as "inputTokens",
-       sum(cached_input_tokens)::int8 as "cachedInputTokens",
-       sum(output_tokens)::int8 as "outputTokens",
-       sum(cost_microusd)::int8 as "costMicrousd"
+    `select ${BY_MODEL}
      from usage where run_id = $1 group by provider, model
      order by "costMicrousd" desc, provider, model`,
     [runId],
@@ -75,11 +78,7 @@ export async function usageOfRun(db: Db, runId: number): Promise<ModelUsage[]> {
 /** Usage of one task by model, dearest first. */
 export async function usageOfTask(db: Db, taskId: number): Promise<ModelUsage[]> {
   return db.query<ModelUsage>(
-    `select provider, model, count(*) as calls,
-       sum(input_tokens)::int8 as "inputTokens",
-       sum(cached_input_tokens)::int8 as "cachedInputTokens",
-       sum(output_tokens)::int8 as "outputTokens",
-       sum(cost_microusd)::int8 as "costMicrousd"
+    `select ${BY_MODEL}
      from usage where task_id = $1 group by provider, model
      order by "costMicrousd" desc, provider, model`,
     [taskId],
