@@ -1,5 +1,6 @@
 /** Every proof there is, and the rows of the list of threats that have none, with the reason. */
 import type { Proof } from './proof.ts';
+import { lookalikes } from './acting/lookalikes.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { bombs } from './pure/bombs.ts';
 import { hidden } from './pure/hidden.ts';
@@ -26,6 +27,7 @@ export const PROOFS: readonly Entry[] = [
   { module: 'pure/names.ts', name: 'names', proof: names },
   { module: 'pure/hidden.ts', name: 'hidden', proof: hidden },
   { module: 'pure/bombs.ts', name: 'bombs', proof: bombs },
+  { module: 'acting/lookalikes.ts', name: 'lookalikes', proof: lookalikes },
   { module: 'job/jobs.ts', name: 'withoutNamespaces', proof: withoutNamespaces },
   { module: 'job/jobs.ts', name: 'inNamespaces', proof: inNamespaces },
   { module: 'job/jobs.ts', name: 'notPromised', proof: notPromised },
