@@ -203,7 +203,11 @@ export async function createStory(
         throw new Error('work was published');
     },
     over: async () => {
-      await stage.settled();
+      // Stories beside this one go on; in a project of its own, every run is this story's.
+      await stage.settled({
+        projectId: project.id,
+        iid: project.id === stage.light.id ? iid : null,
+      });
       const strangers = botNotes().filter((note) => !asserted.has(note.id));
       if (strangers.length > 0) {
         throw new Error(`nobody asserted: ${strangers.map((note) => note.body).join('\n---\n')}`);

@@ -30,6 +30,12 @@ export interface StageBase {
   script(about: string, script: Omit<Script, 'name' | 'matches'>): void;
   rest(person: PersonName, method: string, path: string, body?: unknown): Promise<unknown>;
   rows<Row>(text: string, params?: readonly unknown[]): Promise<Row[]>;
-  /** Resolves when no hook is under way and no delivery or effect is due, leased or waiting. */
-  settled(): Promise<void>;
+  /** Resolves when no hook is under way and no delivery or effect is due, leased or waiting; `of`: of these runs. */
+  settled(of?: SettledOf): Promise<void>;
+}
+
+/** The runs of a project, or of one issue or merge request of it. */
+export interface SettledOf {
+  projectId: number;
+  iid: number | null;
 }

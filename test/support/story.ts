@@ -24,7 +24,7 @@ import { freePort, startWorld, type World } from '../../sandbox/world.ts';
 import { keep, keptFolder } from './kept.ts';
 import { prepareData } from './prepared-data.ts';
 import { createStory, type Story, type StoryOptions } from './one-story.ts';
-import type { StageBase } from './stage.ts';
+import type { SettledOf, StageBase } from './stage.ts';
 import { until } from './until.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -157,9 +157,9 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     project: (name, files = {}, options) =>
       createProject(world, scene.port, name, files, options?.deploys),
     script: (about, script) => addScript(scripts, about, script),
-    settled: async () => {
+    settled: async (of) => {
       await until(
-        async () => (await world.gitlab.hooksIdle(), (await openWork(db())) === 0),
+        async () => (await world.gitlab.hooksIdle(), (await openWork(db(), of)) === 0),
         SETTLE_MS,
         'the bot to have nothing to do',
       );
@@ -195,10 +195,21 @@ export function addScript(
   scripts.unshift({ name: about, matches, ...script });
 }
 
-async function openWork(db: Bot['store']): Promise<number> {
+/** Rows that wait to be worked on: all of them, or those about one issue or project. */
+async function openWork(db: Bot['store'], of: SettledOf | undefined): Promise<number> {
   const [row] = await db.query<{ open: number }>(
-    `select (select count(*) from deliveries where state = 'new')
-       + (select count(*) from effects where state = 'pending') as open`,
+    `with mine as (
+       select runs.id from runs join repos on repos.id = repo_id
+       where $1::bigint is null or project_id = $1 and ($2::bigint is null or target_iid = $2)
+     )
+     select (select count(*) from effects
+             where state = 'pending' and ($1::bigint is null or run_id in (select id from mine)))
+       + (select count(*) from deliveries
+          where state = 'new' and case
+            when $1::bigint is null then true
+            when source = 'autodev' then (body::jsonb ->> 'runId')::bigint in (select id from mine)
+            else body::jsonb -> 'project' ->> 'id' = $1::text end) as open`,
+    [of?.projectId ?? null, of?.iid ?? null],
   );
   return row?.open ?? 0;
 }
