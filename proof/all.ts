@@ -1,7 +1,9 @@
 /** Every proof there is, and the rows of the list of threats that have none, with the reason. */
 import type { Proof } from './proof.ts';
 import { lookalikes } from './acting/lookalikes.ts';
+import { branchConfig } from './job/branch-config.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
+import { otherPrograms } from './job/other-programs.ts';
 import { bombs } from './pure/bombs.ts';
 import { hidden } from './pure/hidden.ts';
 import { names } from './pure/names.ts';
@@ -31,6 +33,8 @@ export const PROOFS: readonly Entry[] = [
   { module: 'job/jobs.ts', name: 'withoutNamespaces', proof: withoutNamespaces },
   { module: 'job/jobs.ts', name: 'inNamespaces', proof: inNamespaces },
   { module: 'job/jobs.ts', name: 'notPromised', proof: notPromised },
+  { module: 'job/branch-config.ts', name: 'branchConfig', proof: branchConfig },
+  { module: 'job/other-programs.ts', name: 'otherPrograms', proof: otherPrograms },
   { module: 'whole/conversations.ts', name: 'conversations', proof: conversations },
 ];
 

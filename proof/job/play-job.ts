@@ -43,7 +43,7 @@ export async function playJob(job: Job, random: Random): Promise<string[]> {
   const standin = await startStandin(spec, hostileModel(job, planted, sink, random));
   standin.token = planted.attemptToken;
   try {
-    const log = await runJob(job, planted, standin);
+    const log = await runJob(job.nodeArgs, planted, standin);
     return problems(planted, standin, sink, log);
   } finally {
     await standin.close();
@@ -93,8 +93,13 @@ function pathCalls({ repo, home, marker }: Planted): NonNullable<Reply['calls']>
   ];
 }
 
-async function runJob(job: Job, { repo, env }: Planted, standin: Standin): Promise<string> {
-  const child = spawn(process.execPath, [...job.nodeArgs, path.join(ROOT, 'jobs/main.ts'), 'run'], {
+/** Runs the job program in a checkout to its end; what it printed. */
+export async function runJob(
+  nodeArgs: readonly string[],
+  { repo, env }: Pick<Planted, 'repo' | 'env'>,
+  standin: Standin,
+): Promise<string> {
+  const child = spawn(process.execPath, [...nodeArgs, path.join(ROOT, 'jobs/main.ts'), 'run'], {
     cwd: ROOT,
     env: {
       PATH: process.env['PATH'] ?? '',
