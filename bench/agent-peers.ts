@@ -12,6 +12,34 @@ import { makeSpec } from '../test/contract/jobs-standin.ts';
 
 const PATIENCE_MS = 60_000;
 
+/**
+ * Milliseconds from the start of a Node that does nothing but one `fetch` to the arrival of that request:
+ * what no agent on Node goes below.
+ */
+export async function bareNodeMs(): Promise<number> {
+  const server = createServer((_, response) => response.end());
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const asked = new Promise<number>((resolve) =>
+      server.once('request', () => resolve(performance.now())),
+    );
+    const started = performance.now();
+    const call = `await fetch('http://127.0.0.1:${port}/', { method: 'POST', body: '{}' })`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', call], {
+      stdio: 'ignore',
+    });
+    const failed = new Promise<never>((_, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => code !== 0 && reject(new Error(`node ended with ${code}`)));
+    });
+    return (await Promise.race([asked, failed])) - started;
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
 /** Milliseconds from the start of the program, with the arguments that a task gives it, to its first request. */
 export async function firstRequestMs(engine: CliEngine, program: string): Promise<number> {
   const dir = await mkdtemp(path.join(tmpdir(), 'autodev-peer-'));

@@ -15,7 +15,7 @@ import { claude } from '../jobs/engines/cli/claude.ts';
 import { codex } from '../jobs/engines/cli/codex.ts';
 import { cliProgram } from '../test/support/cli-programs.ts';
 import { agentPeakMb } from './agent-memory.ts';
-import { firstRequestMs } from './agent-peers.ts';
+import { bareNodeMs, firstRequestMs } from './agent-peers.ts';
 import { figure, median, type Effort, type Figure } from './figure.ts';
 import { buildJob } from './sizes.ts';
 
@@ -24,6 +24,7 @@ const PEERS = { openai: codex, anthropic: claude } as const;
 export async function benchAgent(effort: Effort): Promise<Figure[]> {
   const dir = await buildJob();
   const figures: Figure[] = [];
+  const bare: number[] = [];
   try {
     for (const provider of ['openai', 'anthropic'] as const) {
       effort.say(`agent: ${provider}`);
@@ -34,6 +35,7 @@ export async function benchAgent(effort: Effort): Promise<Figure[]> {
       const peers: number[] = [];
       const job: number[] = [];
       for (let run = 0; run < (effort.quick ? 3 : 10); run += 1) {
+        bare.push(await bareNodeMs());
         const times = await oneRun(provider, path.join(dir, 'autodev-job.mjs'));
         agent.push(times.agentMs);
         job.push(times.jobMs);
@@ -43,6 +45,7 @@ export async function benchAgent(effort: Effort): Promise<Figure[]> {
       figures.push(figure(`agent.first_request.${provider}`, median(agent), 'ms', compared));
       figures.push(figure(`job.first_request.${provider}`, median(job), 'ms'));
     }
+    figures.push(figure('agent.first_request.bare_node', median(bare), 'ms'));
     effort.say('agent: memory over 30 turns');
     const { mb } = await agentPeakMb(path.join(dir, 'autodev-job.mjs'));
     figures.push(figure('agent.memory.30_turns', mb, 'MB'));

@@ -2,7 +2,7 @@
  * The line between supervisor and agent process: JSON lines, down on the agent's standard input, up
  * on its file descriptor 3. The agent is not believed: the supervisor checks and clips every line.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Finding } from '../../schema/wire/finding.ts';
 import { TaskSpec, ThreadRequest } from '../../schema/wire/job-api.ts';
 import { Report as TaskReport } from '../../schema/wire/report.ts';

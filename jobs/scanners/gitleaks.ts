@@ -1,7 +1,7 @@
 /** Gitleaks: secrets in the files. What it found is known here only to be hidden everywhere else. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ENTRIES, pathWithin, type RawFinding } from './findings.ts';
 import { readJson, ScanError, type Bench, type Found, type Scanner } from './scanner.ts';
 

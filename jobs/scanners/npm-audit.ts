@@ -5,7 +5,7 @@
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Severity } from '../../schema/wire/finding.ts';
 import { SCAN_LIMITS, type DependencyFile } from '../../schema/wire/scan.ts';
 import type { RawFinding } from './findings.ts';

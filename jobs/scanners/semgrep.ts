@@ -1,7 +1,7 @@
 /** Semgrep: patterns in code, with rules of ours or of the people who run the runner. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Severity } from '../../schema/wire/finding.ts';
 import { ENTRIES, pathWithin, type RawFinding } from './findings.ts';
 import { readJson, ScanError, type Bench, type Found, type Scanner } from './scanner.ts';

@@ -1,6 +1,6 @@
 /** Trivy: known problems of the packages in lock files of many languages. */
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { Severity } from '../../schema/wire/finding.ts';
 import { SCAN_LIMITS, type DependencyFile } from '../../schema/wire/scan.ts';
 import { ENTRIES, type RawFinding } from './findings.ts';

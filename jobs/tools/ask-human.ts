@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { RESULT_LIMITS } from '../../schema/wire/result.ts';
 import { defineTool } from './tool.ts';
 

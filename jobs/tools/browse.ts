@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { HeadTail, killTree } from '../process-group.ts';
 import { stripAnsi } from '../run-log.ts';
 import { locate } from './paths.ts';

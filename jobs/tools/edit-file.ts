@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { unspell } from '../../schema/wire/hidden-characters.ts';
 import { locate, openFailure, openRegular, type Located } from './paths.ts';
 import { defineTool, toolError, type ToolResult } from './tool.ts';

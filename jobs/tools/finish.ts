@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Report, type ReportKind, REPORTS } from '../../schema/wire/report.ts';
 import { RESULT_LIMITS } from '../../schema/wire/result.ts';
 import { defineTool, type Tool, type ToolResult } from './tool.ts';

@@ -1,7 +1,7 @@
 import { copyFile, rm } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { BASE_REF, TARGET_REF } from '../workspace/history.ts';
 import { Commit, PLAIN_DIFF, readGit } from './git-read.ts';
 import { locate } from './paths.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Commit, readGit } from './git-read.ts';
 import { locate } from './paths.ts';
 import { defineTool, toolError } from './tool.ts';

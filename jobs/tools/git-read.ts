@@ -2,7 +2,7 @@
  * Git as the tools use it on the agent's copy: arguments only, typed by us, and nothing that the copy's
  * configuration, hooks or attributes could start (threats D2, D3).
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { quietGitEnv } from '../env.ts';
 import { runInGroup } from '../process-group.ts';

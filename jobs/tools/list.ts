@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { isGitName } from '../workspace/base-tree.ts';
 import { locate, openFailure } from './paths.ts';

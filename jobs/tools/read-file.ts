@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { locate, openRegular } from './paths.ts';
 import { clipBytes, defineTool, toolError, type ToolResult } from './tool.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { Finding } from '../../schema/wire/finding.ts';
 import { withoutNulls } from './finish.ts';
 import { defineTool, toolError } from './tool.ts';

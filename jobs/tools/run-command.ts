@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { runInGroup, type GroupResult } from '../process-group.ts';
 import { stripAnsi } from '../run-log.ts';

@@ -1,6 +1,6 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { showHidden } from '../../schema/wire/hidden-characters.ts';
 import { runInGroup, type GroupResult } from '../process-group.ts';
 import { locate } from './paths.ts';

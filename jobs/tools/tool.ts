@@ -1,5 +1,5 @@
 /** What a tool is, and how a model's call becomes a result. */
-import { z } from 'zod';
+import * as z from 'zod';
 import type { CommandCheck, JobOutcome } from '../../schema/wire/result.ts';
 import type { ThreadRequest, ToolName } from '../../schema/wire/job-api.ts';
 import type { Finding } from '../../schema/wire/finding.ts';

@@ -1,5 +1,5 @@
 /** Front matter of config/agents/*.md; the body below it is the agent's prompt. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { EngineName, ModelRoute, TaskLimits, ToolName } from './job-api.ts';
 
 export const AgentRole = z.enum([

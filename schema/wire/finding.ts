@@ -1,5 +1,5 @@
 /** One remark on code, as every kind of look brings it. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const Severity = z.enum(['critical', 'high', 'medium', 'low', 'info']);
 export type Severity = z.infer<typeof Severity>;

@@ -1,5 +1,5 @@
 /** The HTTP API between a CI job and the bot: plan, claim, heartbeat, result. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ReportKind } from './report.ts';
 import { ScannerName } from './scan.ts';
 

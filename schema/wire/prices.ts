@@ -1,5 +1,5 @@
 /** The price table of config/settings.yaml: what one million tokens of a model cost, in dollars. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Dollars per million tokens; six decimals are finer than any published price. */
 const Usd = z

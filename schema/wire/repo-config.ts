@@ -1,5 +1,5 @@
 /** `.autodev.yml` of a repository, read from its default branch only. Every key is optional. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { ScannerName } from './scan.ts';
 
 export const AccessLevelName = z.enum(['guest', 'reporter', 'developer', 'maintainer', 'owner']);

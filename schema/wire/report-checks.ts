@@ -1,5 +1,5 @@
 /** Typed results of looks besides review, test and security: what holds, what is missing, what is broken. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Findings, Score, Severity } from './finding.ts';
 import { Judgements } from './scan.ts';
 

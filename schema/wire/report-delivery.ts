@@ -1,5 +1,5 @@
 /** Typed results about what goes out: deployment plans, releases, documents. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const Line = z.string().min(1).max(300);
 

@@ -1,5 +1,5 @@
 /** Typed results about what is to be done: analysis, epic, stories, backlog, feasibility, issues. */
-import { z } from 'zod';
+import * as z from 'zod';
 
 const Criterion = z.string().min(1).max(300);
 const Line = z.string().min(1).max(300);

@@ -1,5 +1,5 @@
 /** The typed part of a result, by kind of task: what votes, findings and the spec are made of. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Findings, Score, Severity, VerifiedList } from './finding.ts';
 import {
   AuditReport,

@@ -1,5 +1,5 @@
 /** What an agent job sends back: the closed list of things an agent may propose (DESIGN §4.5). */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Findings } from './finding.ts';
 import { Coverage } from './coverage.ts';
 import { Report } from './report.ts';

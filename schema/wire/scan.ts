@@ -1,5 +1,5 @@
 /** What scanners found before the agent started: run and read by the supervisor, never by the agent. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { Severity } from './finding.ts';
 
 export const ScannerName = z.enum(['npm-audit', 'semgrep', 'gitleaks', 'trivy']);

@@ -1,5 +1,5 @@
 /** config/settings.yaml: the installation's settings, read once at start. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentOverride } from './agent.ts';
 import { EngineName, IsolationWish, WhenMissing } from './job-api.ts';
 import { PriceTable } from './prices.ts';

@@ -1,5 +1,5 @@
 /** config/workflows/*.yaml: the stages a run goes through. A run keeps the template it started with. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { AgentRole, TaskType } from './agent.ts';
 
 const StageId = z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, 'must be lower-case words with hyphens');

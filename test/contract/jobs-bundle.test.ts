@@ -51,6 +51,13 @@ test.each(['openai', 'anthropic'] as const)('the bundle alone does a task with %
   }
 });
 
+test('the bundle holds no translations: `import * as z` leaves the locales of zod out', () => {
+  const chunks = join(dist, 'autodev-job-chunks');
+  const texts = readdirSync(chunks).map((name) => readFileSync(join(chunks, name), 'utf8'));
+  expect(texts.filter((text) => text.includes('ZodObject'))).not.toEqual([]);
+  expect(texts.filter((text) => /Ung(?:ü|\\xFC)ltige Eingabe/.test(text))).toEqual([]);
+});
+
 test('the entry is executable and loads neither SDK at once', () => {
   const entry = readFileSync(join(dist, 'autodev-job.mjs'), 'utf8');
   expect(entry.startsWith('#!/usr/bin/env node\n')).toBe(true);
