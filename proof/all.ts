@@ -2,6 +2,9 @@
 import type { Proof } from './proof.ts';
 import { lookalikes } from './acting/lookalikes.ts';
 import { branchConfig } from './job/branch-config.ts';
+import { BACKENDS, type Proof } from './proof.ts';
+import { kills } from './faults/kills.ts';
+import { faultProof, type FaultRow } from './faults/row.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { otherPrograms } from './job/other-programs.ts';
 import { bombs } from './pure/bombs.ts';
@@ -13,12 +16,19 @@ import { sweeping } from './pure/sweeping.ts';
 import { texts } from './pure/texts.ts';
 import { conversations } from './whole/conversations.ts';
 
-/** A proof and the module and name it is loaded anew by for its mutants. */
+/** A proof and the module and name it is loaded anew by for its mutants, where they are no processes. */
 export interface Entry {
   module: string;
   name: string;
   proof: Proof;
 }
+
+/** Faults around the whole bot, each on every backend. */
+const FAULTS: readonly FaultRow[] = [kills];
+
+const faults = BACKENDS.flatMap((backend) =>
+  FAULTS.map((row): Entry => ({ module: '', name: '', proof: faultProof(row, backend) })),
+);
 
 export const PROOFS: readonly Entry[] = [
   { module: 'pure/sweeping.ts', name: 'sweeping', proof: sweeping },
@@ -36,6 +46,7 @@ export const PROOFS: readonly Entry[] = [
   { module: 'job/branch-config.ts', name: 'branchConfig', proof: branchConfig },
   { module: 'job/other-programs.ts', name: 'otherPrograms', proof: otherPrograms },
   { module: 'whole/conversations.ts', name: 'conversations', proof: conversations },
+  ...faults,
 ];
 
 /** Rows about parts that do not exist yet. */

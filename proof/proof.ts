@@ -2,7 +2,30 @@
 import type { Random } from './random.ts';
 
 /** How far from the product's own processes an attack is played. */
-export type Layer = 'functions' | 'job' | 'bot';
+export type Layer = 'functions' | 'job' | 'bot' | 'faults';
+
+/** Where the bot keeps what it knows: embedded, PostgreSQL alone, or PostgreSQL with Redis for the queue. */
+export type Backend = 'pglite' | 'postgres' | 'redis';
+export const BACKENDS: readonly Backend[] = ['pglite', 'postgres', 'redis'];
+
+/** How a run of the command plays its proofs. */
+export interface Plan {
+  seed: number;
+  full: boolean;
+  /** Share of the attacks that is played, from above 0 to 1. */
+  share: number;
+  /** Takes a line for people, e.g. progress. */
+  say: (line: string) => void;
+}
+
+/** What a proof measured besides what held, e.g. 4,200 ms. */
+export interface Figure {
+  value: number;
+  /** What is counted, e.g. `ms p99 to resume`. */
+  unit: string;
+  /** False: the figure itself breaks the promise. */
+  holds: boolean;
+}
 
 export interface Played {
   /** What went wrong, in one line; null: the promise held. */
@@ -32,14 +55,20 @@ export interface Proof {
   /** The promise, as the table says it. */
   name: string;
   layer: Layer;
+  /** What the bot stands on; absent: it does not matter, or it is the embedded database. */
+  backend?: Backend;
   /** Left out of the short form. */
   fullOnly?: boolean;
   /** Attacks in the short form and in the full one. */
   runs: { ci: number; full: number };
+  /** Called once, before the first attack. */
+  begin?(plan: Plan): void;
   /** Plays attack number `index`; what is not fixed by the number comes from `random`. */
   play(index: number, random: Random): Promise<Played> | Played;
   /** Plays against a process that `flag` of Node makes a mutant; without it the modules here are. */
-  playMutant?(mutant: Mutant, flag: string): Proof['play'];
+  playMutant?(mutant: Mutant, flag: string): Pick<Proof, 'play' | 'finish' | 'close'>;
+  /** What was measured over all attacks; null: nothing. */
+  figure?(): Figure | null;
   /** What is told beside the figures. */
   told?(): string;
   /** Defences, each of which is taken away once. */

@@ -1,13 +1,15 @@
 /** Plays proofs: the attacks first, then each mutant until an attack finds that its defence is gone. */
 import type { Entry } from './all.ts';
 import { flagFor, install, know } from './mutants/install.ts';
-import type { Mutant, Proof } from './proof.ts';
+import type { Backend, Figure, Mutant, Plan, Proof } from './proof.ts';
 import { randomOf } from './random.ts';
 
 export interface Outcome {
   id: string;
   name: string;
   layer: Proof['layer'];
+  /** What the bot stood on; null: it does not matter. */
+  backend: Backend | null;
   runs: number;
   failures: { attack: number; about: string; what: string }[];
   mutants: { name: string; killed: boolean; by: string }[];
@@ -16,14 +18,8 @@ export interface Outcome {
   missing: string | null;
   /** What else there is to tell. */
   told: string;
-}
-
-export interface Plan {
-  seed: number;
-  full: boolean;
-  /** Share of the attacks that is played, from above 0 to 1. */
-  share: number;
-  say: (line: string) => void;
+  /** What was measured; null: nothing. */
+  figure: Figure | null;
 }
 
 /** Failures of one proof that are told; more say nothing new. */
@@ -39,16 +35,19 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
     id,
     name,
     layer,
+    backend: proof.backend ?? null,
     runs: 0,
     failures: [],
     mutants: [],
     seconds: 0,
     missing,
     told: '',
+    figure: null,
   };
   if (missing !== null) return none;
+  proof.begin?.(plan);
   const runs = Math.max(1, Math.ceil((plan.full ? proof.runs.full : proof.runs.ci) * plan.share));
-  const failures = await playAll(proof, { ...plan, from: 0, runs });
+  const failures = await playAll(proof, { seed: plan.seed, from: 0, runs, most: TOLD });
   for (const { attack, about, what } of failures) {
     plan.say(`  ${id}, attack ${attack} of seed ${plan.seed}: ${about}: ${what}`);
   }
@@ -66,19 +65,25 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
   }
   await proof.close?.();
   const seconds = (performance.now() - started) / 1000;
-  return { ...none, runs, failures, mutants, seconds, told: proof.told?.() ?? '' };
+  const [told, figure] = [proof.told?.() ?? '', proof.figure?.() ?? null];
+  return { ...none, runs, failures, mutants, seconds, told, figure };
 }
 
 interface Range {
   seed: number;
   from: number;
   runs: number;
+  /** It is enough when so many have failed. */
+  most: number;
 }
 
-/** The failures of attacks `from` to `from + runs` - 1, at most TOLD of them. */
-async function playAll(proof: Proof, { seed, from, runs }: Range): Promise<Outcome['failures']> {
+/** The failures of attacks `from` to `from + runs` - 1, at most `most` of them. */
+async function playAll(
+  proof: Proof,
+  { seed, from, runs, most }: Range,
+): Promise<Outcome['failures']> {
   const failures: Outcome['failures'] = [];
-  for (let attack = from; attack < from + runs && failures.length < TOLD; attack += 1) {
+  for (let attack = from; attack < from + runs && failures.length < most; attack += 1) {
     const random = randomOf(`${seed}/${proof.id}/${attack}`);
     let failure: string | null;
     let about = `attack ${attack}`;
@@ -89,7 +94,7 @@ async function playAll(proof: Proof, { seed, from, runs }: Range): Promise<Outco
     }
     if (failure !== null) failures.push({ attack, about, what: failure });
   }
-  const after = await proof.finish?.();
+  const after = failures.length < most ? await proof.finish?.() : null;
   if (after != null) failures.push({ attack: from + runs, about: 'all attacks', what: after });
   return failures;
 }
@@ -98,19 +103,20 @@ let installed = false;
 
 /** What gave the mutant away, in a line; null: nothing did. */
 async function kills(entry: Entry, mutant: Mutant, plan: Plan): Promise<string | null> {
-  const proof = entry.proof.playMutant
-    ? { ...entry.proof, play: entry.proof.playMutant(mutant, flagFor(mutant)) }
+  const { begin: _begin, finish: _finish, close: _close, ...bare } = entry.proof;
+  const proof: Proof = entry.proof.playMutant
+    ? { ...bare, ...entry.proof.playMutant(mutant, flagFor(mutant)) }
     : await loadedAnew(entry, mutant);
   const runs = proof.mutantRuns ?? proof.runs.ci;
   try {
     for (let from = 0; from < runs; from += STEP) {
       const step = Math.min(STEP, runs - from);
-      const [first] = await playAll(proof, { seed: plan.seed, from, runs: step });
+      const [first] = await playAll(proof, { seed: plan.seed, from, runs: step, most: 1 });
       if (first !== undefined) return `${first.about}: ${first.what}`;
     }
     return null;
   } finally {
-    if (proof.playMutant === undefined) await proof.close?.();
+    await proof.close?.();
   }
 }
 

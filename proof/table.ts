@@ -18,6 +18,10 @@ interface Promise_ {
   figure: number;
   unit: string;
   holds: boolean;
+  /** What the bot stood on, where it matters. */
+  backend?: string;
+  /** Defences that were taken away, and whether that was noticed. */
+  mutants: { killed: number; of: number };
   /** Why it says nothing here. */
   note?: string;
 }
@@ -33,22 +37,28 @@ export function machine(): Report['machine'] {
   };
 }
 
-/** One promise per proof, with its mutants as its figure, and a line for each row without one. */
+/** One promise per proof with what it measured, or else its mutants; and a line for each row without one. */
 export function promisesOf(outcomes: readonly Outcome[], all: boolean): Promise_[] {
   const played = outcomes.map((outcome): Promise_ => {
-    const { id, name, runs, failures, mutants, missing, told } = outcome;
+    const { id, name, runs, failures, mutants, missing, told, figure, backend } = outcome;
     const killed = mutants.filter((mutant) => mutant.killed).length;
     return {
-      ...{ id, name, runs, failures: failures.length, figure: killed },
-      unit: `of ${mutants.length} mutants killed`,
-      holds: missing === null && failures.length === 0 && killed === mutants.length,
+      ...{ id, name, runs, failures: failures.length, figure: figure?.value ?? killed },
+      unit: figure?.unit ?? `of ${mutants.length} mutants killed`,
+      holds:
+        missing === null &&
+        failures.length === 0 &&
+        killed === mutants.length &&
+        (figure?.holds ?? true),
+      mutants: { killed, of: mutants.length },
+      ...(backend === null ? {} : { backend }),
       ...(missing === null && told === '' ? {} : { note: missing ?? told }),
     };
   });
   if (!all) return played;
   const rest = Object.entries(NOT_APPLICABLE).map(([id, note]): Promise_ => ({
     ...{ id, name: 'not applicable', runs: 0, failures: 0, figure: 0, unit: 'mutants' },
-    ...{ holds: true, note },
+    ...{ holds: true, mutants: { killed: 0, of: 0 }, note },
   }));
   return [...played, ...rest];
 }
@@ -56,26 +66,29 @@ export function promisesOf(outcomes: readonly Outcome[], all: boolean): Promise_
 function stateOf(promise: Promise_, outcome: Outcome | undefined): string {
   if (outcome === undefined) return '–';
   if (outcome.missing !== null) return 'SKIPPED';
-  return promise.holds ? (outcome.told === '' ? 'holds' : 'told') : 'BROKEN';
+  if (!promise.holds) return 'BROKEN';
+  return outcome.told === '' || outcome.layer === 'faults' ? 'holds' : 'told';
 }
 
 /** The table at the end of a run. */
 export function table(outcomes: readonly Outcome[], promises: readonly Promise_[]): string {
   const rows = promises.map((promise, at) => {
     const outcome = outcomes[at];
-    const mutants = outcome === undefined ? '' : `${promise.figure}/${outcome.mutants.length}`;
+    const { killed, of } = promise.mutants;
+    const { figure } = outcome ?? {};
     return [
       promise.id,
       promise.note === undefined ? promise.name : `${promise.name}: ${promise.note}`,
-      outcome?.layer ?? '',
+      promise.backend ?? outcome?.layer ?? '',
       promise.runs === 0 ? '' : String(promise.runs),
       promise.runs === 0 ? '' : String(promise.failures),
-      promise.runs === 0 ? '' : mutants,
+      of === 0 ? '' : `${killed}/${of}`,
+      figure ? `${Math.round(figure.value)} ${figure.unit}` : '',
       outcome === undefined ? '' : `${outcome.seconds.toFixed(1)} s`,
       stateOf(promise, outcome),
     ];
   });
-  const head = ['row', 'promise', 'against', 'attacks', 'broken', 'mutants', 'time', ''];
+  const head = ['row', 'promise', 'against', 'attacks', 'broken', 'mutants', 'figure', 'time', ''];
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>

@@ -6,7 +6,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createCiEngine } from './ci/engine.ts';
-import type { CiEngineOptions } from './ci/contract.ts';
+import type { CiEngine, CiEngineOptions, CiHost } from './ci/contract.ts';
 import type { SandboxOptions } from './gitlab/instance.ts';
 import { startSandboxGitLab, type SandboxGitLab } from './gitlab/server.ts';
 import { ACCESS } from './gitlab/state/access-levels.ts';
@@ -38,6 +38,8 @@ export interface WorldOptions {
   scripts?: Script[];
   gitlab?: Omit<SandboxOptions, 'dataDir' | 'ci'>;
   ci?: Partial<CiEngineOptions>;
+  /** Another engine in place of the one that runs jobs as processes. */
+  engine?: (host: CiHost) => CiEngine;
   modelPort?: number;
 }
 
@@ -63,14 +65,16 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     runners: RUNNERS,
     ...options.gitlab,
     dataDir: join(options.dir, 'gitlab'),
-    ci: (host) =>
-      createCiEngine(host, {
-        workDir: join(options.dir, 'ci'),
-        imagePath: [jobImage(options), ...(options.imagePath ?? [])],
-        runners: RUNNERS,
-        concurrency: 2,
-        ...options.ci,
-      }),
+    ci:
+      options.engine ??
+      ((host) =>
+        createCiEngine(host, {
+          workDir: join(options.dir, 'ci'),
+          imagePath: [jobImage(options), ...(options.imagePath ?? [])],
+          runners: RUNNERS,
+          concurrency: 2,
+          ...options.ci,
+        })),
   });
   const shipped = new URL('./model/scripts', import.meta.url).pathname;
   const models = await startModelServer({

@@ -44,7 +44,7 @@ const mutantIn = (sandbox: 'auto' | 'off') => (mutant: Mutant, flag: string) => 
   const probes = PROBES.filter(
     (probe) => rows.split(' ').includes(probe.row) && (sandbox === 'auto' || !probe.isolated),
   );
-  return (_: number, random: Random) => play(sandbox, probes, random, [flag]);
+  return { play: (_: number, random: Random) => play(sandbox, probes, random, [flag]) };
 };
 
 const off = PROBES.filter(({ isolated }) => !isolated);

@@ -118,8 +118,9 @@ export const bombs: Proof = {
   runs: { ci: BOMBS.length, full: BOMBS.length * 4 },
   play: playWith(''),
   mutantRuns: 1,
-  playMutant: (mutant, flag) => () =>
-    playWith(flag)(BOMBS.findIndex(({ name }) => name === (mutant as BombMutant).bomb)),
+  playMutant: (mutant, flag) => ({
+    play: () => playWith(flag)(BOMBS.findIndex(({ name }) => name === (mutant as BombMutant).bomb)),
+  }),
   missing: () => (process.platform === 'linux' ? null : 'memory is read from /proc'),
   close: async () => {
     for (const running of servers.values()) (await running).child.kill('SIGKILL');

@@ -10,6 +10,8 @@ export interface SandboxOptions {
   dataDir: string;
   port?: number;
   host?: string;
+  /** What it calls itself, when a proxy stands before it; no trailing slash. */
+  publicUrl?: string;
   edition?: 'ce' | 'ee';
   version?: string;
   clock?: () => Date;

@@ -53,7 +53,8 @@ export async function startSandboxGitLab(options: SandboxOptions): Promise<Sandb
   await mkdir(join(options.dataDir, 'repositories'), { recursive: true });
   const server = createServer();
   const host = options.host ?? '127.0.0.1';
-  const url = `http://${host}:${await listen(server, options.port ?? 0, host)}`;
+  const own = `http://${host}:${await listen(server, options.port ?? 0, host)}`;
+  const url = options.publicUrl ?? own;
   const background = createBackground();
   const weather = createWeather();
   const calls = createCallLog();

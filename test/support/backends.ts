@@ -21,6 +21,8 @@ const STOP_MS = 5_000;
 export interface PostgresServer {
   /** Makes a database of its own; it is dropped with the server. Returns its URL. */
   newDatabase(): Promise<string>;
+  /** Kills the server with this signal, and starts it again on its data; null for one that is not ours. */
+  outage: { begin(signal: NodeJS.Signals): Promise<void>; end(): Promise<void> } | null;
   stop(): Promise<void>;
 }
 
@@ -81,10 +83,18 @@ function unprivileged(): { uid: number; gid: number } | null {
 /** A server whose data nobody needs after a crash. */
 const FORGETFUL = ['fsync=off'];
 
-/** Starts (or reaches) PostgreSQL; `extra` are settings of a server of our own. */
-export async function startPostgres(extra: readonly string[] = FORGETFUL): Promise<PostgresServer> {
+/**
+ * Starts (or reaches) PostgreSQL; `extra` are settings of a server of our own. It listens on a socket of its
+ * own, or also on a port of 127.0.0.1 when one is given.
+ */
+export async function startPostgres(
+  extra: readonly string[] = FORGETFUL,
+  port?: number,
+): Promise<PostgresServer> {
   const given = process.env.AUTODEV_TEST_DATABASE_URL;
-  if (given !== undefined) return databasesOf(given, async () => undefined);
+  if (given !== undefined && port === undefined) {
+    return databasesOf(given, null, async () => undefined);
+  }
   const bin = postgresBin();
   if (bin === null) throw new Error('No PostgreSQL here.');
   const account = unprivileged();
@@ -97,18 +107,37 @@ export async function startPostgres(extra: readonly string[] = FORGETFUL): Promi
     ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
     { ...as, stdio: 'pipe' },
   );
-  const settings = ['listen_addresses=', 'shared_buffers=32MB', 'max_connections=80', ...extra];
+  const listen = port === undefined ? [] : [`port=${port}`];
+  const where = [`listen_addresses=${port === undefined ? '' : '127.0.0.1'}`, ...listen];
+  const settings = [...where, 'shared_buffers=32MB', 'max_connections=80', ...extra];
   const args = ['-D', data, '-k', dir, ...settings.flatMap((setting) => ['-c', setting])];
-  const child = spawn(path.join(bin, 'postgres'), args, { ...as, stdio: 'ignore' });
-  const url = `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(dir)}`;
-  await until(() => answers(url), START_MS, 'PostgreSQL to answer');
-  return databasesOf(url, async () => {
+  const url =
+    port === undefined
+      ? `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(dir)}`
+      : `postgresql://postgres@127.0.0.1:${port}/postgres`;
+  const start = async (): Promise<ChildProcess> => {
+    const started = spawn(path.join(bin, 'postgres'), args, { ...as, stdio: 'ignore' });
+    await until(() => answers(url), START_MS, 'PostgreSQL to answer');
+    return started;
+  };
+  let child = await start();
+  const outage = {
+    begin: (signal: NodeJS.Signals) => stopChild(child, signal),
+    end: async () => {
+      child = await start();
+    },
+  };
+  return databasesOf(url, outage, async () => {
     await stopChild(child, 'SIGINT');
     await rm(dir, { recursive: true, force: true });
   });
 }
 
-function databasesOf(url: string, stop: () => Promise<void>): PostgresServer {
+function databasesOf(
+  url: string,
+  outage: PostgresServer['outage'],
+  stop: () => Promise<void>,
+): PostgresServer {
   const made: string[] = [];
   const admin = async (statement: string): Promise<void> => {
     const client = new Client({ connectionString: url });
@@ -117,6 +146,7 @@ function databasesOf(url: string, stop: () => Promise<void>): PostgresServer {
     await client.end();
   };
   return {
+    outage,
     newDatabase: async () => {
       const name = `autodev_test_${randomUUID().replaceAll('-', '')}`;
       await admin(`create database ${name}`);

@@ -28,7 +28,8 @@ import type { SettledOf, StageBase } from './stage.ts';
 import { until } from './until.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
-const SECRET = 'stories-webhook-secret-of-32-chars';
+/** The webhook secret of a stage’s bot. */
+export const SECRET = 'stories-webhook-secret-of-32-chars';
 const SETTLE_MS = 60_000;
 /** The sample's second include, whose job deploys it. */
 const DEPLOY_INCLUDE = /^ {2}- remote: \S+\/jobs\/deploy\.yml\n(?: {4}.*\n)+/m;
@@ -220,7 +221,8 @@ export function configOf(env: Record<string, string>): Config {
   return result.config;
 }
 
-function settingsFile(dir: string, change: (settings: Settings) => void): string {
+/** Writes the shipped settings with changes into `dir`; returns the file. */
+export function settingsFile(dir: string, change: (settings: Settings) => void): string {
   const settings = parse(readFileSync(path.join(ROOT, 'config/settings.yaml'), 'utf8')) as Settings;
   change(settings);
   const file = path.join(dir, 'settings.yaml');

@@ -1,0 +1,118 @@
+/**
+ * kill -9 of the bot's processes, at random times and at every failpoint, while people go on asking: nothing is
+ * lost or doubled, and what was begun goes on within seconds (R3, R4, R7).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '../random.ts';
+import type { Life } from './lives.ts';
+import { resumeAfter } from './resume.ts';
+import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
+import { ask, say } from './work.ts';
+
+/** Resume after kill -9, in milliseconds: the median and the 99th percentile. */
+const P50_MS = 5_000;
+const P99_MS = 10_000;
+/** A process with a failpoint dies of it within this time, or is killed. */
+const WAIT_MS = 1_200;
+/** A process that dies of itself is seen after at most so long. */
+const LOOK_MS = 5;
+
+const KINDS = [
+  'react',
+  'reply',
+  'create_pipeline',
+  'status_comment',
+  'commit_changes',
+  'open_change',
+];
+const FAILPOINTS: readonly { role: 'web' | 'worker'; name: string }[] = [
+  ...['intake.stored', 'result.stored'].map((name) => ({ role: 'web' as const, name })),
+  ...['delivery.claimed', 'decision.made', 'decision.before_commit', 'decision.committed']
+    .concat(KINDS.flatMap((kind) => PHASES(kind)))
+    .map((name) => ({ role: 'worker' as const, name })),
+];
+
+function PHASES(kind: string): string[] {
+  return ['claimed', 'started', 'done', 'settled'].map((phase) => `${kind}.${phase}`);
+}
+
+function begin({ place, project, measured, counted: hits }: RowStage): Cycles {
+  const watched: Promise<void>[] = [];
+  /** The failpoint each process runs with. */
+  const armed = new Map<Life, string>();
+  let next = 0;
+
+  const roleOf = (life: Life): ('web' | 'worker')[] =>
+    life.role === 'all' ? ['web', 'worker'] : [life.role];
+  /** The failpoint whose turn it is among those this process comes by. */
+  const arm = (life: Life, random: Random): string => {
+    const own = FAILPOINTS.filter(({ role }) => roleOf(life).includes(role));
+    const fewest = Math.min(...own.map(({ name }) => hits.get(name) ?? 0));
+    const open = own.filter(({ name }) => (hits.get(name) ?? 0) === fewest);
+    return random.chance(2 / 3) ? random.pick(open).name : '';
+  };
+  const restart = async (life: Life, failpoint: string): Promise<void> => {
+    armed.set(life, failpoint);
+    life.start(failpoint === '' ? '' : `${failpoint}:kill9@1`);
+    await life.ready();
+  };
+  const died = async (life: Life): Promise<void> => {
+    const failpoint = armed.get(life) ?? '';
+    if (failpoint !== '') hits.set(failpoint, (hits.get(failpoint) ?? 0) + 1);
+    watched.push(
+      resumeAfter(place, life.pid).then((ms) => {
+        if (ms !== null) measured.push(ms);
+      }),
+    );
+  };
+  const request = async (index: number, random: Random): Promise<void> => {
+    const title = `Cycle ${index}`;
+    const iid = await ask(place, project, title, random.chance(0.5) ? 'label' : 'implement');
+    if (random.chance(0.5)) await say(place, project, iid, 'sam', '/autodev help');
+  };
+
+  return {
+    cycle: async (index, random) => {
+      await request(index, random);
+      const victim = place.lives[(next += 1) % place.lives.length];
+      if (victim === undefined) throw new Error('there is no process to kill');
+      const deadline = performance.now() + random.int(WAIT_MS);
+      while (victim.alive() && performance.now() < deadline) await sleep(LOOK_MS);
+      if (victim.alive()) {
+        armed.set(victim, '');
+        await victim.kill();
+      }
+      await died(victim);
+      await restart(victim, arm(victim, random));
+      return null;
+    },
+    rest: async () => {
+      for (const life of place.lives) {
+        // What is armed would kill it later, in no cycle.
+        if ((armed.get(life) ?? '') !== '' && life.alive()) await life.kill();
+        armed.set(life, '');
+      }
+      await place.startAll();
+      await Promise.all(watched.splice(0));
+    },
+  };
+}
+
+export const kills: FaultRow = {
+  id: 'R3 R4 R7',
+  name: 'kill -9 of any process at any time: no delivery lost, one of each, work goes on within 10 s',
+  runs: { ci: 10, full: 334 },
+  batch: 25,
+  begin,
+  figure: ({ measured }) => {
+    if (measured.length === 0) return null;
+    const [p50, p99] = [quantile(measured, 0.5), quantile(measured, 0.99)];
+    return { value: p99, unit: 'ms p99 to resume', holds: p50 <= P50_MS && p99 <= P99_MS };
+  },
+  told: ({ measured, counted }) => {
+    const p50 = Math.round(quantile(measured, 0.5));
+    const died = `died at ${counted.size} of ${FAILPOINTS.length} failpoints`;
+    return `${measured.length} times work was interrupted, p50 ${p50} ms; ${died}`;
+  },
+  mutants: [],
+};
