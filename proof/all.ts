@@ -1,5 +1,4 @@
 /** Every proof there is, and the rows of the list of threats that have none, with the reason. */
-import type { Proof } from './proof.ts';
 import { lookalikes } from './acting/lookalikes.ts';
 import { branchConfig } from './job/branch-config.ts';
 import { BACKENDS, type Proof } from './proof.ts';

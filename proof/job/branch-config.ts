@@ -137,7 +137,9 @@ export const branchConfig: Proof = {
   layer: 'job',
   runs: { ci: 1, full: 100 },
   play: (index, random) => play(index, random),
-  playMutant: (_: Mutant, flag: string) => (index, random) => play(index, random, [flag]),
+  playMutant: (_: Mutant, flag: string) => ({
+    play: (index, random) => play(index, random, [flag]),
+  }),
   mutantRuns: 1,
   mutants: [
     {
