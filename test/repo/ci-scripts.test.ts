@@ -1,6 +1,6 @@
 /** The programs in .ci/ say honestly how a run ended. */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -12,9 +12,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-function run(command: string, args: readonly string[]) {
+function run(command: string, args: readonly string[], env?: Record<string, string>) {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: root,
+    ...(env ? { env } : {}),
     encoding: 'utf8',
     timeout: 15_000,
   });
@@ -82,4 +83,20 @@ test('.ci/run is valid bash, bounds every step and asks for both services', () =
     .filter((line) => /^\s*(npm|apt-get|docker) /.test(line))
     .filter((line) => !/^ {4}apt-get install/.test(line));
   expect(unbounded).toEqual([]);
+});
+
+test('.ci/real-clients.sh says what it left out where there is neither Python nor Go', () => {
+  const bin = join(folder, 'bin');
+  mkdirSync(bin);
+  for (const name of ['mkdir', 'dirname']) {
+    const found = run('bash', ['-c', `command -v ${name}`]).lines[0] ?? '';
+    symlinkSync(found, join(bin, name));
+  }
+  const bash = run('bash', ['-c', 'command -v bash']).lines[0] ?? '';
+  const ended = run(bash, ['.ci/real-clients.sh', join(folder, 'clients')], { PATH: bin });
+  expect(ended).toEqual({
+    status: 0,
+    lines: [''],
+    stderr: 'left out: python-gitlab: no python3 here\nleft out: client-go: no go here\n',
+  });
 });

@@ -2,13 +2,14 @@
 import { test } from '@jest/globals';
 import type { ServerKind } from './backends.ts';
 import type { CliKind } from './cli-programs.ts';
+import type { RealClient } from './real-clients.ts';
 
 /**
  * Declares what stands in the place of a suite whose server is not there.
  * AUTODEV_TEST_REQUIRE=postgres,redis makes it a failure.
  */
 export function declareMissing(
-  kind: ServerKind | CliKind | 'bwrap' | 'chromium' | 'python3',
+  kind: ServerKind | CliKind | RealClient | 'bwrap' | 'chromium' | 'python3',
   suite: string,
 ): void {
   const required = (process.env.AUTODEV_TEST_REQUIRE ?? '').split(',').includes(kind);

@@ -14,6 +14,12 @@ export function seconds(from: string | null, to: string | null): number | null {
   return from && to ? (Date.parse(to) - Date.parse(from)) / 1000 : null;
 }
 
+/** The same of a pipeline, which GitLab keeps in whole seconds. */
+export function wholeSeconds(from: string | null, to: string | null): number | null {
+  const exact = seconds(from, to);
+  return exact === null ? null : Math.floor(exact);
+}
+
 const DETAILED: Record<string, string> = { success: 'passed', manual: 'blocked' };
 
 export async function pipelinePayload(
@@ -40,8 +46,8 @@ export async function pipelinePayload(
       stages: [...new Set(pipeline.jobs.map((job) => job.stage))],
       created_at: hookTime(pipeline.createdAt),
       finished_at: hookTime(pipeline.finishedAt),
-      duration: seconds(pipeline.startedAt, pipeline.finishedAt),
-      queued_duration: seconds(pipeline.createdAt, pipeline.startedAt),
+      duration: wholeSeconds(pipeline.startedAt, pipeline.finishedAt),
+      queued_duration: wholeSeconds(pipeline.createdAt, pipeline.startedAt),
       protected_ref: project.protectedBranches.has(spec.ref),
       variables: Object.entries(spec.variables).map(([key, value]) => ({ key, value })),
       url: `${gl.url}/${project.path}/-/pipelines/${pipeline.id}`,
@@ -168,7 +174,7 @@ export async function jobPayload(
       author_email: commit?.authorEmail ?? '',
       author_url: '',
       status: pipeline.status,
-      duration: seconds(pipeline.startedAt, pipeline.finishedAt),
+      duration: wholeSeconds(pipeline.startedAt, pipeline.finishedAt),
       started_at: hookTime(pipeline.startedAt),
       finished_at: hookTime(pipeline.finishedAt),
     },

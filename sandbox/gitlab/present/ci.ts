@@ -2,7 +2,7 @@
 import type { JobRecord, PipelineRecord } from '../../ci/contract.ts';
 import type { Instance } from '../instance.ts';
 import { readCommit, type Commit } from '../git/read.ts';
-import { seconds } from '../hooks/ci-payloads.ts';
+import { seconds, wholeSeconds } from '../hooks/ci-payloads.ts';
 import { effectiveStatus, pipelineIid, shownRef } from '../services/pipeline-list.ts';
 import { ZERO_SHA } from '../state/access-levels.ts';
 import type { CommitStatus, Project } from '../state/types.ts';
@@ -45,8 +45,8 @@ export function pipelineEntity(
     started_at: pipeline.startedAt,
     finished_at: pipeline.finishedAt,
     committed_at: null,
-    duration: seconds(pipeline.startedAt, pipeline.finishedAt),
-    queued_duration: seconds(pipeline.createdAt, pipeline.startedAt),
+    duration: wholeSeconds(pipeline.startedAt, pipeline.finishedAt),
+    queued_duration: wholeSeconds(pipeline.createdAt, pipeline.startedAt),
     coverage: covered.length > 0 ? mean.toFixed(2) : null,
     archived: false,
     detailed_status: {
@@ -168,5 +168,30 @@ export function statusEntity(gl: Instance, status: CommitStatus): Record<string,
     coverage: status.coverage,
     pipeline_id: status.pipelineId,
     author: userById(gl, status.authorId),
+  };
+}
+
+/** A job or bridge as GitLab lists it among a commit's statuses: to GitLab all three are of one kind. */
+export function jobStatusEntity(
+  gl: Instance,
+  project: Project,
+  pipeline: PipelineRecord,
+  job: JobRecord,
+): Record<string, unknown> {
+  return {
+    id: job.id,
+    sha: pipeline.spec.sha,
+    ref: pipeline.spec.ref,
+    status: job.status,
+    name: job.name,
+    target_url: `${gl.url}/${project.path}/-/jobs/${job.id}`,
+    description: null,
+    created_at: job.createdAt,
+    started_at: job.startedAt,
+    finished_at: job.finishedAt,
+    allow_failure: job.allowFailure,
+    coverage: job.coverage,
+    pipeline_id: pipeline.id,
+    author: userById(gl, (job.startedBy ?? pipeline.spec.user).id),
   };
 }

@@ -3,11 +3,11 @@ import type { CiStatus, PipelineRecord } from '../../ci/contract.ts';
 import { pipelinePayload } from '../hooks/ci-payloads.ts';
 import { branches, isAncestor, resolveCommit } from '../git/read.ts';
 import { tryAutoMerge } from '../services/merge.ts';
-import { effectiveStatus, pipelinesOf, shownRef } from '../services/pipeline-list.ts';
+import { effectiveStatus, pipelinesOf, shownRef, statusesOn } from '../services/pipeline-list.ts';
 import { refreshHeadPipelines } from '../services/pipelines.ts';
 import { needCode, needProject, needUser, page, type Call, type Route } from '../rest/call.ts';
 import { badParameter, badRequest, created, notFound } from '../rest/reply.ts';
-import { statusEntity } from '../present/ci.ts';
+import { jobStatusEntity, statusEntity } from '../present/ci.ts';
 import { ACCESS } from '../state/access-levels.ts';
 import type { CommitStatus, Project, User } from '../state/types.ts';
 
@@ -147,6 +147,48 @@ function follow(call: Call, project: Project, pipeline: PipelineRecord, before: 
   });
 }
 
+interface Row {
+  name: string;
+  stage: string;
+  shown: Record<string, unknown>;
+}
+
+/** Jobs and posted statuses of a pipeline; the ones that were tried again only on demand. */
+function rowsOf(call: Call, project: Project, pipeline: PipelineRecord): Row[] {
+  const all = call.input.bool('all') ?? false;
+  const jobs = [...(all ? pipeline.retried : []), ...pipeline.jobs];
+  const posted = all
+    ? project.statuses.filter((one) => one.pipelineId === pipeline.id)
+    : statusesOn(project, pipeline.id);
+  return [
+    ...jobs.map((job) => ({
+      name: job.name,
+      stage: job.stage,
+      shown: jobStatusEntity(call.gl, project, pipeline, job),
+    })),
+    ...posted.map((one) => ({
+      name: one.name,
+      stage: 'external',
+      shown: statusEntity(call.gl, one),
+    })),
+  ];
+}
+
+async function list(call: Call): Promise<Row[]> {
+  const project = needCode(call);
+  const sha = await resolveCommit(project.gitDir, call.params['sha'] ?? '');
+  if (!sha) throw notFound('Commit');
+  const { input } = call;
+  const [ref, stage, name] = [input.str('ref'), input.str('stage'), input.str('name')];
+  const id = input.int('pipeline_id');
+  return pipelinesOf(call.gl, project)
+    .filter(({ spec }) => spec.sha === sha && spec.source !== 'parent_pipeline')
+    .filter((one) => (id ?? one.id) === one.id && (ref ?? one.spec.ref) === one.spec.ref)
+    .toReversed()
+    .flatMap((pipeline) => rowsOf(call, project, pipeline))
+    .filter((row) => (name ?? row.name) === row.name && (stage ?? row.stage) === row.stage);
+}
+
 export const statusRoutes: Route[] = [
   {
     method: 'POST',
@@ -156,18 +198,6 @@ export const statusRoutes: Route[] = [
   {
     method: 'GET',
     path: '/projects/:id/repository/commits/:sha/statuses',
-    handler: async (call) => {
-      const project = needCode(call);
-      const sha = await resolveCommit(project.gitDir, call.params['sha'] ?? '');
-      const name = call.input.str('name');
-      const pipeline = call.input.int('pipeline_id');
-      const rows = project.statuses.filter(
-        (one) =>
-          one.sha === sha &&
-          (name === undefined || one.name === name) &&
-          (pipeline === undefined || one.pipelineId === pipeline),
-      );
-      return page(call, rows, (one) => statusEntity(call.gl, one));
-    },
+    handler: async (call) => page(call, await list(call), ({ shown }) => shown),
   },
 ];
