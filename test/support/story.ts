@@ -25,6 +25,7 @@ import { keep, keptFolder } from './kept.ts';
 import { prepareData } from './prepared-data.ts';
 import { createStory, type Story, type StoryOptions } from './one-story.ts';
 import type { SettledOf, StageBase } from './stage.ts';
+import { expectTakenByGitLab } from './taken-by-gitlab.ts';
 import { until } from './until.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -180,6 +181,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
       await stop();
       await world.close();
       rmSync(scene.dir, { recursive: true, force: true, maxRetries: 3 });
+      expectTakenByGitLab(world);
     },
   };
   return stage;

@@ -1,0 +1,19 @@
+/** After a story: the real GitLab would have taken every call that the bot and its jobs made. */
+import type { World } from '../../sandbox/world.ts';
+import { openApiFile, requestFaults } from './open-api.ts';
+
+/**
+ * Throws when a call of this world is not valid by GitLab's OpenAPI file; calls of people are the story's own.
+ * Does nothing where the file is not beside the repository.
+ */
+export function expectTakenByGitLab({ gitlab, people }: World): void {
+  const openApi = openApiFile();
+  if (openApi === null) return;
+  const { autodev: _bot, ...others } = people;
+  const persons = new Set(Object.values(others).map(({ user }) => user.username));
+  const calls = gitlab.calls.all.filter(({ user }) => user === null || !persons.has(user));
+  const faults = requestFaults(calls, openApi);
+  if (faults.length === 0) return;
+  const lines = faults.map(({ call, problem, times }) => `${times} × ${call}: ${problem}`);
+  throw new Error(`GitLab's OpenAPI file does not allow these calls:\n${lines.join('\n')}`);
+}
