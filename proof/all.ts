@@ -1,5 +1,5 @@
 /** Every proof there is, and the rows of the list of threats that have none, with the reason. */
-import { lookalikes } from './acting/lookalikes.ts';
+import { ATTACK_ROWS } from './attack-rows.ts';
 import { branchConfig } from './job/branch-config.ts';
 import { BACKENDS, type Proof } from './proof.ts';
 import { kills } from './faults/kills.ts';
@@ -38,7 +38,7 @@ export const PROOFS: readonly Entry[] = [
   { module: 'pure/names.ts', name: 'names', proof: names },
   { module: 'pure/hidden.ts', name: 'hidden', proof: hidden },
   { module: 'pure/bombs.ts', name: 'bombs', proof: bombs },
-  { module: 'acting/lookalikes.ts', name: 'lookalikes', proof: lookalikes },
+  ...ATTACK_ROWS,
   { module: 'job/jobs.ts', name: 'withoutNamespaces', proof: withoutNamespaces },
   { module: 'job/jobs.ts', name: 'inNamespaces', proof: inNamespaces },
   { module: 'job/jobs.ts', name: 'notPromised', proof: notPromised },

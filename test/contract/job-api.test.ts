@@ -8,7 +8,6 @@ import { ApiError, ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import {
   AUDIENCE,
-  expectError,
   resultOf,
   SHA,
   startJobStage,
@@ -17,6 +16,7 @@ import {
 } from '../support/job-api.ts';
 import { newWork, nextAttempt, sha256, times } from '../support/store-rows.ts';
 import type { Answer } from '../support/web.ts';
+import { expectError } from '../support/expected.ts';
 
 let stage: JobStage;
 beforeAll(async () => {

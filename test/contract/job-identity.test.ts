@@ -6,7 +6,6 @@ import {
   AUDIENCE,
   BOT,
   compact,
-  expectError,
   HEADER,
   KEY,
   newKey,
@@ -23,6 +22,7 @@ import {
 import { createIdTokenVerifier } from '../../bot/http/id-tokens.ts';
 import { times } from '../support/store-rows.ts';
 import { until } from '../support/until.ts';
+import { expectError } from '../support/expected.ts';
 
 /** Somebody else's key, under the kid of the issuer's. */
 const OTHER = newKey(KEY.kid);

@@ -5,15 +5,9 @@ import { putEffect } from '../../bot/store/effects.ts';
 import { lastGate, reportPipelines } from '../../bot/store/reports.ts';
 import { updateRun } from '../../bot/store/runs.ts';
 import { ClaimResponse, ReportsResponse } from '../../schema/wire/job-api.ts';
-import {
-  BOT,
-  expectError,
-  resultOf,
-  SHA,
-  startJobStage,
-  type JobStage,
-} from '../support/job-api.ts';
+import { BOT, resultOf, SHA, startJobStage, type JobStage } from '../support/job-api.ts';
 import { newWork, type Work } from '../support/store-rows.ts';
+import { expectError } from '../support/expected.ts';
 
 const HEAD = 'b'.repeat(40);
 let stage: JobStage;

@@ -3,8 +3,9 @@ import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globa
 import { ForgeError } from '../../bot/forge/errors.ts';
 import type { JobApiDeps } from '../../bot/http/job-auth.ts';
 import { ThreadResponse } from '../../schema/wire/job-api.ts';
-import { BOT, expectError, startJobStage, type Job, type JobStage } from '../support/job-api.ts';
+import { BOT, startJobStage, type Job, type JobStage } from '../support/job-api.ts';
 import type { Web } from '../support/web.ts';
+import { expectError } from '../support/expected.ts';
 
 /** The embedded database takes its time on a busy machine. */
 jest.setTimeout(120_000);

@@ -30,7 +30,6 @@ import { runView } from '../../bot/store/run-view.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { recordUsage } from '../../bot/store/usage.ts';
 import {
-  A_DATE,
   LONG_LEASE,
   SHORT_LEASE,
   delivery,
@@ -40,6 +39,7 @@ import {
   times,
 } from '../support/store-rows.ts';
 import { until } from '../support/until.ts';
+import { A_DATE } from '../support/expected.ts';
 
 export function repos(db: () => Store): void {
   test('a project is one row that follows its path and branch', async () => {

@@ -29,7 +29,6 @@ import {
 import { newLeaseOwner } from '../../bot/store/leases.ts';
 import type { Store } from '../../bot/store/store.ts';
 import {
-  A_DATE,
   LONG_LEASE,
   SHORT_LEASE,
   newWork,
@@ -40,6 +39,7 @@ import {
   times,
 } from '../support/store-rows.ts';
 import { until } from '../support/until.ts';
+import { A_DATE } from '../support/expected.ts';
 
 export function attempts(db: () => Store): void {
   const claimOf = (fields: { jti?: string; token?: string; seconds?: number } = {}) => ({

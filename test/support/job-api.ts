@@ -3,7 +3,6 @@ import { generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:cryp
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { expect } from '@jest/globals';
 import { exportJWK, type JWK } from 'jose';
 import type { JobApiDeps } from '../../bot/http/job-auth.ts';
 import { createIdTokenVerifier } from '../../bot/http/id-tokens.ts';
@@ -11,7 +10,7 @@ import { createGitLabWebhooks } from '../../bot/forge/gitlab/webhooks.ts';
 import { attemptById } from '../../bot/store/attempts.ts';
 import { setPipeline } from '../../bot/store/launches.ts';
 import type { Store } from '../../bot/store/store.ts';
-import { ApiError, ClaimResponse } from '../../schema/wire/job-api.ts';
+import { ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { newWork, type Work } from './store-rows.ts';
 import { newStore, send, startWeb, type Answer, type Web } from './web.ts';
@@ -157,7 +156,7 @@ export async function startJobStage(): Promise<JobStage> {
     const [parent, child] = [newId(), newId()];
     children.set(parent, [child]);
     const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimBy: null };
-    expect(await setPipeline(store, work.attempt.launchId, pipeline)).toBe(true);
+    if (!(await setPipeline(store, work.attempt.launchId, pipeline))) throw new Error('no launch');
     return { work, parent, child, claims: claimsOf(work, child) };
   };
   const call: JobStage['call'] = (path, bearer, body, at = web) =>
@@ -176,7 +175,7 @@ export async function startJobStage(): Promise<JobStage> {
     ...{ store, issuer, web, newId, children, serve, newJob, claimsOf, token, call, claim },
     claimed: async (job) => {
       const answer = await claim(job);
-      expect(answer.status).toBe(200);
+      if (answer.status !== 200) throw new Error(`the claim was answered with ${answer.status}`);
       return ClaimResponse.parse(answer.json).token;
     },
     stateOf: async (job) => [
@@ -204,12 +203,3 @@ export const resultOf = (job: Job, more: Partial<JobResult> = {}): JobResult => 
   stats: { turns: 1, toolCalls: 1, seconds: 1, firstRequestMs: 1, model: 'test' },
   ...more,
 });
-
-/** An answer with this status in the one shape of errors. */
-export function expectError(answer: Answer, status: number, code?: string): void {
-  expect({ status: answer.status, body: ApiError.safeParse(answer.json).success }).toEqual({
-    status,
-    body: true,
-  });
-  if (code !== undefined) expect(answer.json).toMatchObject({ error: { code } });
-}

@@ -1,6 +1,5 @@
 /** Rows for tests of the store: the smallest that the tables accept, with what a test cares about on top. */
 import { createHash, randomInt, randomUUID } from 'node:crypto';
-import { expect } from '@jest/globals';
 import type { AttemptSpec, RunContext } from '../../bot/domain/runs.ts';
 import { type AttemptRow, insertAttempt } from '../../bot/store/attempts.ts';
 import type { Db } from '../../bot/store/db.ts';
@@ -126,7 +125,6 @@ export async function nextAttempt(db: Db, work: Omit<Work, 'attempt'>): Promise<
   });
 }
 
-export const A_DATE: unknown = expect.any(Date);
 /** Shortest lease that a test can wait for and that a slow machine does not lose at once. */
 export const SHORT_LEASE = 0.3;
 export const LONG_LEASE = 60;

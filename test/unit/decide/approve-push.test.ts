@@ -3,13 +3,10 @@
  * merged that nobody with the right to approved while it was the head.
  */
 import { expect, test } from '@jest/globals';
-import type { Actor, Event } from '../../../bot/domain/events.ts';
-import { atMergeGate, atSpecGate, DANA, levelOf, MAX, RITA, SAM } from '../../support/actors.ts';
-import type { Held, Simulation } from '../../support/simulation.ts';
+import { atMergeGate, atSpecGate, DANA, MAX } from '../../support/actors.ts';
+import { playRace } from '../../support/approve-push-race.ts';
 
 const SEEDS = 1000;
-const STEPS = 30;
-const APPROVERS: readonly Actor[] = [DANA, MAX, RITA, SAM];
 
 /** Mulberry32: small, even enough, and the same on every machine. */
 function randomOf(seed: number): (below: number) => number {
@@ -20,114 +17,6 @@ function randomOf(seed: number): (below: number) => number {
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
     return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below);
   };
-}
-
-/** What the test itself notes: who approved which head while it was the head, and who worked on it. */
-interface Witness {
-  approved: Map<string, Set<number>>;
-  pushed: Set<number>;
-}
-
-interface Race {
-  sim: Simulation;
-  iid: number;
-  /** Hooks on their way; they arrive in any order, or twice, or late. */
-  hooks: Event[];
-  /** Decisions between look and commit: the world moves meanwhile. */
-  held: Held[];
-  witness: Witness;
-  log: string[];
-}
-
-function approve(race: Race, who: Actor): void {
-  const { sim, iid, witness } = race;
-  if (sim.change(iid).state !== 'opened') return;
-  const { sha } = sim.head(sim.change(iid).branch);
-  const entitled = levelOf(who.id) >= 30 && who.id !== SAM.id && !witness.pushed.has(who.id);
-  if (entitled) {
-    witness.approved.set(sha, (witness.approved.get(sha) ?? new Set()).add(who.id));
-  }
-  race.hooks.push(sim.approve(iid, who));
-  race.log.push(`${who.username} approves ${Number(`0x${sha}`)}`);
-}
-
-function push(race: Race, who: Actor): void {
-  const { sim, iid, witness } = race;
-  if (sim.change(iid).state !== 'opened') return;
-  // Somebody who works on the change is no approver of any head from now on.
-  witness.pushed.add(who.id);
-  race.hooks.push(sim.push(iid, who));
-  race.log.push(`${who.username} pushes`);
-}
-
-function step(race: Race, random: (below: number) => number): void {
-  const { sim, iid, hooks, held, log } = race;
-  const who = APPROVERS[random(APPROVERS.length)] ?? DANA;
-  const change = sim.change(iid);
-  sim.pass(random(3));
-  switch (random(13)) {
-    case 0:
-    case 1:
-    case 2:
-      return approve(race, who);
-    case 3:
-      if (change.state === 'opened') hooks.push(sim.unapprove(iid, who));
-      log.push(`${who.username} takes the approval back`);
-      return;
-    case 4:
-      return push(race, random(4) === 0 ? MAX : SAM);
-    case 5:
-      change.mergeStatus =
-        ['mergeable', 'ci_still_running', 'need_rebase'][random(3)] ?? 'mergeable';
-      log.push(change.mergeStatus);
-      return;
-    case 6:
-      return sim.wakeAll();
-    case 7: {
-      // A look that is committed later, on a world that has moved.
-      const event = hooks[random(hooks.length)] ?? { kind: 'wake', runId: sim.run.id };
-      held.push(sim.look(event));
-      return;
-    }
-    case 8: {
-      const [late] = held.splice(random(held.length), 1);
-      if (late) sim.commit(late);
-      return;
-    }
-    case 9: {
-      const [reply] = sim.world.inbox.splice(random(sim.world.inbox.length), 1);
-      if (reply) sim.deliver(reply);
-      return;
-    }
-    case 10:
-    case 11: {
-      // Mostly the newest, often an old one, sometimes one that came before.
-      const event = hooks[random(3) > 0 ? hooks.length - 1 : random(hooks.length)];
-      if (event) sim.deliver(event);
-      log.push('a hook arrives');
-      return;
-    }
-    default: {
-      const pending = sim.pending();
-      const effect = pending[random(pending.length)];
-      if (effect) log.push(`${effect.effect.kind}: ${sim.perform(effect.id)}`);
-    }
-  }
-}
-
-/** Plays one race; returns what went wrong, or null. */
-function play(sim: Simulation, iid: number, seed: number): { wrong: string | null; race: Race } {
-  const random = randomOf(seed);
-  const witness: Witness = { approved: new Map(), pushed: new Set() };
-  const race: Race = { sim, iid, hooks: [], held: [], witness, log: [] };
-  for (let count = 0; count < STEPS; count += 1) step(race, random);
-  for (const held of race.held) sim.commit(held);
-  sim.settle({ agents: false, wakes: 2 });
-  const merge = sim.world.merges.find((candidate) => candidate.iid === iid);
-  if (sim.faults.length > 0) return { wrong: sim.faults.join('; '), race };
-  if (!merge) return { wrong: null, race };
-  const by = witness.approved.get(merge.sha) ?? new Set();
-  return { wrong: by.size > 0 ? null : `${merge.sha} was merged unapproved`, race };
 }
 
 const WORLDS = [
@@ -142,7 +31,7 @@ test.each(WORLDS)(`${SEEDS} races at the merge gate; $name`, ({ tellsTimes, rese
   let merged = 0;
   let moved = 0;
   for (let seed = 1; seed <= SEEDS; seed += 1) {
-    const { wrong, race } = play(base.fork(), iid, seed);
+    const { wrong, race } = playRace(base.fork(), iid, randomOf(seed));
     if (wrong !== null) throw new Error(`seed ${seed}: ${wrong}\n${race.log.join('\n')}`);
     if (race.sim.world.merges.some((merge) => merge.iid === iid)) {
       merged += 1;
@@ -159,7 +48,7 @@ test('200 races at the gate of the specification', () => {
   const base = atSpecGate({ resets: false });
   const iid = base.run.changes.spec?.iid ?? 0;
   for (let seed = 1; seed <= 200; seed += 1) {
-    const { wrong, race } = play(base.fork(), iid, seed);
+    const { wrong, race } = playRace(base.fork(), iid, randomOf(seed));
     if (wrong !== null) throw new Error(`seed ${seed}: ${wrong}\n${race.log.join('\n')}`);
   }
 });
