@@ -25,6 +25,7 @@ interface Entered {
 export async function benchJourney(effort: Effort): Promise<Figure[]> {
   effort.say('journey: from /autodev plan to the deployment');
   const stage = await startStage({
+    database: 'embedded',
     settings: (settings) => {
       settings.limits.statusSeconds = STATUS_SECONDS;
     },

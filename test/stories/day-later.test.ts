@@ -1,5 +1,4 @@
 /** Everything is killed while a gate waits, and started again a day later: the run goes on where it stood. */
-import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
 import { openStore } from '../../bot/store/store.ts';
@@ -22,9 +21,9 @@ describe(SUITE, () => {
   if (missing.length > 0) return;
   test('kill -9 of all processes, a day, a start: the approval still leads on', async () => {
     const [postgres, redis] = [await startPostgres(), await startRedis(await freePort())];
-    const scene = await startScene({});
-    const databaseUrl = await postgres.newDatabase();
-    const env = { DATABASE_URL: databaseUrl, REDIS_URL: redis.url };
+    const database = await postgres.newDatabase();
+    const scene = await startScene({ database });
+    const env = { REDIS_URL: redis.url };
     let bots: BotProcess[] = [];
     try {
       bots = await startBots(scene, env);
@@ -44,7 +43,7 @@ describe(SUITE, () => {
         return /^\| spec-gate \| waits for you /m.test(body) ? body : null;
       });
       for (const bot of bots.splice(0)) await bot.kill();
-      await moveClock(databaseUrl, scene.dir);
+      await moveClock(database, scene.dir);
       bots = await startBots(scene, env);
       const changes = `${base}/merge_requests?state=all`;
       const [spec] = await sam.get<{ iid: number }[]>(changes);
@@ -55,8 +54,7 @@ describe(SUITE, () => {
       expect(await sam.get<unknown[]>(`${base}/pipelines?source=api`)).toHaveLength(1);
     } finally {
       for (const bot of bots) await bot.stop();
-      await scene.world.close();
-      rmSync(scene.dir, { recursive: true, force: true, maxRetries: 3 });
+      await scene.close();
       await redis.stop();
       await postgres.stop();
     }

@@ -3,7 +3,6 @@
  * process of its own, on PostgreSQL and Redis.
  */
 import { once } from 'node:events';
-import { rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import { describe, expect, jest, test } from '@jest/globals';
@@ -28,10 +27,10 @@ describe(SUITE, () => {
   if (missing.length > 0) return;
   test('the whole way on PostgreSQL and Redis', async () => {
     const [postgres, redis] = [await startPostgres(), await startRedis(await freePort())];
-    const scene = await startScene({});
-    const stops: (() => Promise<void>)[] = [() => scene.world.close()];
+    const scene = await startScene({ database: await postgres.newDatabase() });
+    const stops: (() => Promise<void>)[] = [() => scene.close()];
     try {
-      const env = { DATABASE_URL: await postgres.newDatabase(), REDIS_URL: redis.url };
+      const env = { REDIS_URL: redis.url };
       const ports = [await freePort(), await freePort()];
       stops.push(await startBalancer(scene.port, ports));
       for (const port of ports) stops.push(await startRole(scene, 'web', port, env));
@@ -39,7 +38,6 @@ describe(SUITE, () => {
       await walk(scene);
     } finally {
       for (const stop of stops.toReversed()) await stop();
-      rmSync(scene.dir, { recursive: true, force: true, maxRetries: 3 });
       await redis.stop();
       await postgres.stop();
     }

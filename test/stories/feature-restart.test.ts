@@ -36,7 +36,7 @@ async function sleepOverIt(options: StageOptions): Promise<void> {
   }
 }
 
-test('embedded, one process', () => sleepOverIt({}));
+test('embedded, one process', () => sleepOverIt({ database: 'embedded' }));
 
 const SUITE = 'two listeners and two workers';
 
@@ -48,7 +48,7 @@ describe(SUITE, () => {
     const [postgres, redis] = [await startPostgres(), await startRedis()];
     try {
       await sleepOverIt({
-        databaseUrl: await postgres.newDatabase(),
+        database: await postgres.newDatabase(),
         redisUrl: redis.url,
         roles: ['web', 'web', 'worker', 'worker'],
       });

@@ -7,7 +7,7 @@ import { startStage, type Stage } from '../support/story.ts';
 jest.setTimeout(150_000);
 
 let opened: Promise<Stage> | null = null;
-const open = (): Promise<Stage> => (opened ??= startStage());
+const open = (): Promise<Stage> => (opened ??= startStage({ database: 'embedded' }));
 afterAll(async () => (await opened)?.close());
 
 describe('work that is asked for is done', () => {

@@ -3,7 +3,7 @@
  * leaves one pipeline, one branch, one merge request, one status comment and one run.
  */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, jest, test } from '@jest/globals';
 import type { Project } from '../../sandbox/gitlab/state/types.ts';
@@ -41,8 +41,7 @@ let opened: Promise<Scene> | null = null;
 const open = (): Promise<Scene> => (opened ??= startScene({}));
 afterAll(async () => {
   const scene = await opened;
-  await scene?.world.close();
-  if (scene) rmSync(scene.dir, { recursive: true, force: true, maxRetries: 3 });
+  await scene?.close();
   if (!FULL) process.stdout.write(`kill -9 stories: seed ${SEED} (AUTODEV_TEST_SEED)\n`);
 });
 

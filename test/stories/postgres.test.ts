@@ -19,7 +19,7 @@ else {
       const server = await startPostgres();
       closers.push(() => server.stop());
       const stage = await startStage({
-        databaseUrl: await server.newDatabase(),
+        database: await server.newDatabase(),
         roles: ['web', 'web', 'worker'],
       });
       closers.unshift(() => stage.close());

@@ -8,7 +8,7 @@ import { startStage, type Stage } from '../support/story.ts';
 jest.setTimeout(150_000);
 
 let opened: Promise<Stage> | null = null;
-const open = (): Promise<Stage> => (opened ??= startStage());
+const open = (): Promise<Stage> => (opened ??= startStage({ database: 'embedded' }));
 afterAll(async () => (await opened)?.close());
 
 /** Every write the bot makes on the way from a comment to a merge request; `skip` spares the comment. */

@@ -20,7 +20,7 @@ const STOP_MS = 5_000;
 /** A PostgreSQL server of the test. */
 export interface PostgresServer {
   /** Makes a database of its own; it is dropped with the server. Returns its URL. */
-  newDatabase(): Promise<string>;
+  newDatabase(name?: string): Promise<string>;
   /** Kills the server with this signal, and starts it again on its data; null for one that is not ours. */
   outage: { begin(signal: NodeJS.Signals): Promise<void>; end(): Promise<void> } | null;
   stop(): Promise<void>;
@@ -95,26 +95,76 @@ export async function startPostgres(
   if (given !== undefined && port === undefined) {
     return databasesOf(given, null, async () => undefined);
   }
+  const place = await clusterPlace();
+  initCluster(place);
+  return startCluster(place, extra, port);
+}
+
+/** Makes a cluster with a database `autodev`, filled by `fill`, and leaves it in the folder `kept`. */
+export async function makeCluster(
+  kept: string,
+  fill: (url: string) => Promise<void>,
+): Promise<void> {
+  const place = await clusterPlace();
+  initCluster(place);
+  const server = await startCluster(place, FORGETFUL);
+  await fill(await server.newDatabase(KEPT_DATABASE));
+  await server.outage?.begin('SIGINT');
+  execFileSync('cp', ['-a', `${place.data}/.`, kept]);
+  await rm(place.dir, { recursive: true, force: true });
+}
+
+/** A server on a copy of what `makeCluster` left in `kept`; the URL is that of its database. */
+export async function startCopy(kept: string): Promise<{ url: string; stop(): Promise<void> }> {
+  const place = await clusterPlace();
+  execFileSync('cp', ['-a', kept, place.data]);
+  const { stop } = await startCluster(place, FORGETFUL);
+  return { url: databaseUrl(socketUrl(place), KEPT_DATABASE), stop };
+}
+
+const KEPT_DATABASE = 'autodev';
+
+/** Where a server of our own lives, and as whom it runs. */
+interface ClusterPlace {
+  bin: string;
+  dir: string;
+  data: string;
+  account: { uid: number; gid: number } | null;
+}
+
+async function clusterPlace(): Promise<ClusterPlace> {
   const bin = postgresBin();
   if (bin === null) throw new Error('No PostgreSQL here.');
   const account = unprivileged();
   const dir = await mkdtemp(path.join(tmpdir(), 'autodev-pg-'));
   if (account !== null) chownSync(dir, account.uid, account.gid);
-  const data = path.join(dir, 'data');
-  const as = { ...account, cwd: dir };
+  return { bin, dir, data: path.join(dir, 'data'), account };
+}
+
+function initCluster({ bin, dir, data, account }: ClusterPlace): void {
   execFileSync(
     path.join(bin, 'initdb'),
     ['-D', data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'],
-    { ...as, stdio: 'pipe' },
+    { ...account, cwd: dir, stdio: 'pipe' },
   );
+}
+
+const socketUrl = ({ dir }: ClusterPlace): string =>
+  `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(dir)}`;
+
+async function startCluster(
+  place: ClusterPlace,
+  extra: readonly string[],
+  port?: number,
+): Promise<PostgresServer> {
+  const { bin, dir, data, account } = place;
   const listen = port === undefined ? [] : [`port=${port}`];
   const where = [`listen_addresses=${port === undefined ? '' : '127.0.0.1'}`, ...listen];
   const settings = [...where, 'shared_buffers=32MB', 'max_connections=80', ...extra];
   const args = ['-D', data, '-k', dir, ...settings.flatMap((setting) => ['-c', setting])];
   const url =
-    port === undefined
-      ? `postgresql://postgres@localhost/postgres?host=${encodeURIComponent(dir)}`
-      : `postgresql://postgres@127.0.0.1:${port}/postgres`;
+    port === undefined ? socketUrl(place) : `postgresql://postgres@127.0.0.1:${port}/postgres`;
+  const as = { ...account, cwd: dir };
   const start = async (): Promise<ChildProcess> => {
     const started = spawn(path.join(bin, 'postgres'), args, { ...as, stdio: 'ignore' });
     await until(() => answers(url), START_MS, 'PostgreSQL to answer');
@@ -133,6 +183,12 @@ export async function startPostgres(
   });
 }
 
+function databaseUrl(server: string, name: string): string {
+  const own = new URL(server);
+  own.pathname = `/${name}`;
+  return own.href;
+}
+
 function databasesOf(
   url: string,
   outage: PostgresServer['outage'],
@@ -147,13 +203,10 @@ function databasesOf(
   };
   return {
     outage,
-    newDatabase: async () => {
-      const name = `autodev_test_${randomUUID().replaceAll('-', '')}`;
+    newDatabase: async (name = `autodev_test_${randomUUID().replaceAll('-', '')}`) => {
       await admin(`create database ${name}`);
       made.push(name);
-      const own = new URL(url);
-      own.pathname = `/${name}`;
-      return own.href;
+      return databaseUrl(url, name);
     },
     stop: async () => {
       for (const name of made) await admin(`drop database if exists ${name} with (force)`);

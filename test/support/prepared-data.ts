@@ -1,8 +1,9 @@
-/** An embedded database that is set up already: making one anew takes seconds, and every story wants one. */
+/** Databases that are set up already: making one anew takes seconds, and every story wants one. */
 import { cp } from 'node:fs/promises';
 import { openPostgresBackend } from '../../bot/queue/backend.ts';
 import { migrate } from '../../bot/store/migrate.ts';
-import { openStore } from '../../bot/store/store.ts';
+import { openStore, type Store } from '../../bot/store/store.ts';
+import { available, makeCluster, startCopy } from './backends.ts';
 import { keep } from './kept.ts';
 
 /** The migrations, and the packages whose tables and files are in it. */
@@ -11,13 +12,32 @@ const SOURCES = [
   ...['@electric-sql/pglite', 'bullmq'].map((name) => `node_modules/${name}/package.json`),
 ];
 
-/** Puts a migrated database into the data folder `dir`, which must not exist. */
-export async function prepareData(dir: string): Promise<void> {
-  await cp(await keep('data', SOURCES, makeData), dir, { recursive: true });
+export interface PreparedDatabase {
+  /** Null: the embedded database, which whoever uses the folder opens. */
+  url: string | null;
+  stop(): Promise<void>;
 }
 
-async function makeData(dir: string): Promise<void> {
-  const store = await openStore({ dataDir: dir });
+/**
+ * A migrated database: `asked` is the URL of one that is there, or `embedded` for one in `dataDir`, which
+ * must not exist. Default: PostgreSQL where the machine has it, embedded elsewhere.
+ */
+export async function prepareDatabase(dataDir: string, asked?: string): Promise<PreparedDatabase> {
+  const stop = async (): Promise<void> => undefined;
+  if (asked !== undefined && asked !== 'embedded') return { url: asked, stop };
+  if (asked === undefined && available('postgres')) {
+    const cluster = await keep('cluster', SOURCES, (own) =>
+      makeCluster(own, async (url) => setUp(await openStore({ databaseUrl: url, dataDir: '' }))),
+    );
+    return startCopy(cluster);
+  }
+  await cp(await keep('data', SOURCES, makeData), dataDir, { recursive: true });
+  return { url: null, stop };
+}
+
+const makeData = async (dir: string): Promise<void> => setUp(await openStore({ dataDir: dir }));
+
+async function setUp(store: Store): Promise<void> {
   await migrate(store);
   const backend = await openPostgresBackend(store, 'autodev');
   await backend.queue.close();

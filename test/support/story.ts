@@ -22,7 +22,7 @@ import { loadScripts } from '../../sandbox/model/scripts.ts';
 import type { Script } from '../../sandbox/model/types.ts';
 import { freePort, startWorld, type World } from '../../sandbox/world.ts';
 import { keep, keptFolder } from './kept.ts';
-import { prepareData } from './prepared-data.ts';
+import { prepareDatabase } from './prepared-data.ts';
 import { createStory, type Story, type StoryOptions } from './one-story.ts';
 import type { SettledOf, StageBase } from './stage.ts';
 import { expectTakenByGitLab } from './taken-by-gitlab.ts';
@@ -36,8 +36,11 @@ const SETTLE_MS = 60_000;
 const DEPLOY_INCLUDE = /^ {2}- remote: \S+\/jobs\/deploy\.yml\n(?: {4}.*\n)+/m;
 
 export interface StageOptions {
-  /** PostgreSQL; default: an embedded database of the stage's own. */
-  databaseUrl?: string;
+  /**
+   * Where the bot keeps its rows: the URL of a PostgreSQL, or the embedded database. Default: a PostgreSQL of
+   * the stage's own where the machine has one, which takes half the time; embedded elsewhere.
+   */
+  database?: string;
   /** Redis for the queue, as URL or socket; default: the queue lives in the database. */
   redisUrl?: string;
   /** Changes to config/settings.yaml. */
@@ -82,12 +85,14 @@ export interface Scene {
   /** Scripts asked before the shipped ones; tests add theirs. */
   scripts: Script[];
   env: Record<string, string>;
+  /** Ends the world and the database, and removes what they wrote. The bot is to be stopped before. */
+  close(): Promise<void>;
 }
 
 /** A world with its job program and the environment of a bot that listens on a free port. */
 export async function startScene(options: StageOptions): Promise<Scene> {
   const dir = mkdtempSync(path.join(tmpdir(), 'autodev-story-'));
-  if (options.databaseUrl === undefined) await prepareData(path.join(dir, 'data'));
+  const database = await prepareDatabase(path.join(dir, 'data'), options.database);
   const port = await freePort();
   const scripts: Script[] = await loadScripts(path.join(ROOT, 'sandbox/model/scripts'));
   const world = await startWorld({
@@ -110,7 +115,7 @@ export async function startScene(options: StageOptions): Promise<Scene> {
     AUTODEV_HOST: '127.0.0.1',
     AUTODEV_DATA_DIR: path.join(dir, 'data'),
     PORT: String(port),
-    ...(options.databaseUrl === undefined ? {} : { DATABASE_URL: options.databaseUrl }),
+    ...(database.url === null ? {} : { DATABASE_URL: database.url }),
     ...(options.agentsDir === undefined ? {} : { AUTODEV_AGENTS_DIR: options.agentsDir }),
   };
   env['AUTODEV_SETTINGS'] = settingsFile(dir, (settings) => {
@@ -121,7 +126,12 @@ export async function startScene(options: StageOptions): Promise<Scene> {
     options.settings?.(settings);
   });
   await createHook(world, world.project, `http://127.0.0.1:${port}`);
-  return { dir, world, port, scripts, env };
+  const close = async (): Promise<void> => {
+    await world.close();
+    await database.stop();
+    rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  };
+  return { dir, world, port, scripts, env, close };
 }
 
 /** Starts a world and a bot in this process, hooks in place. */
@@ -179,8 +189,7 @@ export async function startStage(options: StageOptions = {}): Promise<Stage> {
     start,
     close: async () => {
       await stop();
-      await world.close();
-      rmSync(scene.dir, { recursive: true, force: true, maxRetries: 3 });
+      await scene.close();
       expectTakenByGitLab(world);
     },
   };
