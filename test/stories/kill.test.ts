@@ -12,7 +12,7 @@ import { calls } from '../support/one-story.ts';
 import { addScript, createProject, restOf, startScene, type Scene } from '../support/story.ts';
 import { until } from '../support/until.ts';
 
-jest.setTimeout(150_000);
+jest.setTimeout(300_000);
 
 const FULL = process.env['AUTODEV_TEST_FULL'] === '1';
 const SEED = Number(process.env['AUTODEV_TEST_SEED'] ?? Date.now() % 1_000_000);

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { ROOT } from './story.ts';
 import { until } from './until.ts';
 
-const READY_MS = 30_000;
+/** Long, for a machine that is busy with other tests. */
+const READY_MS = 60_000;
 
 export interface BotLife {
   /** True once the process is gone; `killed` when SIGKILL ended it. */
@@ -32,7 +33,11 @@ export async function startLife(
     ready = true;
   });
   const over = (): boolean => child.exitCode !== null || child.signalCode !== null;
-  await until(() => ready || over(), READY_MS, 'the bot to be ready');
+  await until(() => ready || over(), READY_MS, 'the bot to be ready').catch((error: unknown) => {
+    // Nobody else knows of it: it would keep its port.
+    child.kill('SIGKILL');
+    throw error;
+  });
   return { over, killed: () => child.signalCode === 'SIGKILL', stop: () => stop(child) };
 }
 
