@@ -21,7 +21,7 @@ import { raiseIssues } from '../../bot/worker/effects/raise.ts';
 import { givenFacts } from '../../bot/worker/given-facts.ts';
 import { tellReport } from '../../bot/worker/effects/told.ts';
 import { png } from '../support/png.ts';
-import { prepareDatabase } from '../support/prepared-data.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
 import { SAMPLE_REPORTS } from '../support/sample-reports.ts';
 import { issue, result } from '../unit/decide/builders.ts';
@@ -102,7 +102,7 @@ let dataDir: string;
 let forge: Forge;
 beforeAll(async () => {
   dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-told-'));
-  await prepareDatabase(path.join(dataDir, 'data'), 'embedded');
+  await prepareData(path.join(dataDir, 'data'));
   store = await openStore({ dataDir: path.join(dataDir, 'data') });
 }, BUSY_MS);
 afterAll(async () => {

@@ -31,8 +31,13 @@ export async function prepareDatabase(dataDir: string, asked?: string): Promise<
     );
     return startCopy(cluster);
   }
-  await cp(await keep('data', SOURCES, makeData), dataDir, { recursive: true });
+  await prepareData(dataDir);
   return { url: null, stop };
+}
+
+/** Puts a migrated embedded database into the data folder `dir`, which must not exist. */
+export async function prepareData(dir: string): Promise<void> {
+  await cp(await keep('data', SOURCES, makeData), dir, { recursive: true });
 }
 
 const makeData = async (dir: string): Promise<void> => setUp(await openStore({ dataDir: dir }));
