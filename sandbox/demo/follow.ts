@@ -92,16 +92,21 @@ export interface Where {
 
 export type Until = <T>(what: string, look: () => Promise<T | null>) => Promise<T>;
 
-/** Looks again and again; throws when the run ends badly or the time is over. */
+/**
+ * Looks again and again; throws when the run ends badly or nothing comes for `limitMs`. Each wait has the whole
+ * time: a slow machine needs longer for all of it and is no failure.
+ */
 export function createUntil(client: Client, where: Where): Until {
-  const deadline = Date.now() + where.limitMs;
   return async (what, look) => {
+    const deadline = Date.now() + where.limitMs;
     for (;;) {
       const found = await look();
       if (found !== null) return found;
       const ended = await verdictOf(client, `/projects/${where.project}`, where.iid);
       if (ended !== null && !ended.startsWith('done')) throw new Error(`The run ended: ${ended}`);
-      if (Date.now() > deadline) throw new Error(`There was no ${what} in time.`);
+      if (Date.now() > deadline) {
+        throw new Error(`There was no ${what} within ${where.limitMs / 1000} s.`);
+      }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   };

@@ -198,3 +198,44 @@ test('the button under a suggestion applies it and resolves the thread', async (
   const note = kit.gitlab.api.notes(mr).find(({ position }) => position !== null);
   expect(note?.resolvedAt).not.toBeNull();
 });
+
+test('a thread is shown whole, answered and resolved by form', async () => {
+  await sam('POST', `${P}/repository/commits`, {
+    branch: 'talk',
+    start_branch: 'main',
+    commit_message: 'Talk',
+    actions: [{ action: 'create', file_path: 'talk.txt', content: 'one\ntwo\n' }],
+  });
+  const input = { source_branch: 'talk', target_branch: 'main', title: 'Talk' };
+  const { iid, diff_refs: refs } = (await sam('POST', `${P}/merge_requests`, input)).body;
+  const lines = { position_type: 'text', new_path: 'talk.txt', old_path: 'talk.txt', new_line: 2 };
+  await sam('POST', `${P}/merge_requests/${iid}/discussions`, {
+    body: '**Two** is wrong <!-- marker -->',
+    position: { ...refs, ...lines },
+  });
+  const path = `/acme/app/-/merge_requests/${iid}`;
+  const go = browser();
+  await go('/?as=dana');
+  const page = (await go(path)).text;
+  expect(page).toMatch(/talk\.txt:2<\/a>\s+by\s+@sam:\s+Two is wrong/);
+  const action = /action="([^"]+\/discussions\/\w+)\/notes"/.exec(page)?.[1] ?? '';
+  const csrf = csrfOf(page);
+  const guest = browser();
+  await guest('/?as=gus');
+  const stranger = csrfOf((await guest('/acme/app')).text);
+  expect((await guest(`${action}/resolve`, { csrf: stranger })).status).toBe(404);
+  expect((await go(`${action}/notes`, { csrf, body: 'It is not.' })).status).toBe(303);
+  const mr = kit.gitlab.api.mergeRequest('acme/app', iid);
+  const notes = kit.gitlab.api.notes(mr);
+  expect(notes.map(({ body, discussionId }) => [body, discussionId])).toEqual([
+    ['**Two** is wrong <!-- marker -->', notes[0]?.discussionId],
+    ['It is not.', notes[0]?.discussionId],
+  ]);
+  expect((await go(`${action}/resolve`, { csrf })).status).toBe(303);
+  expect(notes.map(({ resolvedAt }) => resolvedAt !== null)).toEqual([true, true]);
+  const after = (await go(path)).text;
+  expect(after).toMatch(/Open threads<\/h2>\s+<p>None\.<\/p>/);
+  expect((await go(`${action}/reopen`, { csrf })).status).toBe(303);
+  expect(notes[0]?.resolvedAt).toBeNull();
+  expect((await go(`${action.slice(0, -2)}/notes`, { csrf, body: 'x' })).status).toBe(404);
+});

@@ -170,15 +170,15 @@ function compile(operation: ApiOperation, file: File): Check {
   for (const parameter of operation.parameters ?? []) {
     if (parameter.in === 'header') continue;
     if (parameter.in === 'path') {
-      const told = MISTAKEN.has(parameter.name) ? { type: 'string' } : schemaOf(parameter);
-      inPath[parameter.name] = told;
+      inPath[parameter.name] = schemaOf(parameter);
     } else if (parameter.schema === undefined) {
       add(parameter.name, schemaOf(parameter), parameter.required ?? false);
     } else {
       const whole = resolve(parameter.schema, file);
       const needed = (whole['required'] ?? []) as string[];
       for (const [name, schema] of Object.entries(propertiesOf(whole))) {
-        add(name, closed(schema, file), needed.includes(name));
+        const told = EITHER.has(name) ? { type: ['integer', 'string'] } : closed(schema, file);
+        add(name, told, needed.includes(name));
       }
     }
   }
@@ -195,7 +195,15 @@ function compile(operation: ApiOperation, file: File): Check {
   };
 }
 
-function schemaOf({ type, enum: values, items, format, description }: Parameter): AnySchemaObject {
+function schemaOf({
+  name,
+  type,
+  enum: values,
+  items,
+  format,
+  description,
+}: Parameter): AnySchemaObject {
+  if (EITHER.has(name)) return { type: ['integer', 'string'] };
   if (!TYPES.has(type)) return {};
   if (type === 'array' && BY_COMMA.test(description ?? '')) return { type: ['array', 'string'] };
   return {
@@ -207,10 +215,15 @@ function schemaOf({ type, enum: values, items, format, description }: Parameter)
 }
 
 /**
- * A number in some rows of the file, but each takes text as well: the path of a project (doc/api/rest,
- * "Namespaced paths"), the name of a branch (doc/api/branches).
+ * The file names one type of these, but each takes a number and text: the path of a project (doc/api/rest,
+ * "Namespaced paths"), the name of a branch (doc/api/branches), the other end of a link (doc/api/issue_links).
  */
-const MISTAKEN: ReadonlySet<string> = new Set(['id', 'branch']);
+const EITHER: ReadonlySet<string> = new Set([
+  'id',
+  'branch',
+  'target_project_id',
+  'target_issue_iid',
+]);
 
 /** The types of JSON; the file also says `file`, `symbol` and `text`, which take what they are given. */
 const TYPES: ReadonlySet<unknown> = new Set([

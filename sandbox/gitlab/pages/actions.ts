@@ -1,17 +1,25 @@
 /** What the forms of the pages do, with the rights of the chosen user. */
 import type { Request } from 'express';
-import { createInput } from '../rest/input.ts';
+import { createInput, type Input } from '../rest/input.ts';
 import { ApiFailure, conflict, forbidden, notFound, unauthorized } from '../rest/reply.ts';
-import { canApprove, canEditMetadata, canReadCode, canSeeIssue } from '../services/access.ts';
+import {
+  canApprove,
+  canEditMetadata,
+  canReadCode,
+  canSeeIssue,
+  levelOf,
+} from '../services/access.ts';
 import { approve, unapprove } from '../services/approvals.ts';
 import { editItem } from '../services/issuables.ts';
 import { createIssue } from '../services/issues.ts';
 import { labelsAfter } from '../services/labels.ts';
 import { merge } from '../services/merge.ts';
+import { replyTo } from '../services/note-records.ts';
 import { createNote, resolveDiscussion } from '../services/notes.ts';
 import { applySuggestions, findSuggestion } from '../services/suggestions.ts';
 import { findIssue, findMergeRequest, headSha } from '../state/state.ts';
-import type { MergeRequest, Noteable, User } from '../state/types.ts';
+import { ACCESS } from '../state/access-levels.ts';
+import type { MergeRequest, Note, Noteable, User } from '../state/types.ts';
 import type { View } from './parts.ts';
 
 /** Carries a posted form out; returns the address to go to. */
@@ -32,6 +40,15 @@ export async function act(view: View & { rest: string }, request: Request): Prom
   if (suggested) {
     await applyHere(view, user, Number(suggested[1]), Number(suggested[2]));
     return `${view.base}/-/merge_requests/${suggested[1]}`;
+  }
+  const threads = /^(issues|merge_requests)\/(\d+)\/discussions\/(\w+)\/(notes|resolve|reopen)$/;
+  const thread = threads.exec(view.rest);
+  if (thread) {
+    const item = find(view, user, thread[1] === 'issues', Number(thread[2]));
+    const notes = item ? notesOf(view, item, user, thread[3] ?? '') : [];
+    if (!item || notes.length === 0) throw notFound('Discussion');
+    const back = `${view.base}/-/${thread[1]}/${item.iid}`;
+    return `${back}${await answer(view, item, user, notes, thread[4] ?? '', input)}`;
   }
   const match = /^(issues|merge_requests)\/(\d+)\/(notes|labels|approve|unapprove|merge)$/.exec(
     view.rest,
@@ -54,6 +71,31 @@ export async function act(view: View & { rest: string }, request: Request): Prom
     await decide(view, item, user, match[3] ?? '', input.str('sha'));
   }
   return back;
+}
+
+/** The notes of one thread, as far as this user sees them. */
+function notesOf(view: View, item: Noteable, user: User, id: string): Note[] {
+  const inside = levelOf(view.project, user) >= ACCESS.planner;
+  return item.notes.filter((note) => note.discussionId === id && (inside || !note.internal));
+}
+
+/** A reply in a thread, or its resolution; returns where on the page to go. */
+async function answer(
+  { gl, project }: View,
+  item: Noteable,
+  user: User,
+  notes: readonly Note[],
+  what: string,
+  input: Input,
+): Promise<string> {
+  const first = notes[0] as Note;
+  if (what !== 'notes') {
+    resolveDiscussion(gl, project, item, notes, user, what === 'resolve');
+    return `#note_${first.id}`;
+  }
+  const reply = replyTo(first, input.need('body'));
+  const done = await createNote(gl, project, item, user, reply, { headSha: undefined });
+  return done.kind === 'note' ? `#note_${done.note.id}` : '';
 }
 
 /** The button does what GitLab's own page does: it resolves the thread, too. */

@@ -52,7 +52,7 @@ blockquote { border-left: 3px solid var(--line); margin: .5rem 0; padding-left: 
 .note, .box { border: 1px solid var(--line); border-radius: 6px; padding: .2rem .9rem .4rem; margin: .7rem 0; }
 .note .by { opacity: .75; font-size: 13px; margin: .3rem 0; } .system { opacity: .7; font-size: 13px; margin: .4rem 0; }
 .label, .state { border: 1px solid var(--line); border-radius: 1em; padding: 0 .6em; font-size: 13px; white-space: nowrap; }
-.success, .merged, .opened { border-color: #108548; } .failed, .closed { border-color: #dd2b0e; } .running, .pending { border-color: #1f75cb; }
+.success, .merged, .opened, .resolved { border-color: #108548; } .failed, .closed { border-color: #dd2b0e; } .running, .pending, .open { border-color: #1f75cb; }
 .add { color: #108548; } .del { color: #dd2b0e; }
 form.inline { display: inline-block; margin-right: .5rem; } textarea { width: 100%; min-height: 5rem; box-sizing: border-box; }
 button { padding: .3rem .9rem; cursor: pointer; } input[type=text] { padding: .25rem; }
@@ -64,6 +64,8 @@ export interface Frame {
   crumbs: { text: string; href: string }[];
   /** Username, or null. */
   user: string | null;
+  /** The user's role in the project, on its pages. */
+  role?: string;
   /** Reload after so many seconds, for pages of running work. */
   refresh?: number | undefined;
 }
@@ -88,7 +90,7 @@ export function layout(frame: Frame, body: Markup): string {
         <header>
           <a href="/"><b>sandbox GitLab</b></a> ${crumbs}
           <span class="who"
-            >${frame.user ? html`as <b>@${frame.user}</b> · ` : null}<a href="/-/people"
+            >${frame.user ? html`as <b>@${frame.user}</b>${frame.role ? ` (${frame.role})` : null} · ` : null}<a href="/-/people"
               >switch user</a
             ></span
           >

@@ -147,6 +147,7 @@ function emphasis(text: string, base: string, references = true): string {
   const safe = escapeHtml(text)
     .replaceAll(/\*\*([^*]+)\*\*/g, '<b>$1</b>')
     .replaceAll(/(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])/g, '<i>$1</i>')
+    .replaceAll(/(?<!\w)_([^_\s][^_]*)_(?!\w)/g, '<i>$1</i>')
     .replaceAll(/~~([^~]+)~~/g, '<s>$1</s>');
   if (!references) return safe;
   const root = escapeHtml(base);

@@ -28,13 +28,17 @@ export async function reportRows(pipeline: PipelineRecord | undefined): Promise<
     <ul>
       ${issues.map((one) => html`<li>${one.severity} · ${one.description} in ${one.path}</li>`)}
     </ul>
-    <p>Security (a widget on Ultimate, else files to download)</p>
+    ${security.length === 0 ? html`<p>Security: no reports</p>` : securityRows(security)}
+    ${covered.length > 0 ? html`<p>Coverage of lines: ${covered.map(({ file, percent }) => `${file} ${percent} %`).join(', ')}</p>` : null}`;
+}
+
+function securityRows(reports: Awaited<ReturnType<typeof securityReports>>): Markup {
+  return html`<p>Security (a widget on Ultimate, else files to download)</p>
     <ul>
-      ${security.map(({ file, report, mistake }) =>
+      ${reports.map(({ file, report, mistake }) =>
         report === null ? html`<li>${file} is refused: ${mistake}</li>` : securityRow(report),
       )}
-    </ul>
-    ${covered.length > 0 ? html`<p>Coverage of lines: ${covered.map(({ file, percent }) => `${file} ${percent} %`).join(', ')}</p>` : null}`;
+    </ul>`;
 }
 
 function securityRow({ scan, vulnerabilities }: SecurityReport): Markup {

@@ -2,7 +2,7 @@
 import type { PipelineRecord } from '../../ci/contract.ts';
 import { diff, type FileDiff } from '../git/read.ts';
 import type { Instance } from '../instance.ts';
-import { canSeeIssue, canSeeProject } from '../services/access.ts';
+import { canSeeIssue, canSeeProject, levelOf } from '../services/access.ts';
 import { detailedMergeStatus } from '../services/mergeability.ts';
 import {
   belongsTo,
@@ -12,11 +12,13 @@ import {
   statusesOn,
 } from '../services/pipeline-list.ts';
 import { headSha, userOf } from '../state/state.ts';
+import { ACCESS } from '../state/access-levels.ts';
 import type { Issue, MergeRequest, Noteable } from '../state/types.ts';
 import { html, layout, type Markup } from './html.ts';
 import { reportRows } from './report-rows.ts';
-import { form, labels, logOf, pipelineRows, state, thread, type View } from './parts.ts';
+import { form, labels, logOf, pipelineRows, state, type View } from './parts.ts';
 import type { Session } from './session.ts';
+import { conversation, openThreads } from './threads.ts';
 
 /** Rows of one list on the project page. */
 const MAX_ROWS = 50;
@@ -25,12 +27,20 @@ const MAX_DIFF_LINES = 2000;
 const REFRESH_SECONDS = 3;
 const ACTIVE = new Set(['created', 'pending', 'running']);
 
+/** What the user may do here, in GitLab's words. */
+function roleOf({ project, session }: View): string {
+  const level = levelOf(project, session.user);
+  const found = Object.entries(ACCESS).findLast(([, least]) => level >= least);
+  return found?.[0] ?? 'no member';
+}
+
 function frame(view: View, title: string, body: Markup, refresh = false): string {
   return layout(
     {
       title: `${title} · ${view.project.path}`,
       crumbs: [{ text: view.project.path, href: view.base }],
       user: view.session.user?.username ?? null,
+      role: roleOf(view),
       ...(refresh ? { refresh: REFRESH_SECONDS } : {}),
     },
     body,
@@ -126,7 +136,7 @@ export function issuePage(view: View, issue: Issue): string {
   const author = userOf(view.gl.state, issue.authorId).username;
   const body = html`<h1>${issue.title} <small>#${issue.iid}</small></h1>
     <p>${state(issue.state)} by @${author} ${labels(view.project, issue)}</p>
-    ${thread(view, issue)}`;
+    ${conversation(view, issue)}`;
   return frame(view, issue.title, body);
 }
 
@@ -153,10 +163,12 @@ export async function mergeRequestPage(view: View, mr: MergeRequest): Promise<st
       <code>${headSha(mr).slice(0, 8)}</code> ${labels(project, mr)}
     </p>
     <p>
-      ${detailedMergeStatus(gl, project, mr)} ·
+      ${mr.state === 'opened' ? html`merge status <code>${detailedMergeStatus(gl, project, mr)}</code> · ` : null}
       ${approvers.length > 0 ? `approved by ${approvers.join(', ')}` : 'no approvals'}
     </p>
-    ${buttons}${thread(view, mr)}
+    ${buttons}
+    <h2>Open threads</h2>
+    ${openThreads(view, mr) ?? html`<p>None.</p>`} ${conversation(view, mr)}
     <h2>Pipelines</h2>
     ${pipelineRows(view, rows)} ${await reportRows(headPipelineOf(gl, project, mr))}
     <h2>Changes</h2>

@@ -1,6 +1,6 @@
 /** Notes and discussions of issues and merge requests. */
 import { createNote, deleteNote, resolveDiscussion, updateNote } from '../services/notes.ts';
-import type { NewNote } from '../services/note-records.ts';
+import { replyTo, type NewNote } from '../services/note-records.ts';
 import { needNoteable, needUser, page, visibleNotes, type Call, type Route } from '../rest/call.ts';
 import {
   accepted,
@@ -155,17 +155,7 @@ function discussionRoutes(kind: Noteable['kind'], base: string): Route[] {
       path: `${base}/discussions/:discussion_id/notes`,
       handler: (call) => {
         const { project, item, notes } = discussion(call, kind);
-        const first = notes[0] as Note;
-        // An individual note becomes a thread with its first reply.
-        if (first.type === null) first.type = 'DiscussionNote';
-        return post(call, project, item, {
-          body: call.input.need('body'),
-          discussionId: first.discussionId,
-          internal: first.internal,
-          type: first.type,
-          resolvable: first.resolvable,
-          ...(first.position ? { position: first.position } : {}),
-        });
+        return post(call, project, item, replyTo(notes[0] as Note, call.input.need('body')));
       },
     },
     {

@@ -44,3 +44,16 @@ export function addNote(gl: Instance, item: Noteable, author: User, note: NewNot
 export function addSystemNote(gl: Instance, item: Noteable, user: User, body: string): void {
   addNote(gl, item, user, { body }).system = true;
 }
+
+/** A reply in the thread that `first` began; an individual note becomes a thread with its first reply. */
+export function replyTo(first: Note, body: string): NewNote {
+  if (first.type === null) first.type = 'DiscussionNote';
+  return {
+    body,
+    discussionId: first.discussionId,
+    internal: first.internal,
+    type: first.type,
+    resolvable: first.resolvable,
+    ...(first.position ? { position: first.position } : {}),
+  };
+}
