@@ -5,6 +5,9 @@ import { gates } from './acting/gates.ts';
 import { lookalikes } from './acting/lookalikes.ts';
 import { lookups } from './acting/lookups.ts';
 import { rights } from './acting/rights.ts';
+import { budget } from './bounds/budget.ts';
+import { identity } from './doors/identity.ts';
+import { tokenCache } from './doors/token-cache.ts';
 
 export const ATTACK_ROWS: readonly { module: string; name: string; proof: Proof }[] = [
   { module: 'acting/lookalikes.ts', name: 'lookalikes', proof: lookalikes },
@@ -12,4 +15,7 @@ export const ATTACK_ROWS: readonly { module: string; name: string; proof: Proof 
   { module: 'acting/lookups.ts', name: 'lookups', proof: lookups },
   { module: 'acting/gates.ts', name: 'gates', proof: gates },
   { module: 'acting/contributors.ts', name: 'contributors', proof: contributors },
+  { module: 'doors/identity.ts', name: 'identity', proof: identity },
+  { module: 'doors/token-cache.ts', name: 'tokenCache', proof: tokenCache },
+  { module: 'bounds/budget.ts', name: 'budget', proof: budget },
 ];

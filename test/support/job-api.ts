@@ -105,9 +105,10 @@ export interface JobStage {
   close(): Promise<void>;
 }
 
-/** The job API over an embedded database. */
-export async function startJobStage(): Promise<JobStage> {
-  const { store, close } = await newStore();
+/** The job API over an embedded database, or over one that outlives it. */
+export async function startJobStage(given?: Store): Promise<JobStage> {
+  const { store, close } =
+    given === undefined ? await newStore() : { store: given, close: () => Promise.resolve() };
   const issuer = await startIssuer(KEY);
   const children = new Map<number, number[]>();
   let lastId = 1_000;
