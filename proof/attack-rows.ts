@@ -7,7 +7,9 @@ import { lookups } from './acting/lookups.ts';
 import { rights } from './acting/rights.ts';
 import { budget } from './bounds/budget.ts';
 import { identity } from './doors/identity.ts';
+import { intake } from './doors/intake.ts';
 import { tokenCache } from './doors/token-cache.ts';
+import { yamlBombs } from './doors/yaml-bombs.ts';
 
 export const ATTACK_ROWS: readonly { module: string; name: string; proof: Proof }[] = [
   { module: 'acting/lookalikes.ts', name: 'lookalikes', proof: lookalikes },
@@ -15,6 +17,8 @@ export const ATTACK_ROWS: readonly { module: string; name: string; proof: Proof 
   { module: 'acting/lookups.ts', name: 'lookups', proof: lookups },
   { module: 'acting/gates.ts', name: 'gates', proof: gates },
   { module: 'acting/contributors.ts', name: 'contributors', proof: contributors },
+  { module: 'doors/intake.ts', name: 'intake', proof: intake },
+  { module: 'doors/yaml-bombs.ts', name: 'yamlBombs', proof: yamlBombs },
   { module: 'doors/identity.ts', name: 'identity', proof: identity },
   { module: 'doors/token-cache.ts', name: 'tokenCache', proof: tokenCache },
   { module: 'bounds/budget.ts', name: 'budget', proof: budget },

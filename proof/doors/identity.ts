@@ -117,8 +117,9 @@ async function play(index: number, random: Random): Promise<Played> {
   let token: string;
   let about: string;
   if (index % 2 === 0) {
-    const [name, make] = TRICKS[(index / 2) % TRICKS.length] ?? TRICKS[0];
-    [about, token] = [name, make(fresh, at.evil)];
+    const trick = TRICKS[(index / 2) % TRICKS.length];
+    if (trick === undefined) return held('nothing');
+    [about, token] = [trick[0], trick[1](fresh, at.evil)];
   } else {
     const name = CLAIMS[((index - 1) / 2) % CLAIMS.length] ?? 'ref';
     const claims = altered(fresh, name, random, at.stranger.claims);
