@@ -17,9 +17,8 @@ export async function benchMemory(effort: Effort): Promise<Figure[]> {
     effort.say(`memory: ${RATE * seconds} deliveries`);
     const { requests } = await load({
       url: `${bot.url}/webhooks/gitlab`,
-      signs: 'standard',
+      sends: 'gitlab_push',
       connections: 8,
-      bodyBytes: 12_700,
       seed: `${effort.seed}-memory`,
       seconds,
       rate: RATE,

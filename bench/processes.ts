@@ -9,7 +9,10 @@ import type { LoadOutcome, LoadPlan } from './load.ts';
 
 export const ROOT = path.resolve(import.meta.dirname, '..');
 export const SECRET = 'bench-webhook-secret-0123456789';
-const READY_MS = 30_000;
+/** A busy machine takes a minute to make an embedded database. */
+const READY_MS = 120_000;
+/** How a Python server says that it listens. */
+const UVICORN = /running on (http:\/\/[\w.]+:\d+)/;
 /** Latencies of 200,000 requests as JSON. */
 const OUTCOME_BYTES = 16 * 1024 * 1024;
 
@@ -22,16 +25,25 @@ export interface Running {
 }
 
 /** Starts a program and waits until a line of its output names its URL. */
-async function start(args: string[], env: Record<string, string>): Promise<Running> {
+export async function start(
+  program: string,
+  args: string[],
+  env: Record<string, string>,
+): Promise<Running> {
   const options = { cwd: ROOT, env: { PATH: process.env['PATH'] ?? '', ...env } };
-  const child: ChildProcess = spawn(process.execPath, args, options);
+  const child: ChildProcess = spawn(program, args, options);
   const log: string[] = [];
   const ready = Promise.withResolvers<string>();
   child.stdout?.on('data', (part: Buffer) => {
     const url = /http:\/\/[\w.]+:\d+\S*/.exec(part.toString())?.[0];
     if (url !== undefined) ready.resolve(url);
   });
-  child.stderr?.on('data', (part: Buffer) => void log.push(part.toString()));
+  child.stderr?.on('data', (part: Buffer) => {
+    log.push(part.toString());
+    const url = UVICORN.exec(part.toString())?.[1];
+    if (url !== undefined) ready.resolve(url);
+  });
+  child.once('error', (error) => ready.reject(error));
   const failed = (why: string): void => ready.reject(new Error(`${why}\n${log.join('')}`));
   child.once('exit', (code) => failed(`${args.join(' ')} ended with ${code}`));
   const late = setTimeout(() => failed(`${args.join(' ')} was not ready in time`), READY_MS);
@@ -46,14 +58,25 @@ async function start(args: string[], env: Record<string, string>): Promise<Runni
   }
 }
 
+let built: Promise<string> | null = null;
+/** The bot's bundle, made once: it is what users start. */
+function bundle(): Promise<string> {
+  const file = path.join(ROOT, 'dist/autodev.mjs');
+  built ??= promisify(execFile)(process.execPath, ['.ci/build.mjs'], { cwd: ROOT }).then(
+    () => file,
+  );
+  return built;
+}
+
 /** The bot with a data folder of its own, which goes when it stops. */
 export async function startServe(
-  role: 'web' | 'all',
+  role: 'web' | 'worker' | 'all',
   env: Record<string, string> = {},
   nodeFlags: string[] = [],
 ): Promise<Running> {
   const dir = await mkdtemp(path.join(tmpdir(), 'autodev-bench-'));
-  const running = await start([...nodeFlags, 'bot/cli/main.ts', 'serve', '--role', role], {
+  const args = [...nodeFlags, await bundle(), 'serve', '--role', role];
+  const running = await start(process.execPath, args, {
     AUTODEV_GITLAB_URL: 'http://127.0.0.1:9',
     AUTODEV_GITLAB_TOKEN: 'bench',
     AUTODEV_WEBHOOK_SECRET: SECRET,
@@ -73,7 +96,8 @@ export async function startServe(
   };
 }
 
-export const startPeer = (): Promise<Running> => start(['bench/peer.ts', SECRET], {});
+export const startPeer = (): Promise<Running> =>
+  start(process.execPath, ['bench/peer.ts', SECRET], {});
 
 /** Runs the load generator to its end. Throws when a request failed. */
 export async function load(plan: Omit<LoadPlan, 'secret'>): Promise<LoadOutcome> {
@@ -85,6 +109,14 @@ export async function load(plan: Omit<LoadPlan, 'secret'>): Promise<LoadOutcome>
   if (outcome.failed > 0)
     throw new Error(`${outcome.failed} of ${outcome.requests} requests failed`);
   return outcome;
+}
+
+/** Processor time of a process so far, in milliseconds; NaN where /proc is not there. */
+export async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  // utime and stime, in hundredths of a second; the name before them may hold anything (man proc).
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11] ?? NaN) + Number(fields[12] ?? NaN)) * 10;
 }
 
 /** Resident memory of a process in megabytes; NaN where /proc is not there. */

@@ -12,7 +12,7 @@ import { prepareRequest } from './prepare-request.ts';
 import type { PreparedRequest } from './prepare-request.ts';
 import { KEY_VARIABLES, priceOf } from './pricing.ts';
 import type { Provider } from './pricing.ts';
-import { readBody } from './read-body.ts';
+import { readBody, type BodyFault } from './read-body.ts';
 import { ATTEMPT_OVER, sendRefusal } from './refuse.ts';
 import type { Api, GatewayDeps, Grant, ProviderAccess, Refusal } from './types.ts';
 import type { ModelPrice } from '../../schema/wire/prices.ts';
@@ -95,7 +95,37 @@ async function readRequest(
   req: IncomingMessage,
 ): Promise<{ ok: true; request: PreparedRequest } | { ok: false; refusal: Refusal | null }> {
   const body = await readBody(req, deps.limits);
-  return body.ok ? prepareRequest(api, body.bytes, deps.limits) : body;
+  if (body.ok) return prepareRequest(api, body.bytes, deps.limits);
+  return { ok: false, refusal: refusalOf(body.fault, deps.limits.bodyBytes) };
+}
+
+/** Null: nobody waits for an answer any more. */
+function refusalOf(fault: BodyFault, limit: number): Refusal | null {
+  switch (fault) {
+    case 'too_large':
+      return {
+        status: 413,
+        code: 'request_too_large',
+        message: `The request is larger than ${Math.floor(limit / 1024 / 1024)} MB.`,
+        fix: 'Send less: shorten tool results, or start the conversation anew.',
+      };
+    case 'too_slow':
+      return {
+        status: 408,
+        code: 'request_too_slow',
+        message: 'The request body did not arrive in time.',
+        fix: 'Send the request again.',
+      };
+    case 'encoded':
+      return {
+        status: 415,
+        code: 'encoding_not_supported',
+        message: 'The request body is compressed.',
+        fix: 'Send it without a content-encoding.',
+      };
+    case 'gone':
+      return null;
+  }
 }
 
 /**

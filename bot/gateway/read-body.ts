@@ -1,53 +1,28 @@
-/** Reads a request body once, within a size and a time. */
+/** Reads a request body once, within a size and a time, whoever sends it. */
 import type { IncomingMessage } from 'node:http';
-import type { GatewayLimits } from './limits.ts';
-import type { Refusal } from './types.ts';
 
-export type BodyResult = { ok: true; bytes: Buffer } | { ok: false; refusal: Refusal | null };
+/** `gone`: the client went away, so that nobody waits for an answer. */
+export type BodyFault = 'encoded' | 'too_large' | 'too_slow' | 'gone';
+export type BodyResult = { ok: true; bytes: Buffer } | { ok: false; fault: BodyFault };
 
-const tooLarge = (limit: number): BodyResult => ({
-  ok: false,
-  refusal: {
-    status: 413,
-    code: 'request_too_large',
-    message: `The request is larger than ${Math.floor(limit / 1024 / 1024)} MB.`,
-    fix: 'Send less: shorten tool results, or start the conversation anew.',
-  },
-});
+export interface BodyLimits {
+  bodyBytes: number;
+  /** Milliseconds that the body may take; without it the server's own limit alone holds. */
+  bodyMs?: number;
+}
 
-const tooSlow: BodyResult = {
-  ok: false,
-  refusal: {
-    status: 408,
-    code: 'request_too_slow',
-    message: 'The request body did not arrive in time.',
-    fix: 'Send the request again.',
-  },
-};
-
-/** A refusal of null: the client went away. The body must not have been read by anyone before. */
-export async function readBody(
-  req: IncomingMessage,
-  limits: Pick<GatewayLimits, 'bodyBytes' | 'bodyMs'>,
-): Promise<BodyResult> {
+/**
+ * The body must not have been read by anyone before. Compressed ones are refused: a bomb would be
+ * inflated before anything about its sender is known.
+ */
+export async function readBody(req: IncomingMessage, limits: BodyLimits): Promise<BodyResult> {
   const encoding = req.headers['content-encoding'];
-  if (encoding !== undefined && encoding !== 'identity') {
-    return {
-      ok: false,
-      refusal: {
-        status: 415,
-        code: 'encoding_not_supported',
-        message: 'The request body is compressed.',
-        fix: 'Send it without a content-encoding.',
-      },
-    };
-  }
-  if (Number(req.headers['content-length'] ?? 0) > limits.bodyBytes) {
-    return tooLarge(limits.bodyBytes);
-  }
+  if (encoding !== undefined && encoding !== 'identity') return { ok: false, fault: 'encoded' };
+  const said = Number(req.headers['content-length'] ?? 0);
+  if (said > limits.bodyBytes) return { ok: false, fault: 'too_large' };
+  if (req.destroyed) return { ok: false, fault: 'gone' };
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    const parts = new Parts(said);
     const finish = (result: BodyResult): void => {
       clearTimeout(timer);
       req.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
@@ -55,13 +30,41 @@ export async function readBody(
       resolve(result);
     };
     const onData = (chunk: Buffer): void => {
-      size += chunk.length;
-      if (size <= limits.bodyBytes) chunks.push(chunk);
-      else finish(tooLarge(limits.bodyBytes));
+      if (parts.size + chunk.length <= limits.bodyBytes) parts.add(chunk);
+      else finish({ ok: false, fault: 'too_large' });
     };
-    const onEnd = (): void => finish({ ok: true, bytes: Buffer.concat(chunks, size) });
-    const onClose = (): void => finish({ ok: false, refusal: null });
-    const timer = setTimeout(() => finish(tooSlow), limits.bodyMs);
+    const onEnd = (): void => finish({ ok: true, bytes: parts.whole() });
+    const onClose = (): void => finish({ ok: false, fault: 'gone' });
+    const { bodyMs } = limits;
+    const timer =
+      bodyMs === undefined
+        ? undefined
+        : setTimeout(() => finish({ ok: false, fault: 'too_slow' }), bodyMs);
     req.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });
+}
+
+/** From this size on a body goes where it will stay as it arrives, so that it is never there twice. */
+const LARGE_BYTES = 64 * 1024;
+
+class Parts {
+  size = 0;
+  private readonly chunks: Buffer[] = [];
+  private readonly place: Buffer | null;
+
+  constructor(said: number) {
+    this.place = said > LARGE_BYTES ? Buffer.allocUnsafe(said) : null;
+  }
+
+  add(chunk: Buffer): void {
+    if (this.place === null) this.chunks.push(chunk);
+    else chunk.copy(this.place, this.size);
+    this.size += chunk.length;
+  }
+
+  whole(): Buffer {
+    const [only] = this.chunks;
+    if (this.place !== null) return this.place.subarray(0, this.size);
+    return only && this.chunks.length === 1 ? only : Buffer.concat(this.chunks, this.size);
+  }
 }

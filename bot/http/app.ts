@@ -1,12 +1,12 @@
 /** The HTTP face of the bot: intake, job API, gateway, health. No route works without its own check. */
-import { createServer, type Server } from 'node:http';
-import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { Logger } from 'pino';
-import { sendError } from './api-error.ts';
+import { sendBadRequest, sendError, sendUnavailable } from './api-error.ts';
 import { healthRoutes, type HealthDeps } from './health.ts';
 import { jobRoutes } from './job-api.ts';
 import type { JobApiDeps } from './job-auth.ts';
-import { webhookRoutes, type IntakeDeps } from './webhooks.ts';
+import { webhookHandler, type IntakeDeps } from './webhooks.ts';
 
 const MAX_HEADER_BYTES = 32 * 1024;
 /** Longer than the idle time of usual reverse proxies, so that they are the ones who hang up. */
@@ -33,19 +33,27 @@ export interface AppDeps extends HealthDeps {
   log: Logger;
 }
 
-/** The express app; callable without a socket. */
-export function createApp(deps: AppDeps): Express {
+/** Webhooks by their own handler, everything else by express; callable without a socket. */
+export function createApp(deps: AppDeps): RequestListener {
+  const webhooks = webhookHandler(deps.intake);
+  const app = expressApp(deps);
+  return (request, response) => {
+    setCommonHeaders(response);
+    if (!webhooks(request, response)) app(request, response);
+  };
+}
+
+function setCommonHeaders(response: ServerResponse): void {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Cache-Control', 'no-store');
+  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+}
+
+function expressApp(deps: AppDeps): RequestListener {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.use((_request, response, next) => {
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    response.setHeader('Cache-Control', 'no-store');
-    response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-    next();
-  });
-  app.use('/webhooks', webhookRoutes(deps.intake));
   app.use('/api/job', jobRoutes(deps.jobs));
   app.use('/gateway', deps.gateway);
   for (const [path, text] of Object.entries(deps.templates)) {
@@ -62,7 +70,10 @@ export function createApp(deps: AppDeps): Express {
 }
 
 /** A server with bounds on headers and time around the app. */
-export function createHttpServer(app: Express, limits: ServerLimits = SERVER_LIMITS): Server {
+export function createHttpServer(
+  app: RequestListener,
+  limits: ServerLimits = SERVER_LIMITS,
+): Server {
   return createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -89,25 +100,12 @@ function lastErrorHandler(log: Logger): ErrorRequestHandler {
         { error: String(error), method: request.method, path: request.path },
         'request failed',
       );
-      response.setHeader('Retry-After', '5');
-      sendError(
-        response,
-        503,
-        'unavailable',
-        'The bot could not do this now.',
-        'Try again shortly.',
-      );
+      sendUnavailable(response);
       return;
     }
-    sendError(response, status, 'bad_request', BODY_ERRORS[status] ?? 'The request is not valid.');
+    sendBadRequest(response, status);
   };
 }
-
-const BODY_ERRORS: Readonly<Record<number, string>> = {
-  400: 'The body is not valid JSON.',
-  413: 'The body is too large.',
-  415: 'The body’s encoding is not supported; send it uncompressed.',
-};
 
 function statusOf(error: unknown): number {
   if (typeof error !== 'object' || error === null || !('status' in error)) return 500;

@@ -1,25 +1,32 @@
 /**
  * Intake: verify the raw bytes, store the delivery, answer 2xx, ring the queue. In that order: what
  * was acknowledged is on disk, and what is on disk is found again without the queue (DESIGN §2).
+ *
+ * It is a plain handler in front of the express app: half of the time of a bare express route goes into
+ * its layers, and a flood of hooks, real or forged, meets this code alone.
  */
 import { isUtf8 } from 'node:buffer';
-import express, { type Request, type Response, type Router } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Headers, Webhooks } from '../forge/forge.ts';
+import { readBody } from '../gateway/read-body.ts';
 import type { Queue } from '../queue/queue.ts';
 import { ring } from '../queue/ring.ts';
 import type { Db } from '../store/db.ts';
 import { DELIVERIES_AT_ONCE, insertDeliveries, type NewDelivery } from '../store/deliveries.ts';
 import { gather } from '../store/gather.ts';
-import { sendError } from './api-error.ts';
+import { sendBodyFault, sendError, sendJson, sendUnavailable } from './api-error.ts';
+import { createRefusalLog } from './refusal-log.ts';
+import { createTurns } from './turns.ts';
 
-/** GitLab's own limit of a payload (gitlab-facts §1.3). */
-const GITLAB_BODY_BYTES = 25 * 1024 * 1024;
-/** GitHub's own limit of a payload. */
-const GITHUB_BODY_BYTES = 25 * 1024 * 1024;
+/** GitHub's and GitLab's own limit of a payload (gitlab-facts §1.3). */
+const BODY_BYTES = 25 * 1024 * 1024;
+/** Bodies larger than this are rare, and few are held in memory at once; the others wait unread. */
+const LARGE_BODY_BYTES = 256 * 1024;
+const LARGE_AT_ONCE = 2;
 
-/** Deliveries that come at the same moment are stored in one statement, up to this many characters. */
-const STATEMENT_CHARS = 1024 * 1024;
+/** Deliveries that come at the same moment are stored in one statement, up to this many bytes. */
+const STATEMENT_BYTES = 1024 * 1024;
 
 /** The headers that normalisation needs; everything else, secrets first, is dropped. */
 const KEPT_HEADERS = [
@@ -29,6 +36,10 @@ const KEPT_HEADERS = [
   'x-github-event',
   'x-github-delivery',
 ];
+
+const PATH = /^\/webhooks\/(gitlab|github)\/?(?:\?|$)/i;
+
+type Source = 'gitlab' | 'github';
 
 export interface IntakeDeps {
   db: Db;
@@ -41,69 +52,77 @@ export interface IntakeDeps {
 
 interface Inbox extends IntakeDeps {
   insert: (delivery: NewDelivery) => Promise<{ id: string; inserted: boolean }>;
+  refused: (source: Source, reason: string) => void;
 }
 
-/** `POST /webhooks/gitlab` and `POST /webhooks/github`. */
-export function webhookRoutes(deps: IntakeDeps): Router {
-  const router = express.Router();
+/**
+ * Takes `POST /webhooks/gitlab` and `POST /webhooks/github`; false for any other request, which was not
+ * touched then. Headers set before are kept.
+ */
+export function webhookHandler(
+  deps: IntakeDeps,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
   const insert = gather((batch: NewDelivery[]) => insertDeliveries(deps.db, batch), {
-    most: STATEMENT_CHARS,
-    weight: ({ body }) => Math.max(body.length, STATEMENT_CHARS / DELIVERIES_AT_ONCE),
+    most: STATEMENT_BYTES,
+    weight: ({ body }) => Math.max(body.length, STATEMENT_BYTES / DELIVERIES_AT_ONCE),
   });
-  const inbox: Inbox = { ...deps, insert };
-  router.post('/gitlab', rawBody(GITLAB_BODY_BYTES), (request, response) =>
-    receive('gitlab', deps.webhooks.gitlab, request, response, inbox),
-  );
-  router.post('/github', rawBody(GITHUB_BODY_BYTES), async (request, response) => {
-    const { github } = deps.webhooks;
-    if (github) return receive('github', github, request, response, inbox);
-    return sendError(
-      response,
-      404,
-      'not_configured',
-      'GitHub webhooks are not set up here.',
-      'Set AUTODEV_GITHUB_WEBHOOK_SECRET and restart the bot.',
-    );
-  });
-  return router;
+  const inbox: Inbox = { ...deps, insert, refused: createRefusalLog(deps.log) };
+  const turns = createTurns(LARGE_AT_ONCE);
+  return (request, response) => {
+    const source = request.method === 'POST' ? sourceOf(request.url ?? '') : null;
+    if (source === null) return false;
+    const answer = (): Promise<void> => receive(source, request, response, inbox);
+    // What does not say its size may be large.
+    const size = Number(request.headers['content-length'] ?? Infinity);
+    const answered = size > LARGE_BODY_BYTES ? turns(answer) : answer();
+    answered.catch((error: unknown) => {
+      deps.log.error({ error: String(error), source }, 'webhook not stored');
+      if (!response.headersSent) sendUnavailable(response);
+    });
+    return true;
+  };
 }
 
-/** Compressed bodies are refused: no forge sends them, and a bomb would be inflated before the check. */
-function rawBody(limit: number): express.RequestHandler {
-  return express.raw({ type: () => true, limit, inflate: false });
+function sourceOf(url: string): Source | null {
+  const name = PATH.exec(url)?.[1]?.toLowerCase();
+  return name === 'gitlab' || name === 'github' ? name : null;
 }
 
 async function receive(
-  source: 'gitlab' | 'github',
-  webhooks: Webhooks,
-  request: Request,
-  response: Response,
+  source: Source,
+  request: IncomingMessage,
+  response: ServerResponse,
   deps: Inbox,
 ): Promise<void> {
-  const raw: unknown = request.body;
-  const bytes = Buffer.isBuffer(raw) ? raw : Buffer.alloc(0);
+  const webhooks = deps.webhooks[source];
+  if (webhooks === null) {
+    const fix = 'Set AUTODEV_GITHUB_WEBHOOK_SECRET and restart the bot.';
+    const message = 'GitHub webhooks are not set up here.';
+    return sendError(response, 404, 'not_configured', message, fix);
+  }
+  const body = await readBody(request, { bodyBytes: BODY_BYTES });
+  if (!body.ok) return sendBodyFault(response, body.fault);
   const headers = firstValues(request);
-  const verified = await webhooks.verify(headers, bytes, deps.now());
+  const verified = await webhooks.verify(headers, body.bytes, deps.now());
   if (!verified.ok) {
-    deps.log.warn({ source, reason: verified.reason }, 'webhook refused');
-    sendError(
+    deps.refused(source, verified.reason);
+    return sendError(
       response,
       401,
       'not_authentic',
       'The webhook could not be verified.',
       'Set the same secret or signing token on the hook and in AUTODEV_WEBHOOK_SECRET; `autodev connect` does it.',
     );
-    return;
   }
   const { id, inserted } = await deps.insert({
     source,
     dedupeKey: verified.dedupeKey,
     eventName: verified.eventName,
     headers: kept(headers),
-    body: storable(bytes),
+    body: storable(body.bytes),
   });
   await deps.failpoint('intake.stored');
-  response.status(200).json({ delivery: id, duplicate: !inserted });
+  sendJson(response, 200, { delivery: id, duplicate: !inserted });
   if (inserted) ring(deps, { name: 'delivery', id });
 }
 
@@ -112,16 +131,17 @@ async function receive(
  * name no project to `verify`; mended they could become an event that was never checked. They are
  * kept as one JSON string, which is an event of no forge.
  */
-function storable(bytes: Buffer): string {
-  const text = bytes.toString('utf8');
-  if (isUtf8(bytes) && !bytes.includes(0)) return text;
-  return JSON.stringify(text.replaceAll('\0', '\uFFFD'));
+function storable(bytes: Buffer): string | Buffer {
+  if (isUtf8(bytes) && !bytes.includes(0)) return bytes;
+  return JSON.stringify(bytes.toString('utf8').replaceAll('\0', '\uFFFD'));
 }
 
 /** Lower-case names, first value each; a repeated header never becomes a list. */
-function firstValues(request: Request): Headers {
+function firstValues({ rawHeaders }: IncomingMessage): Headers {
   const headers: Record<string, string | undefined> = Object.create(null);
-  for (const [name, values] of Object.entries(request.headersDistinct)) headers[name] = values?.[0];
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    headers[(rawHeaders[at] as string).toLowerCase()] ??= rawHeaders[at + 1];
+  }
   return headers;
 }
 

@@ -99,25 +99,34 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   };
 }
 
-/** How the backend takes a job. */
+/** How the backend takes a job: the ids of rows that are rung for, none for a sweep. */
 interface Ring {
-  name: string;
-  data: object;
+  name: QueueJob['name'];
+  data: { ids: RowId[] };
   opts: JobsOptions;
 }
+type RowId = string | number;
 
-/** Jobs rung for while others are on their way go together, up to this many. */
-const RINGS = 100;
+/** What is rung for while other rings are on their way goes together, up to this many. */
+const RINGS = 256;
+/**
+ * Jobs that rows of one kind make at once. Storing a job in PostgreSQL takes four times what storing
+ * its delivery takes, so in a flood a job rings for several rows, which its worker then takes in turn.
+ */
+const JOBS_AT_ONCE = 4;
+/** After rings for several there is a flood, and the next ones can wait for company. */
+const REST_MS = 20;
 
 function ringer(backend: QueueBackend): (job: QueueJob, options?: AddOptions) => Promise<void> {
   const ring = gather(
     async (rings: Ring[]) => {
-      const [only] = rings;
-      if (rings.length === 1 && only) await backend.queue.add(only.name, only.data, only.opts);
-      else await backend.queue.addBulk(rings);
+      const jobs = merged(rings);
+      const [only] = jobs;
+      if (jobs.length === 1 && only) await backend.queue.add(only.name, only.data, only.opts);
+      else await backend.queue.addBulk(jobs);
       return rings.map(() => undefined);
     },
-    { most: RINGS },
+    { most: RINGS, restMs: REST_MS },
   );
   return async (job, options = {}) => {
     if (insideTransaction()) {
@@ -128,13 +137,28 @@ function ringer(backend: QueueBackend): (job: QueueJob, options?: AddOptions) =>
     }
     await ring({
       name: job.name,
-      data: 'id' in job ? { id: job.id } : {},
+      data: { ids: 'id' in job ? [job.id] : [] },
       opts: {
         ...(options.delayMs !== undefined && options.delayMs > 0 && { delay: options.delayMs }),
         ...(options.dedupeKey !== undefined && { jobId: options.dedupeKey }),
       },
     });
   };
+}
+
+/** Rings that differ in nothing but their rows, as few jobs; a delay or a key stays a job of its own. */
+function merged(rings: readonly Ring[]): Ring[] {
+  const isPlain = ({ data, opts }: Ring): boolean =>
+    data.ids.length > 0 && Object.keys(opts).length === 0;
+  const jobs = rings.filter((ring) => !isPlain(ring));
+  for (const [name, some] of Map.groupBy(rings.filter(isPlain), (ring) => ring.name)) {
+    const ids = some.flatMap(({ data }) => data.ids);
+    const size = Math.ceil(ids.length / JOBS_AT_ONCE);
+    for (let at = 0; at < ids.length; at += size) {
+      jobs.push({ name, data: { ids: ids.slice(at, at + size) }, opts: {} });
+    }
+  }
+  return jobs;
 }
 
 function startWorker(
@@ -147,7 +171,7 @@ function startWorker(
   const worker = backend.worker(async (job) => {
     const known = parseJob(job);
     if (known === null) return log('A job of unknown shape was dropped', { error: null });
-    return handle(handlers, known, closing.signal);
+    return handleAll(handlers, known, closing.signal);
   }, concurrency);
   worker.on('error', (error) => log('A worker had a connection problem', { error }));
   worker.on('failed', (job, error) => {
@@ -173,6 +197,20 @@ async function drain(worker: JobWorker, log: NonNullable<QueueOptions['log']>): 
   }
 }
 
+/** In turn; one that fails does not keep the others from being tried. What is left out stays due. */
+async function handleAll(
+  handlers: QueueHandlers,
+  jobs: readonly QueueJob[],
+  signal: AbortSignal,
+): Promise<void> {
+  const failures: unknown[] = [];
+  for (const [index, job] of jobs.entries()) {
+    if (index > 0 && signal.aborted) break;
+    await handle(handlers, job, signal).catch((error: unknown) => failures.push(error));
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
 function handle(handlers: QueueHandlers, job: QueueJob, signal: AbortSignal): Promise<void> {
   switch (job.name) {
     case 'delivery':
@@ -185,10 +223,14 @@ function handle(handlers: QueueHandlers, job: QueueJob, signal: AbortSignal): Pr
 }
 
 /** What comes out of Redis is not ours alone: anything but a well-formed job is dropped. */
-function parseJob(job: Pick<Job, 'name' | 'data'>): QueueJob | null {
-  const id: unknown = (job.data as { id?: unknown } | null)?.id;
-  if (job.name === 'sweep') return { name: 'sweep' };
-  if (job.name === 'delivery' && typeof id === 'string') return { name: 'delivery', id };
-  if (job.name === 'effect' && typeof id === 'number') return { name: 'effect', id };
-  return null;
+function parseJob({ name, data }: Pick<Job, 'name' | 'data'>): QueueJob[] | null {
+  if (name === 'sweep') return [{ name }];
+  const ids: unknown = (data as { ids?: unknown } | null)?.ids;
+  if (!Array.isArray(ids)) return null;
+  const jobs = ids.map((id: unknown): QueueJob | null => {
+    if (name === 'delivery' && typeof id === 'string') return { name, id };
+    if (name === 'effect' && typeof id === 'number') return { name, id };
+    return null;
+  });
+  return jobs.every((job) => job !== null) ? jobs : null;
 }

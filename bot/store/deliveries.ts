@@ -31,7 +31,8 @@ export interface NewDelivery {
   eventName: string;
   /** Only what normalisation needs; never a secret. */
   headers: Record<string, string>;
-  body: string;
+  /** Text, or its bytes in UTF-8 without a NUL, which need no turning into text and back. */
+  body: string | Buffer;
   /** A timer: not worked on before this moment. */
   notBefore?: Date;
 }

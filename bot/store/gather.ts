@@ -1,14 +1,17 @@
 /** Many small writes as few larger ones, without making anyone wait for company. */
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface GatherOptions<Item> {
   /** Most weight of one call; an item that is heavier goes alone. */
   most: number;
   /** Default: every item weighs 1. */
   weight?: (item: Item) => number;
+  /** Milliseconds from the end of a call for several to the next call, in which more can come; default 0. */
+  restMs?: number;
 }
 
 /**
- * Turns a function for many items into one for a single item. Alone, an item goes at once; what comes
+ * Turns a function for many items into one for a single item. What comes at the same moment goes at once; what comes
  * while a call is under way waits and goes together in the next one. `send` answers in the order of its
  * items. When a call for several fails, each is sent alone, so that one bad item fails only itself;
  * `send` must therefore be safe to repeat.
@@ -23,6 +26,7 @@ export function gather<Item, Answer>(
   }
   const weight = options.weight ?? (() => 1);
   let waiting: Waiting[] = [];
+  const { restMs = 0 } = options;
   let busy = false;
 
   const next = (): Waiting[] => {
@@ -48,7 +52,13 @@ export function gather<Item, Answer>(
   };
   const run = async (): Promise<void> => {
     busy = true;
-    while (waiting.length > 0) await settle(next());
+    // What the same moment brings goes along.
+    await Promise.resolve();
+    while (waiting.length > 0) {
+      const batch = next();
+      await settle(batch);
+      if (batch.length > 1 && restMs > 0) await sleep(restMs);
+    }
     busy = false;
   };
   return (item) => {

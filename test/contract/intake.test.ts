@@ -395,15 +395,19 @@ describe('bodies of every shape (E4, E5)', () => {
   });
 
   test('a million keys do not keep others waiting, whoever sends them', async () => {
+    // Large bodies wait for each other: no limit that is short for a busy machine.
+    const patient = await startWeb({ db: store, intake: { webhooks: { gitlab, github: null } } });
     const sent = [withToken('wrong'), withToken(projectHookToken(ROOT, 7)), root].map((headers) =>
-      post(headers, Buffer.from(keys)),
+      send(`${patient.url}/webhooks/gitlab`, { headers, body: Buffer.from(keys) }),
     );
     const at = performance.now();
     for (let index = 0; index < 10; index += 1) {
-      expect((await post(root, note(7, { index }))).status).toBe(200);
+      const options = { headers: root, body: note(7, { index }) };
+      expect((await send(`${patient.url}/webhooks/gitlab`, options)).status).toBe(200);
     }
     expect(performance.now() - at).toBeLessThan(2_000);
     expect((await Promise.all(sent)).map(({ status }) => status)).toEqual([401, 401, 200]);
+    await patient.close();
   });
 
   test('bytes that are no text are never mended into an event', async () => {

@@ -85,6 +85,23 @@ export function defineQueueContract(label: string, open: () => Promise<OpenedQue
       );
     });
 
+    test('a flood of rings makes few jobs; one row that fails does not hold up the others', async () => {
+      await start();
+      const ids = Array.from({ length: 200 }, (_, index) => index + 1);
+      await Promise.all(ids.map((id) => queue.add({ name: 'effect', id })));
+      const { waiting = 0 } = await queue.counts();
+      expect(waiting).toBeGreaterThan(0);
+      expect(waiting).toBeLessThan(20);
+      const effect = async (job: QueueJob): Promise<void> => {
+        seen.push(job);
+        if ('id' in job && job.id === 1) throw new Error('this one fails');
+      };
+      queue.work(noting({ effect }), { concurrency: 2 });
+      await until(() => seen.length >= ids.length, WAIT_MS, 'every row');
+      const handled = seen.map((job) => ('id' in job ? Number(job.id) : 0));
+      expect(handled.toSorted((one, two) => one - two)).toEqual(ids);
+    });
+
     test('a delayed job waits', async () => {
       await start();
       queue.work(noting(), { concurrency: 1 });

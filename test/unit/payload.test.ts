@@ -20,6 +20,19 @@ describe('brokenBound', () => {
     expect(broken).toBe(expected ? null : 'depth');
   });
 
+  test.each([0, 1, 2, 3, 22, 23, 24, 25, 26, 60])(
+    'brackets in a text after %d letters, quotes and backslashes are none',
+    (letters) => {
+      for (const inside of ['[[', '"[[', '\\[[', '\\"[[', '\\\\"[[\\']) {
+        const text = JSON.stringify('x'.repeat(letters) + inside);
+        const deep = { depth: 2, items: 100 };
+        expect([text, brokenBound(bytes(`[${text},[]]`), deep)]).toEqual([text, null]);
+        expect([text, brokenBound(bytes(`[${text},[[]]]`), deep)]).toEqual([text, 'depth']);
+        expect(brokenBound(bytes(text.slice(0, -1)), deep)).toBeNull();
+      }
+    },
+  );
+
   test.each([
     ['[]', 1, true],
     ['[]', 0, false],

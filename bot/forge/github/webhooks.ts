@@ -15,9 +15,11 @@ export interface GitHubWebhookOptions {
  * Webhooks of GitHub.com or one Enterprise server. `verify` checks `X-Hub-Signature-256` over the raw
  * bytes with the function of @octokit/webhooks.
  *
- * Dedupe key: the SHA-256 of the body. The signature covers the body alone, so X-GitHub-Delivery,
- * though it must be there, could be changed at will in a replay (threats E2); a redelivery repeats the
- * body byte for byte, and bodies hold ids and times, so equal bodies are one event.
+ * Dedupe key: a digest of the signature, which is itself the keyed digest of the body. The signature
+ * covers the body alone, so X-GitHub-Delivery, though it must be there, could be changed at will in a
+ * replay (threats E2); a redelivery repeats the body byte for byte, and bodies hold ids and times, so
+ * equal bodies are one event. Under a new secret a redelivery has another key: then `wishes` alone keeps
+ * it from being acted on twice.
  */
 export function createGitHubWebhooks(options: GitHubWebhookOptions): Webhooks {
   // Octokit refuses an empty secret by itself, with a clear message.
@@ -35,7 +37,7 @@ export function createGitHubWebhooks(options: GitHubWebhookOptions): Webhooks {
       }
       return {
         ok: true,
-        dedupeKey: `body:${contentKey(raw)}`,
+        dedupeKey: `signed:${contentKey(Buffer.from(signature))}`,
         eventName: shortName(headers['x-github-event']) || 'unnamed',
       };
     },

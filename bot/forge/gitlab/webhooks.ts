@@ -9,7 +9,13 @@
  * of 32 bytes, as its signing token.
  */
 import { Buffer } from 'node:buffer';
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  createSecretKey,
+  timingSafeEqual,
+  type KeyObject,
+} from 'node:crypto';
 import type { Headers, Verified, Webhooks } from '../forge.ts';
 import { at, contentKey, id, parseJsonBody, shortName, singleHeader } from '../payload.ts';
 import { normaliseGitLab } from './events/normalise.ts';
@@ -20,6 +26,8 @@ const MAX_HEADER_LENGTH = 1024;
 const TOLERANCE_SECONDS = 300;
 const MAX_SIGNATURES = 16;
 const SIGNING_KEY_BYTES = 32;
+/** Projects whose signing key is remembered; the one that was learned first is forgotten first. */
+const KEYS_KEPT = 1_000;
 
 export interface GitLabWebhookOptions {
   /** The root secret, AUTODEV_WEBHOOK_SECRET. */
@@ -70,6 +78,7 @@ export function projectSigningToken(root: string, projectId: number): string {
  */
 export function createGitLabWebhooks(options: GitLabWebhookOptions): Webhooks {
   if (options.secret === '') throw new Error('The webhook secret must not be empty.');
+  const keys = new SigningKeys(options.secret);
   return {
     // oxlint-disable-next-line require-await -- the contract is asynchronous, this check is not
     verify: async (headers, raw, now) => {
@@ -77,7 +86,7 @@ export function createGitLabWebhooks(options: GitLabWebhookOptions): Webhooks {
       const proved =
         headers['webhook-signature'] === undefined
           ? checkToken(options, headers, projects)
-          : checkSignature(options, headers, raw, now, projects);
+          : checkSignature(options, keys, headers, raw, now, projects);
       if (proved.reason !== null) return { ok: false, reason: proved.reason };
       return {
         ok: true,
@@ -115,6 +124,7 @@ function checkToken(
 
 function checkSignature(
   options: GitLabWebhookOptions,
+  signing: SigningKeys,
   headers: Headers,
   raw: Buffer,
   now: Date,
@@ -135,18 +145,16 @@ function checkSignature(
   }
   if (signatures.length === 0) return { reason: 'webhook-signature is malformed' };
 
-  const matches = (key: Buffer): boolean => {
+  const matches = (key: KeyObject): boolean => {
     const content = createHmac('sha256', key).update(`${webhookId}.${timestamp}.`);
     const expected = content.update(raw).digest();
     return signatures.some((given) => timingSafeEqual(given, expected));
   };
   const [first, ...others] = projects();
   const project = others.length === 0 ? first : undefined;
-  const keys = [
-    signingKey(options.secret),
-    project === undefined ? null : signingKey(projectSigningToken(options.secret, project)),
-  ];
-  if (!keys.some((key) => key !== null && matches(key))) {
+  const own = project === undefined ? null : signing.of(project);
+  if (own !== null && matches(own)) signing.proved(project as number, own);
+  else if (signing.root === null || !matches(signing.root)) {
     return { reason: 'webhook-signature is wrong for this project' };
   }
   if (project !== undefined) options.sawSigned?.(project);
@@ -172,12 +180,38 @@ function parseSignatures(header: string | undefined): Buffer[] {
   return digests;
 }
 
-/** The key bytes of a `whsec_…` token, or null when the secret is none. */
-function signingKey(secret: string): Buffer | null {
+/** The keys deliveries may be signed with. Deriving one takes a third of the time of checking a small body. */
+class SigningKeys {
+  /** The root secret's own key, where it is a `whsec_…` value. */
+  readonly root: KeyObject | null;
+  private readonly secret: string;
+  private readonly kept = new Map<number, KeyObject>();
+
+  constructor(secret: string) {
+    this.secret = secret;
+    this.root = signingKey(secret);
+  }
+
+  of(projectId: number): KeyObject | null {
+    return this.kept.get(projectId) ?? signingKey(projectSigningToken(this.secret, projectId));
+  }
+
+  /** Remembers a key that a delivery was proved with: forgeries cannot crowd the others out. */
+  proved(projectId: number, key: KeyObject): void {
+    if (this.kept.has(projectId)) return;
+    const [oldest] = this.kept.keys();
+    if (oldest !== undefined && this.kept.size >= KEYS_KEPT) this.kept.delete(oldest);
+    this.kept.set(projectId, key);
+  }
+}
+
+/** The key of a `whsec_…` token, or null when the secret is none. */
+function signingKey(secret: string): KeyObject | null {
   if (!secret.startsWith('whsec_')) return null;
   const encoded = secret.slice('whsec_'.length);
   const key = Buffer.from(encoded, 'base64');
-  return key.length === SIGNING_KEY_BYTES && key.toString('base64') === encoded ? key : null;
+  const valid = key.length === SIGNING_KEY_BYTES && key.toString('base64') === encoded;
+  return valid ? createSecretKey(key) : null;
 }
 
 /** Different project ids that the body claims, in the places where GitLab puts one. */

@@ -151,7 +151,7 @@ describe('verify', () => {
     const first = await verify(good);
     expect(first).toEqual({
       ok: true,
-      dedupeKey: expect.stringMatching(/^body:[\w-]{43}$/),
+      dedupeKey: expect.stringMatching(/^signed:[\w-]{43}$/),
       eventName: 'issues',
     });
     expect(await verify({ ...good, 'x-github-delivery': 'd-2' })).toEqual(first);
