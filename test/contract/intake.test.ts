@@ -397,17 +397,21 @@ describe('bodies of every shape (E4, E5)', () => {
   test('a million keys do not keep others waiting, whoever sends them', async () => {
     // Large bodies wait for each other: no limit that is short for a busy machine.
     const patient = await startWeb({ db: store, intake: { webhooks: { gitlab, github: null } } });
-    const sent = [withToken('wrong'), withToken(projectHookToken(ROOT, 7)), root].map((headers) =>
-      send(`${patient.url}/webhooks/gitlab`, { headers, body: Buffer.from(keys) }),
-    );
-    const at = performance.now();
-    for (let index = 0; index < 10; index += 1) {
-      const options = { headers: root, body: note(7, { index }) };
-      expect((await send(`${patient.url}/webhooks/gitlab`, options)).status).toBe(200);
+    try {
+      const url = `${patient.url}/webhooks/gitlab`;
+      const sent = [withToken('wrong'), withToken(projectHookToken(ROOT, 7)), root].map((headers) =>
+        send(url, { headers, body: Buffer.from(keys) }),
+      );
+      const at = performance.now();
+      for (let index = 0; index < 10; index += 1) {
+        expect((await send(url, { headers: root, body: note(7, { index }) })).status).toBe(200);
+      }
+      const took = performance.now() - at;
+      expect((await Promise.all(sent)).map(({ status }) => status)).toEqual([401, 401, 200]);
+      expect(took).toBeLessThan(4_000);
+    } finally {
+      await patient.close();
     }
-    expect(performance.now() - at).toBeLessThan(2_000);
-    expect((await Promise.all(sent)).map(({ status }) => status)).toEqual([401, 401, 200]);
-    await patient.close();
   });
 
   test('bytes that are no text are never mended into an event', async () => {
@@ -473,7 +477,7 @@ describe('slow senders (E4)', () => {
     expect(Math.max(...times)).toBeLessThan(1_000);
     await gone;
     clearInterval(drip);
-    expect(performance.now() - started).toBeLessThan(LIMITS.requestMs + 20 * LIMITS.checkMs);
+    expect(performance.now() - started).toBeLessThan(LIMITS.requestMs + 60 * LIMITS.checkMs);
     expect(await rows()).toHaveLength(20);
   });
 });
