@@ -13,6 +13,7 @@ import { benchJourney } from './journey.ts';
 import { benchMemory } from './memory.ts';
 import { benchPipeline } from './pipeline.ts';
 import { benchPrompt } from './prompt.ts';
+import { benchQueries } from './queries.ts';
 import { benchRepoMap } from './repo-map.ts';
 import { benchSizes } from './sizes.ts';
 
@@ -24,6 +25,7 @@ const BENCHES: Record<string, Bench> = {
   map: benchRepoMap,
   pipeline: benchPipeline,
   journey: benchJourney,
+  queries: benchQueries,
   memory: benchMemory,
   intake: benchIntake,
 };

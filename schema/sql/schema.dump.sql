@@ -53,6 +53,7 @@ table attempts (
 CREATE INDEX attempts_by_launch ON public.attempts USING btree (launch_id);
 CREATE INDEX attempts_by_pipeline ON public.attempts USING btree (repo_id, pipeline_id) WHERE (pipeline_id IS NOT NULL);
 CREATE INDEX attempts_by_run ON public.attempts USING btree (run_id, id);
+CREATE INDEX attempts_by_start ON public.attempts USING btree (repo_id, created_at) WHERE (pipeline_id IS NOT NULL);
 CREATE UNIQUE INDEX attempts_jti ON public.attempts USING btree (jti) WHERE (jti IS NOT NULL);
 CREATE INDEX attempts_open ON public.attempts USING btree (state) WHERE (state = ANY (ARRAY['requested'::text, 'waiting'::text, 'running'::text]));
 CREATE UNIQUE INDEX attempts_token ON public.attempts USING btree (token_hash) WHERE (token_hash IS NOT NULL);
@@ -138,7 +139,8 @@ table effects (
 );
 CREATE INDEX effects_by_run ON public.effects USING btree (run_id, id);
 CREATE INDEX effects_due ON public.effects USING btree (not_before) WHERE (state = 'pending'::text);
-CREATE INDEX effects_reports ON public.effects USING btree (repo_id) WHERE (kind = 'publish_reports'::text);
+CREATE INDEX effects_reports_done ON public.effects USING btree (repo_id, (((receipt ->> 'pipelineId'::text))::bigint)) WHERE ((kind = 'publish_reports'::text) AND (state = 'done'::text));
+CREATE INDEX effects_reports_pending ON public.effects USING btree (repo_id) WHERE ((kind = 'publish_reports'::text) AND (state = 'pending'::text));
 
 table findings (
   id bigint generated always as identity not null,
@@ -397,6 +399,7 @@ table usage (
   constraint usage_task_id_fkey FOREIGN KEY (task_id) REFERENCES tasks(id)
 );
 CREATE INDEX usage_by_run ON public.usage USING btree (run_id);
+CREATE INDEX usage_by_task ON public.usage USING btree (task_id);
 
 table wishes (
   repo_id bigint not null,
