@@ -5,7 +5,8 @@
  */
 import { afterEach, describe, expect, jest, test } from '@jest/globals';
 import { declareMissing } from '../support/missing.ts';
-import { openApiFile, requestFaults } from '../support/open-api.ts';
+import { openApiFile } from '../support/open-api-file.ts';
+import { requestFaults } from '../support/open-api.ts';
 import { realClient, ROUND_PROJECT, startRound, type Round } from '../support/real-clients.ts';
 
 jest.setTimeout(90_000);

@@ -234,7 +234,7 @@ test('a thread is shown whole, answered and resolved by form', async () => {
   expect((await go(`${action}/resolve`, { csrf })).status).toBe(303);
   expect(notes.map(({ resolvedAt }) => resolvedAt !== null)).toEqual([true, true]);
   const after = (await go(path)).text;
-  expect(after).toMatch(/Open threads<\/h2>\s+<p>None\.<\/p>/);
+  expect(after).not.toContain('Open threads');
   expect((await go(`${action}/reopen`, { csrf })).status).toBe(303);
   expect(notes[0]?.resolvedAt).toBeNull();
   expect((await go(`${action.slice(0, -2)}/notes`, { csrf, body: 'x' })).status).toBe(404);

@@ -10,7 +10,9 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PipelineRecord } from '../../sandbox/ci/contract.ts';
 import { ROUTES } from '../../sandbox/gitlab/routes/all.ts';
-import { openApiFile, requestFaults } from '../support/open-api.ts';
+import { answerFaults } from '../support/open-api-answers.ts';
+import { openApiFile } from '../support/open-api-file.ts';
+import { requestFaults } from '../support/open-api.ts';
 import { createFakeCi, type FakeCi } from './sandbox-fake-ci.ts';
 import { FILES, startKit, type Client, type Json, type Kit } from './sandbox-kit.ts';
 
@@ -132,6 +134,8 @@ function checked(client: Client): Client {
       answer.status < 300 ? answer.status : 200,
       false,
     ]);
+    const types = answerFaults(method, path, answer.body, openApi);
+    if (types.length > 0) faults.push({ call: `${method} ${path}`, types });
     const row = EXPECTED.find(([verb, pattern]) => verb === method && pattern.test(path));
     const validate = row && schemas.get(row[2]);
     if (row && validate) {

@@ -18,6 +18,7 @@ export interface Parameter {
 }
 
 export interface ApiOperation {
+  responses?: Readonly<Record<string, { schema?: AnySchemaObject }>>;
   parameters?: Parameter[];
 }
 

@@ -1,17 +1,22 @@
 /**
  * Holds calls against GitLab's own OpenAPI file (Swagger 2.0): path, parameters, types, what is required.
- * The file stands beside the repository; where it is not, {@link openApiFile} is null.
  *
  * For a proof that kept a call log: `requestFaults(gitlab.calls.all, openApiFile() ?? '')` is empty when the
  * real GitLab would have taken every call.
  */
-import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import { Ajv, type AnySchemaObject, type ValidateFunction } from 'ajv';
-import { parse } from 'yaml';
-import { UNDESCRIBED, type ApiOperation, type Parameter } from './open-api-gaps.ts';
-
-const FILE = path.join(import.meta.dirname, '../../../shared/reference/gitlab-openapi.yaml');
+import {
+  addFormats,
+  bare,
+  findOperation,
+  propertiesOf,
+  readOpenApi,
+  resolve,
+  TYPES,
+  type OpenApi,
+  type Template,
+} from './open-api-file.ts';
+import type { ApiOperation, Parameter } from './open-api-gaps.ts';
 
 /** A call as the sandbox's log keeps it, as far as it is read here. */
 export interface LoggedCall {
@@ -30,11 +35,6 @@ export interface RequestFault {
   times: number;
 }
 
-/** Text of GitLab's OpenAPI file; null where it is not beside the repository. */
-export function openApiFile(): string | null {
-  return existsSync(FILE) ? readFileSync(FILE, 'utf8') : null;
-}
-
 /** Pagination and the way to sign in are part of every operation. */
 const EVERYWHERE: Readonly<Record<string, AnySchemaObject>> = {
   private_token: { type: 'string' },
@@ -50,8 +50,7 @@ const EVERYWHERE: Readonly<Record<string, AnySchemaObject>> = {
  * @throws when the text is no OpenAPI file
  */
 export function requestFaults(calls: readonly LoggedCall[], openApi: string): RequestFault[] {
-  const file = last?.text === openApi ? last.file : readFile(openApi);
-  last = { text: openApi, file };
+  const file = readOpenApi(openApi);
   const found = new Map<string, RequestFault>();
   for (const call of calls) {
     for (const problem of problemsOf(call, file)) {
@@ -61,24 +60,6 @@ export function requestFaults(calls: readonly LoggedCall[], openApi: string): Re
     }
   }
   return [...found.values()];
-}
-
-interface File {
-  operations: Template[];
-  /** The operation, compiled at its first call. */
-  checks: Map<Template, Check>;
-  definition(name: string): AnySchemaObject;
-}
-
-/** The file that was read last: it stays the same over many logs. */
-let last: { text: string; file: File } | null = null;
-
-interface Template {
-  method: string;
-  pattern: RegExp;
-  /** How many of its parts are parameters: the fewer, the closer it fits. */
-  loose: number;
-  read(): ApiOperation;
 }
 
 interface Check {
@@ -91,26 +72,17 @@ interface Check {
 
 const coercing = new Ajv({ strict: false, allErrors: true, coerceTypes: 'array' });
 const exact = new Ajv({ strict: false, allErrors: true });
-for (const ajv of [coercing, exact]) {
-  ajv.addFormat(
-    'date-time',
-    (text) => /^\d{4}-\d\d-\d\d/.test(text) && !Number.isNaN(Date.parse(text)),
-  );
-  ajv.addFormat('date', /^\d{4}-\d\d-\d\d$/);
-  for (const name of ['int32', 'float', 'symbol', 'text', 'json']) ajv.addFormat(name, true);
-}
+for (const ajv of [coercing, exact]) addFormats(ajv);
 
-const bare = (address: string): string => address.split('?')[0] ?? '';
+/** Each operation is compiled at its first call. */
+const checks = new WeakMap<Template, Check>();
 
-function problemsOf(call: LoggedCall, file: File): string[] {
+function problemsOf(call: LoggedCall, file: OpenApi): string[] {
   const target = bare(call.path);
-  const candidates = file.operations
-    .filter(({ method, pattern }) => method === call.method && pattern.test(target))
-    .toSorted((a, b) => a.loose - b.loose);
-  const template = candidates[0];
+  const template = findOperation(file, call.method, target);
   if (template === undefined) return ['path: unknown'];
-  const check = file.checks.get(template) ?? compile(template.read(), file);
-  file.checks.set(template, check);
+  const check = checks.get(template) ?? compile(template.read(), file);
+  checks.set(template, check);
   const query = queryOf(call.path);
   const body = fields(call.body);
   const given = { ...query, ...body };
@@ -159,7 +131,7 @@ function fields(body: unknown): Record<string, unknown> {
   return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== null));
 }
 
-function compile(operation: ApiOperation, file: File): Check {
+function compile(operation: ApiOperation, file: OpenApi): Check {
   const known: Record<string, AnySchemaObject> = { ...EVERYWHERE };
   const inPath: Record<string, AnySchemaObject> = {};
   const required: string[] = [];
@@ -225,32 +197,14 @@ const EITHER: ReadonlySet<string> = new Set([
   'target_issue_iid',
 ]);
 
-/** The types of JSON; the file also says `file`, `symbol` and `text`, which take what they are given. */
-const TYPES: ReadonlySet<unknown> = new Set([
-  'array',
-  'boolean',
-  'integer',
-  'number',
-  'object',
-  'string',
-]);
-
 /** Lists that the file calls so come as one text as well (Grape's CommaSeparatedToArray). */
 const BY_COMMA = /comma[- ]separated/i;
-
-const propertiesOf = (schema: AnySchemaObject): Record<string, AnySchemaObject> =>
-  (schema['properties'] ?? {}) as Record<string, AnySchemaObject>;
-
-function resolve(schema: AnySchemaObject, file: File): AnySchemaObject {
-  const name = /^#\/definitions\/(.+)$/.exec(String(schema['$ref'] ?? ''))?.[1];
-  return name === undefined ? schema : file.definition(name);
-}
 
 /**
  * A schema with its references put in, closed against unknown keys. What its parts require is left out: the
  * generator lists there what Grape requires under a condition alone (`content` of a commit's action).
  */
-function closed(schema: AnySchemaObject, file: File): AnySchemaObject {
+function closed(schema: AnySchemaObject, file: OpenApi): AnySchemaObject {
   const { required: _conditional, ...found } = resolve(schema, file);
   if (found['type'] !== undefined && !TYPES.has(found['type'])) return {};
   if (found['type'] === 'array' && BY_COMMA.test(String(found['description'] ?? ''))) {
@@ -267,44 +221,4 @@ function closed(schema: AnySchemaObject, file: File): AnySchemaObject {
       ? { properties: Object.fromEntries(parts), additionalProperties: false }
       : {}),
   };
-}
-
-/**
- * The file cut into operations and definitions by its indentation; each is parsed when it is needed, since
- * parsing two megabytes of YAML takes seconds.
- */
-function readFile(openApi: string): File {
-  const [, , definitions = ''] = openApi.split(/^(?:paths|definitions):\n/m);
-  if (definitions === '') throw new Error('This is no OpenAPI file: it has no definitions.');
-  const blocks = (text: string, indent: string): Map<string, string> => {
-    const parts = text.split(new RegExp(`^${indent}"?([^\\s"][^"\\n]*?)"?:\\n`, 'm')).slice(1);
-    return new Map(
-      parts.flatMap((name, at) => (at % 2 === 0 ? [[name, parts[at + 1] ?? '']] : [])),
-    );
-  };
-  const paths = blocks(openApi.split(/^(?:paths|definitions):\n/m)[1] ?? '', '  ');
-  const named = blocks(definitions, '  ');
-  const operations = [...paths].flatMap(([address, text]) =>
-    [...blocks(text, '    ')].map(([method, block]) =>
-      templateOf(method, address.replace(/^\/api\/v4/, ''), () => parse(block) as ApiOperation),
-    ),
-  );
-  const gaps = UNDESCRIBED.map(({ method, path: address, operation }) =>
-    templateOf(method, address, () => operation),
-  );
-  return {
-    operations: [...operations, ...gaps],
-    checks: new Map(),
-    definition: (name) => parse(named.get(name) ?? '{}') as AnySchemaObject,
-  };
-}
-
-/** `{id}` becomes a named group, a trailing `*path` the rest of the address. */
-function templateOf(method: string, address: string, read: () => ApiOperation): Template {
-  const literal = address.replaceAll(/[.+?^$()|[\]\\]/g, '\\$&');
-  const source = literal
-    .replaceAll(/\{(\w+)\}/g, '(?<$1>[^/]+)')
-    .replaceAll(/\*(\w+)/g, '(?<$1>.+)');
-  const loose = (address.match(/[{*]/g) ?? []).length;
-  return { method: method.toUpperCase(), pattern: new RegExp(`^${source}$`), loose, read };
 }

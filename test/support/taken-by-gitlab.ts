@@ -1,6 +1,7 @@
 /** After a story: the real GitLab would have taken every call that the bot and its jobs made. */
 import type { World } from '../../sandbox/world.ts';
-import { openApiFile, requestFaults } from './open-api.ts';
+import { openApiFile } from './open-api-file.ts';
+import { requestFaults } from './open-api.ts';
 
 /**
  * Throws when a call of this world is not valid by GitLab's OpenAPI file; calls of people are the story's own.

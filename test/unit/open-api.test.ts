@@ -1,5 +1,6 @@
-/** The check of requests against an OpenAPI file can fail: one wrong request of every kind. */
+/** The checks against an OpenAPI file can fail: one wrong request of every kind, and wrong answers. */
 import { expect, test } from '@jest/globals';
+import { answerFaults } from '../support/open-api-answers.ts';
 import { requestFaults, type LoggedCall } from '../support/open-api.ts';
 
 /** Laid out as GitLab generates its file. */
@@ -47,7 +48,25 @@ paths:
       - in: path
         name: issue_iid
         type: integer
+      responses:
+        '200':
+          schema:
+            "$ref": "#/definitions/issue"
 definitions:
+  issue:
+    type: object
+    properties:
+      weight:
+        type: integer
+      title:
+        type: string
+      author:
+        "$ref": "#/definitions/author"
+  author:
+    type: object
+    properties:
+      bot:
+        type: boolean
   postIssues:
     type: object
     properties:
@@ -135,6 +154,18 @@ test('calls of one kind are told once', () => {
   expect(requestFaults(wrong, FILE)).toEqual([
     { call: 'GET /projects/{}/issues', problem: 'parameter stat: unknown', times: 3 },
   ]);
+});
+
+test.each<[string, unknown, string[]]>([
+  ['good', { weight: 3, title: 'A', author: { bot: true } }, []],
+  ['nothing there', { weight: null, author: null, more: 1 }, []],
+  ['what the generator does not know is text', { title: 5 }, []],
+  ['rows', [{ weight: 3 }, { weight: 0.5 }], ['/weight must be integer,null']],
+  ['a part', { author: { bot: 'no' } }, ['/author/bot must be boolean,null']],
+  ['a list of parts', { author: [{ bot: 1 }] }, ['/author/0/bot must be boolean,null']],
+  ['no object', 'a log', []],
+])('answer: %s', (_case, body, faults) => {
+  expect(answerFaults('GET', '/projects/1/issues/2', body, FILE)).toEqual(faults);
 });
 
 test('another text is no file to hold calls against', () => {

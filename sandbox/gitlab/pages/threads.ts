@@ -35,7 +35,8 @@ export function openThreads(view: View, item: Noteable): Markup | null {
     return first === at && note.resolvable && note.resolvedAt === null && !note.internal;
   });
   if (open.length === 0) return null;
-  return html`<ul>
+  return html`<h2>Open threads</h2>
+    <ul>
     ${open.map((note) => {
       const place = note.position
         ? `${note.position.new_path}:${note.position.new_line ?? ''}`
@@ -77,11 +78,12 @@ function threadOf(view: View, item: Noteable, own: string, notes: readonly Note[
         )
       : null;
   return html`<div class="note">
-    ${notes.map((note) => noteOf(view, item, own, note))} ${resolve} ${reply}
+    ${notes.map((note) => noteOf(view, item, own, note, note === first))} ${resolve} ${reply}
   </div>`;
 }
 
-function noteOf(view: View, item: Noteable, own: string, note: Note): Markup {
+/** The first note of a thread says where it is and whether it is open. */
+function noteOf(view: View, item: Noteable, own: string, note: Note, first: boolean): Markup {
   const thread = note.resolvedAt ? 'resolved' : 'open';
   const awards = new Map<string, number>();
   for (const { name } of note.awards) awards.set(name, (awards.get(name) ?? 0) + 1);
@@ -89,8 +91,8 @@ function noteOf(view: View, item: Noteable, own: string, note: Note): Markup {
     <p class="by">
       <b>@${userOf(view.gl.state, note.authorId).username}</b>
       ${when(note.createdAt)}${note.updatedById === null ? null : ' · edited'}${note.internal ? ' · internal' : null}
-      ${note.resolvable ? html`<span class="state ${thread}">${thread} thread</span>` : null}
-      ${note.position ? html`<code>${note.position.new_path}:${note.position.new_line ?? ''}</code>` : null}
+      ${first && note.resolvable ? html`<span class="state ${thread}">${thread} thread</span>` : null}
+      ${first && note.position ? html`<code>${note.position.new_path}:${note.position.new_line ?? ''}</code>` : null}
       ${[...awards].map(([emoji, times]) => ` :${emoji}:${times > 1 ? ` ×${times}` : ''}`).join('')}
     </p>
     ${markdown(note.body, view.base)}

@@ -167,8 +167,7 @@ export async function mergeRequestPage(view: View, mr: MergeRequest): Promise<st
       ${approvers.length > 0 ? `approved by ${approvers.join(', ')}` : 'no approvals'}
     </p>
     ${buttons}
-    <h2>Open threads</h2>
-    ${openThreads(view, mr) ?? html`<p>None.</p>`} ${conversation(view, mr)}
+    ${openThreads(view, mr)} ${conversation(view, mr)}
     <h2>Pipelines</h2>
     ${pipelineRows(view, rows)} ${await reportRows(headPipelineOf(gl, project, mr))}
     <h2>Changes</h2>
