@@ -280,16 +280,6 @@ export async function openAttempts(
   );
 }
 
-/** Pipelines of a project that belong to attempts made since a moment. */
-export async function boundPipelineIds(db: Db, repoId: number, since: Date): Promise<number[]> {
-  const rows = await db.query<{ id: number }>(
-    `select pipeline_id as id from attempts
-     where repo_id = $1 and pipeline_id is not null and created_at >= $2 order by pipeline_id`,
-    [repoId, since],
-  );
-  return rows.map((row) => row.id);
-}
-
 /** Open attempts of a project whose pipeline is not recorded yet, oldest first. */
 export async function requestedAttempts(db: Db, repoId: number): Promise<AttemptSummary[]> {
   return db.query<AttemptSummary>(

@@ -1,5 +1,6 @@
 /** Launches: tasks that start together share one parent pipeline. */
 import type { Db } from './db.ts';
+import { sqlState } from './errors.ts';
 
 export async function insertLaunch(
   db: Db,
@@ -10,6 +11,46 @@ export async function insertLaunch(
     [launch.runId, launch.repoId],
   );
   return (row as { id: number }).id;
+}
+
+/** The pipeline that a launch has taken; null before it has one. */
+export async function pipelineOf(db: Db, launchId: number): Promise<number | null> {
+  const [row] = await db.query<{ id: number | null }>(
+    'select pipeline_id as id from launches where id = $1',
+    [launchId],
+  );
+  return row?.id ?? null;
+}
+
+/**
+ * Takes a pipeline for a launch before anything else is made of it, so that of several launches
+ * which look for a lost one each takes another. False when it is taken, or the launch has another one. Call it
+ * outside a transaction: a race that is lost ends the statement with an error.
+ */
+export async function takePipeline(db: Db, launchId: number, pipelineId: number): Promise<boolean> {
+  try {
+    const taken = await db.query(
+      `update launches set pipeline_id = $2
+       where id = $1 and (pipeline_id is null or pipeline_id = $2) returning id`,
+      [launchId, pipelineId],
+    );
+    return taken.length > 0;
+  } catch (error) {
+    if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+    return false;
+  }
+}
+
+const UNIQUE_VIOLATION = '23505';
+
+/** Pipelines of a project that launches have taken since a moment. */
+export async function takenPipelines(db: Db, repoId: number, since: Date): Promise<number[]> {
+  const rows = await db.query<{ id: number }>(
+    `select pipeline_id as id from launches
+     where repo_id = $1 and pipeline_id is not null and created_at >= $2 order by pipeline_id`,
+    [repoId, since],
+  );
+  return rows.map((row) => row.id);
 }
 
 /**

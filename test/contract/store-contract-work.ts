@@ -5,14 +5,18 @@ import {
   attemptById,
   attemptsByPipeline,
   attemptByToken,
-  boundPipelineIds,
   claimAttempt,
   finishAttempt,
   heartbeat,
   openAttempts,
   requestedAttempts,
 } from '../../bot/store/attempts.ts';
-import { setPipeline } from '../../bot/store/launches.ts';
+import {
+  pipelineOf,
+  setPipeline,
+  takenPipelines,
+  takePipeline,
+} from '../../bot/store/launches.ts';
 import {
   claimEffect,
   dropEffects,
@@ -140,8 +144,12 @@ export function attempts(db: () => Store): void {
     await expect(setPipeline(db(), second.launchId, pipeline)).rejects.toMatchObject({
       code: '23505',
     });
-    expect(await boundPipelineIds(db(), work.repo.id, new Date(0))).toEqual([77]);
-    expect(await boundPipelineIds(db(), work.repo.id, new Date(Date.now() + 60_000))).toEqual([]);
+    expect(await takePipeline(db(), second.launchId, 77)).toBe(false);
+    expect(await takePipeline(db(), work.attempt.launchId, 77)).toBe(true);
+    expect(await takePipeline(db(), work.attempt.launchId, 78)).toBe(false);
+    expect(await pipelineOf(db(), second.launchId)).toBeNull();
+    expect(await takenPipelines(db(), work.repo.id, new Date(0))).toEqual([77]);
+    expect(await takenPipelines(db(), work.repo.id, new Date(Date.now() + 60_000))).toEqual([]);
   });
 
   test('the sweeper sees what nobody claimed, what fell silent and what took too long', async () => {

@@ -1,12 +1,14 @@
 /**
  * Effects on pipelines. The pipeline API has no idempotency key and pipelines of the bot carry nothing
- * of their task, so after a lost answer any unbound one that the bot started meanwhile is as good as
- * the one that was lost (threat R14): it is found, bound and never created twice.
+ * of their task, so after a lost answer any one that the bot started meanwhile and no launch has taken is as
+ * good as the one that was lost (threat R14). A launch takes a pipeline before it does anything else with
+ * it: of several that look for theirs at the same time, each takes another, and none is created twice.
  */
 import type { Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
 import { ForgeError } from '../../forge/errors.ts';
-import { attemptsOfLaunch, boundPipelineIds } from '../../store/attempts.ts';
+import { attemptsOfLaunch } from '../../store/attempts.ts';
+import { pipelineOf, takenPipelines, takePipeline } from '../../store/launches.ts';
 import type { EffectContext } from './context.ts';
 
 /** Clock difference to the forge that is allowed for when looking for a lost pipeline. */
@@ -21,10 +23,16 @@ export async function createPipeline(context: EffectContext<'create_pipeline'>):
   if (!attempts.some(({ state }) => state === 'requested' || state === 'waiting')) {
     throw new ForgeError('invalid', 'the attempt ended before its pipeline was created');
   }
-  const lost = context.again ? await findLost(context) : null;
+  const own = await pipelineOf(deps.db, effect.launch);
+  // Taken by an earlier try that came to no receipt.
+  if (own !== null) return receipt(await deps.forge.ci.pipeline(repo.projectId, own), true);
+  const lost = context.again ? await takeLost(context, effect.launch) : null;
   if (lost) return receipt(lost, true);
   await context.begin();
-  return receipt(await deps.forge.ci.createPipeline(repo.projectId, effect.ref), false);
+  const created = await deps.forge.ci.createPipeline(repo.projectId, effect.ref);
+  if (await takePipeline(deps.db, effect.launch, created.id)) return receipt(created, false);
+  // Another launch took it for the one it had lost. Its own may be there for us then.
+  throw new ForgeError('ambiguous', `another launch has taken pipeline ${created.id}`);
 }
 
 /** Cancels the pipeline of an attempt; one that is gone or over counts as done. */
@@ -43,20 +51,26 @@ export async function cancelPipeline(context: EffectContext<'cancel_pipeline'>):
   return { kind: 'cancel_pipeline' };
 }
 
-/** A live pipeline the bot started on this ref since the first try, bound to no attempt. */
-async function findLost(context: EffectContext<'create_pipeline'>): Promise<PipelineInfo | null> {
+/** Takes the oldest live pipeline that the bot started on this ref since the first try and no launch has. */
+async function takeLost(
+  context: EffectContext<'create_pipeline'>,
+  launch: number,
+): Promise<PipelineInfo | null> {
   const { effect, row, repo, deps } = context;
   const startedAt = row.startedAt ?? deps.now();
   const since = new Date(startedAt.getTime() - SKEW_MS);
-  const [bot, bound] = await Promise.all([deps.bot(), boundPipelineIds(deps.db, repo.id, since)]);
+  const [bot, taken] = await Promise.all([deps.bot(), takenPipelines(deps.db, repo.id, since)]);
   const own = await deps.forge.ci.pipelines(repo.projectId, {
     ref: effect.ref,
     source: 'api',
     username: bot.username,
     createdAfter: since.toISOString(),
   });
-  const free = own.filter((pipeline) => LIVE.has(pipeline.status) && !bound.includes(pipeline.id));
-  return free.at(-1) ?? null;
+  const free = own.filter((pipeline) => LIVE.has(pipeline.status) && !taken.includes(pipeline.id));
+  for (const pipeline of free.toReversed()) {
+    if (await takePipeline(deps.db, launch, pipeline.id)) return pipeline;
+  }
+  return null;
 }
 
 function receipt(pipeline: PipelineInfo, adopted: boolean): Receipt {

@@ -1,0 +1,99 @@
+/** Pipelines whose answers were lost: each launch finds one, no two the same, and none is created again. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { PipelineInfo } from '../../bot/domain/events.ts';
+import { pipelineOf, takePipeline } from '../../bot/store/launches.ts';
+import { migrate } from '../../bot/store/migrate.ts';
+import { openStore, type Store } from '../../bot/store/store.ts';
+import type { WorkerDeps } from '../../bot/worker/deps.ts';
+import type { EffectContext } from '../../bot/worker/effects/context.ts';
+import { createPipeline } from '../../bot/worker/effects/pipelines.ts';
+import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
+
+let store: Store;
+let dataDir: string;
+beforeAll(async () => {
+  dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-lost-'));
+  store = await openStore({ dataDir });
+  await migrate(store);
+});
+afterAll(async () => {
+  await store.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const SHA = 'c'.repeat(40);
+const pipeline = (id: number): PipelineInfo & { createdAt: string } =>
+  ({
+    ...{ id, url: `http://p/${id}`, sha: SHA, ref: 'main', status: 'running', source: 'api' },
+    createdAt: new Date().toISOString(),
+  }) as PipelineInfo & { createdAt: string };
+
+/** A forge with these pipelines of the bot, the newest first; a further one is created as number 900. */
+function forgeWith(ids: number[]): { deps: WorkerDeps; created: number[] } {
+  const created: number[] = [];
+  const ci = {
+    pipelines: async () => ids.map(pipeline),
+    pipeline: async (_: number, id: number) => pipeline(id),
+    createPipeline: async () => {
+      created.push(900);
+      return pipeline(900);
+    },
+  };
+  const bot = async (): Promise<unknown> => ({ id: 1, username: 'autodev' });
+  const deps = { db: store, forge: { ci }, bot, now: () => new Date() };
+  return { deps: deps as unknown as WorkerDeps, created };
+}
+
+function context(
+  work: Work,
+  launch: number,
+  { deps, again }: { deps: WorkerDeps; again: boolean },
+): EffectContext<'create_pipeline'> {
+  const effect = { kind: 'create_pipeline', launch, run: work.run.id, ref: 'main' } as const;
+  const row = { startedAt: new Date() } as EffectContext['row'];
+  return { effect, row, repo: work.repo, again, deps, begin: async () => undefined };
+}
+
+/** Several launches of one project on one ref. */
+async function launches(count: number): Promise<{ work: Work; ids: number[] }> {
+  const work = await newWork(store);
+  const ids = [work.attempt.launchId];
+  while (ids.length < count) ids.push((await nextAttempt(store, work)).launchId);
+  return { work, ids };
+}
+
+test('launches that look at the same time take one each', async () => {
+  const { work, ids } = await launches(3);
+  const { deps, created } = forgeWith([33, 32, 31]);
+  const receipts = await Promise.all(
+    ids.map((id) => createPipeline(context(work, id, { deps, again: true }))),
+  );
+  const found = receipts.map((receipt) => ('pipelineId' in receipt ? receipt.pipelineId : 0));
+  expect(found.toSorted()).toEqual([31, 32, 33]);
+  expect(receipts.every((receipt) => 'adopted' in receipt && receipt.adopted)).toBe(true);
+  expect(created).toEqual([]);
+});
+
+test('a pipeline taken before a crash is the one of its launch afterwards', async () => {
+  const { work, ids } = await launches(1);
+  const [launch = 0] = ids;
+  await takePipeline(store, launch, 55);
+  const { deps, created } = forgeWith([57, 56]);
+  const receipt = await createPipeline(context(work, launch, { deps, again: true }));
+  expect(receipt).toMatchObject({ pipelineId: 55, adopted: true });
+  expect(created).toEqual([]);
+});
+
+test('one that another launch took for its own is looked for again', async () => {
+  const { work, ids } = await launches(2);
+  const [first = 0, second = 0] = ids;
+  const { deps } = forgeWith([]);
+  await takePipeline(store, first, 900);
+  await expect(createPipeline(context(work, second, { deps, again: false }))).rejects.toMatchObject({
+    kind: 'ambiguous',
+  });
+  expect(await pipelineOf(store, second)).toBeNull();
+});
