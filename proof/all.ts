@@ -2,7 +2,9 @@
 import { ATTACK_ROWS } from './attack-rows.ts';
 import { branchConfig } from './job/branch-config.ts';
 import { BACKENDS, type Proof } from './proof.ts';
+import { droppedReplies } from './faults/dropped-replies.ts';
 import { kills } from './faults/kills.ts';
+import { lostHooks } from './faults/lost-hooks.ts';
 import { faultProof, type FaultRow } from './faults/row.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { otherPrograms } from './job/other-programs.ts';
@@ -23,7 +25,7 @@ export interface Entry {
 }
 
 /** Faults around the whole bot, each on every backend. */
-const FAULTS: readonly FaultRow[] = [kills];
+const FAULTS: readonly FaultRow[] = [kills, droppedReplies, lostHooks];
 
 const faults = BACKENDS.flatMap((backend) =>
   FAULTS.map((row): Entry => ({ module: '', name: '', proof: faultProof(row, backend) })),

@@ -27,8 +27,8 @@ const DISCONNECT_MS = 100;
 
 /** Locks show that a process lives; who may write is decided by the leases of the rows. */
 const WORKER_OPTIONS = {
-  lockDuration: 5_000,
-  stalledInterval: 2_000,
+  lockDuration: 4_000,
+  stalledInterval: 1_000,
   // A job is only a doorbell, so it may be rung again as often as workers die.
   maxStalledCount: 1_000_000,
   runRetryDelay: RECONNECT_MS,

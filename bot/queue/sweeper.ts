@@ -9,14 +9,15 @@ import { dueEffects } from '../store/effects.ts';
 import { tryLeaderLock } from '../store/locks.ts';
 import type { Queue, QueueJob } from './queue.ts';
 
-const EVERY_MS = 2_000;
+const EVERY_MS = 1_000;
 /** Rows of each kind per sweep; the next sweep takes the next ones. */
 const ROWS = 200;
 /** With so many jobs waiting the queue is alive and busy: ringing more would only fill it. */
 const BACKLOG = 1_000;
 /**
- * A ring has the same key for this long, so a row rings once however often it is swept. A key is
- * never trusted for longer: a ghost of a finished job can swallow what has its id (bullmq#3765).
+ * A ring has the same key for this long, so a row rings once however often it is swept, and once more after each
+ * claim: the job of a dead process, which the queue still believes to be worked on, swallows no ring. A key
+ * is never trusted for longer: a ghost of a finished job can swallow what has its id (bullmq#3765).
  */
 const KEY_MS = 30_000;
 
@@ -33,7 +34,7 @@ export interface SweeperOptions {
 }
 
 /**
- * Sweeps every two seconds until closed. Any number of processes may run one; one sweeps at a time.
+ * Sweeps every second until closed. Any number of processes may run one; one sweeps at a time.
  */
 export function startSweeper(options: SweeperOptions): Sweeper {
   const stop = new AbortController();
@@ -57,29 +58,35 @@ export function startSweeper(options: SweeperOptions): Sweeper {
   };
 }
 
+/** A ring for a row that was claimed `turn` times so far. */
+interface Due {
+  job: QueueJob;
+  turn: number;
+}
+
 /** One sweep at `now` (milliseconds): rings for what is due and returns how often it rang. */
 export async function ringDue(
   db: Db,
   queue: Pick<Queue, 'add' | 'counts'>,
   now: number,
 ): Promise<number> {
-  const jobs = await db.tx(async (tx): Promise<QueueJob[] | null> => {
+  const jobs = await db.tx(async (tx): Promise<Due[] | null> => {
     if (!(await tryLeaderLock(tx, 'sweep'))) return null;
     const deliveries = await dueDeliveries(tx, ROWS);
     const effects = await dueEffects(tx, ROWS);
     return [
-      ...deliveries.map((id): QueueJob => ({ name: 'delivery', id })),
-      ...effects.map((id): QueueJob => ({ name: 'effect', id })),
+      ...deliveries.map(({ id, turn }): Due => ({ job: { name: 'delivery', id }, turn })),
+      ...effects.map(({ id, turn }): Due => ({ job: { name: 'effect', id }, turn })),
     ];
   });
   if (jobs === null) return 0;
   const { waiting = 0 } = await queue.counts();
   if (waiting > BACKLOG) return 0;
   const bucket = Math.floor(now / KEY_MS);
-  const rings: QueueJob[] = [...jobs, { name: 'sweep' }];
-  for (const job of rings) {
+  const rings: Due[] = [...jobs, { job: { name: 'sweep' }, turn: 0 }];
+  for (const { job, turn } of rings) {
     const row = 'id' in job ? job.id : 'all';
-    await queue.add(job, { dedupeKey: `${job.name}-${row}-${bucket}` });
+    await queue.add(job, { dedupeKey: `${job.name}-${row}-${turn}-${bucket}` });
   }
   return rings.length;
 }

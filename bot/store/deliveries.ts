@@ -214,16 +214,18 @@ export async function retryDelivery(
   return rows.length > 0;
 }
 
-/** Ids of deliveries that wait for a worker, longest due first. */
-export async function dueDeliveries(db: Db, limit: number): Promise<string[]> {
-  const rows = await db.query<{ id: string }>(
-    `select id from deliveries
+/** Deliveries that wait for a worker, longest due first; `turn` is how often each was claimed. */
+export async function dueDeliveries(
+  db: Db,
+  limit: number,
+): Promise<{ id: string; turn: number }[]> {
+  return db.query(
+    `select id, attempts as turn from deliveries
      where state = 'new' and not_before <= now() and (lease_until is null or lease_until <= now())
      order by not_before limit $1`,
     [limit],
     'deliveries_due',
   );
-  return rows.map((row) => row.id);
 }
 
 export async function deliveryById(db: Db, id: string): Promise<DeliveryRow | null> {

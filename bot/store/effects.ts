@@ -191,17 +191,16 @@ export async function retryEffect(
   return rows.length > 0;
 }
 
-/** Ids of effects that wait for a worker, longest due first. */
-export async function dueEffects(db: Db, limit: number): Promise<number[]> {
-  const rows = await db.query<{ id: number }>(
-    `select id from effects
+/** Effects that wait for a worker, longest due first; `turn` is how often each was claimed. */
+export async function dueEffects(db: Db, limit: number): Promise<{ id: number; turn: number }[]> {
+  return db.query(
+    `select id, fence as turn from effects
      where state = 'pending' and not_before <= now()
        and (lease_until is null or lease_until <= now())
      order by not_before limit $1`,
     [limit],
     'effects_due',
   );
-  return rows.map((row) => row.id);
 }
 
 export async function effectById(db: Db, id: number): Promise<EffectRow | null> {

@@ -5,8 +5,8 @@
  */
 
 /** How long the work of a killed process lies still; then any other process may take it over. */
-export const LEASE_SECONDS = 5;
-const RENEW_EVERY_MS = 1_500;
+export const LEASE_SECONDS = 4;
+const RENEW_EVERY_MS = 1_000;
 
 /**
  * Does `work` and calls `renew` again and again until it ends. `renew` says false when the lease is

@@ -12,29 +12,29 @@ import { ask, say } from './work.ts';
 /** Resume after kill -9, in milliseconds: the median and the 99th percentile. */
 const P50_MS = 5_000;
 const P99_MS = 10_000;
-/** A process with a failpoint dies of it within this time, or is killed. */
-const WAIT_MS = 1_200;
+/** A process is killed within so long by chance; one with a failpoint is given so long to die of it. */
+const CHANCE_MS = 1_200;
+const ARMED_MS = 3_000;
 /** A process that dies of itself is seen after at most so long. */
 const LOOK_MS = 5;
 
 const KINDS = [
-  'react',
   'reply',
   'create_pipeline',
   'status_comment',
+  'react',
   'commit_changes',
   'open_change',
 ];
+/** Those next in turn, of which chance takes one. */
+const FEW = 4;
+const PHASES = ['done', 'started', 'settled', 'claimed'];
 const FAILPOINTS: readonly { role: 'web' | 'worker'; name: string }[] = [
   ...['intake.stored', 'result.stored'].map((name) => ({ role: 'web' as const, name })),
-  ...['delivery.claimed', 'decision.made', 'decision.before_commit', 'decision.committed']
-    .concat(KINDS.flatMap((kind) => PHASES(kind)))
+  ...PHASES.flatMap((phase) => KINDS.map((kind) => `${kind}.${phase}`))
+    .concat('delivery.claimed', 'decision.made', 'decision.before_commit', 'decision.committed')
     .map((name) => ({ role: 'worker' as const, name })),
 ];
-
-function PHASES(kind: string): string[] {
-  return ['claimed', 'started', 'done', 'settled'].map((phase) => `${kind}.${phase}`);
-}
 
 function begin({ place, project, measured, counted: hits }: RowStage): Cycles {
   const watched: Promise<void>[] = [];
@@ -49,14 +49,14 @@ function begin({ place, project, measured, counted: hits }: RowStage): Cycles {
     const own = FAILPOINTS.filter(({ role }) => roleOf(life).includes(role));
     const fewest = Math.min(...own.map(({ name }) => hits.get(name) ?? 0));
     const open = own.filter(({ name }) => (hits.get(name) ?? 0) === fewest);
-    return random.chance(2 / 3) ? random.pick(open).name : '';
+    return random.chance(2 / 3) ? random.pick(open.slice(0, FEW)).name : '';
   };
-  const restart = async (life: Life, failpoint: string): Promise<void> => {
+  /** Does not wait until it is ready: the next process may be killed meanwhile. */
+  const restart = (life: Life, failpoint: string): void => {
     armed.set(life, failpoint);
     life.start(failpoint === '' ? '' : `${failpoint}:kill9@1`);
-    await life.ready();
   };
-  const died = async (life: Life): Promise<void> => {
+  const died = (life: Life): void => {
     const failpoint = armed.get(life) ?? '';
     if (failpoint !== '') hits.set(failpoint, (hits.get(failpoint) ?? 0) + 1);
     watched.push(
@@ -76,14 +76,16 @@ function begin({ place, project, measured, counted: hits }: RowStage): Cycles {
       await request(index, random);
       const victim = place.lives[(next += 1) % place.lives.length];
       if (victim === undefined) throw new Error('there is no process to kill');
-      const deadline = performance.now() + random.int(WAIT_MS);
+      await victim.ready();
+      const wait = (armed.get(victim) ?? '') === '' ? random.int(CHANCE_MS) : ARMED_MS;
+      const deadline = performance.now() + wait;
       while (victim.alive() && performance.now() < deadline) await sleep(LOOK_MS);
       if (victim.alive()) {
         armed.set(victim, '');
         await victim.kill();
       }
-      await died(victim);
-      await restart(victim, arm(victim, random));
+      died(victim);
+      restart(victim, arm(victim, random));
       return null;
     },
     rest: async () => {
@@ -114,5 +116,13 @@ export const kills: FaultRow = {
     const died = `died at ${counted.size} of ${FAILPOINTS.length} failpoints`;
     return `${measured.length} times work was interrupted, p50 ${p50} ms; ${died}`;
   },
-  mutants: [],
+  mutants: [
+    {
+      name: 'what a dead process had begun is looked for',
+      file: 'bot/worker/apply-effects.ts',
+      from: 'again: row.startedAt !== null,',
+      to: 'again: row.startedAt === null && false,',
+    },
+  ],
+  mutantRuns: 12,
 };

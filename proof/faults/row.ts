@@ -48,8 +48,8 @@ export interface FaultRow {
   runs: { ci: number; full: number };
   /** Cycles between two looks of the checker; each batch has a project of its own. */
   batch: number;
-  /** Names the settings, when they are not those of all rows: rows with the same name share a place. */
-  settings?: { name: string; change: (settings: Settings, full: boolean) => void };
+  /** Settings that are not those of all rows, or null; rows with the same name for them share a place. */
+  settings?: (full: boolean) => { name: string; change: (settings: Settings) => void } | null;
   /** Begins a batch on a place whose processes run. */
   begin(stage: RowStage): Cycles | Promise<Cycles>;
   /** The row's figure over all cycles so far. */
@@ -79,7 +79,7 @@ const MUTANTS_ON: Backend = 'postgres';
 let shared: { key: string; place: Place } | null = null;
 
 async function sharedPlace(row: FaultRow, backend: Backend, full: boolean): Promise<Place> {
-  const key = `${backend} ${row.settings?.name ?? ''} ${full && row.settings !== undefined}`;
+  const key = `${backend} ${row.settings?.(full)?.name ?? ''}`;
   if (shared?.key === key) return shared.place;
   await closeSharedPlace();
   const place = await openPlace({
@@ -102,7 +102,7 @@ const POLL_SECONDS = 2;
 
 function settingsOf(row: FaultRow, settings: Settings, full: boolean): void {
   settings.limits.reconcileSeconds = POLL_SECONDS;
-  row.settings?.change(settings, full);
+  row.settings?.(full)?.change(settings);
 }
 
 /** The row on one backend. */

@@ -23,7 +23,7 @@ import { migrate, pendingMigrations } from '../../bot/store/migrate.ts';
 import { allRepos, repoByPath, upsertRepo, type RepoRow } from '../../bot/store/repos.ts';
 import { updateRun } from '../../bot/store/runs.ts';
 import { openStore, type Store } from '../../bot/store/store.ts';
-import { newWork, type Work } from '../support/store-rows.ts';
+import { dueIds, newWork, type Work } from '../support/store-rows.ts';
 
 let folder: string;
 let db: Store;
@@ -76,7 +76,7 @@ describe('replay', () => {
     const { source, eventName, headers, body } = original!;
     expect(copy).toMatchObject({ source, eventName, headers, body, state: 'new', attempts: 0 });
     expect(copy?.dedupeKey).toBe(`replay:${id}:1`);
-    expect(await dueDeliveries(db, 1000)).toEqual(expect.arrayContaining([first.id, second.id]));
+    expect(await dueIds(dueDeliveries, db, 1000)).toEqual(expect.arrayContaining([first.id, second.id]));
   });
 
   test('one that waits is left alone, and an unknown one is said to be', async () => {

@@ -7,6 +7,7 @@ import { claimDelivery, insertDelivery, settleDelivery } from '../../bot/store/d
 import { newLeaseOwner } from '../../bot/store/leases.ts';
 import { migrate } from '../../bot/store/migrate.ts';
 import type { Store } from '../../bot/store/store.ts';
+import { SHORT_LEASE } from '../support/store-rows.ts';
 import { until } from '../support/until.ts';
 
 export interface OpenedQueue {
@@ -208,6 +209,21 @@ export function defineQueueContract(label: string, open: () => Promise<OpenedQue
       for (const id of ids) {
         expect(seen.filter((job) => job.name === 'delivery' && job.id === id)).toHaveLength(1);
       }
+      // The worker that claimed it is dead, and the queue may believe for long that its job goes on.
+      const [claimed = ''] = ids;
+      const rings: (string | undefined)[] = [];
+      const told = {
+        add: async (_: unknown, { dedupeKey }: { dedupeKey?: string } = {}) =>
+          void rings.push(dedupeKey),
+        counts: () => queue.counts(),
+      };
+      await ringDue(opened.store, told, now);
+      expect(await claimDelivery(opened.store, claimed, 'dead', SHORT_LEASE)).not.toBeNull();
+      await new Promise((resolve) => setTimeout(resolve, SHORT_LEASE * 1_500));
+      await ringDue(opened.store, told, now);
+      const own = rings.filter((key) => key?.includes(claimed) === true);
+      expect(own).toHaveLength(2);
+      expect(new Set(own).size).toBe(2);
       const flooded = {
         add: () => Promise.reject(new Error('rang')),
         counts: async () => ({ waiting: 5_000 }),

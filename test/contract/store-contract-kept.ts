@@ -22,7 +22,7 @@ import type { RepoRow } from '../../bot/store/repos.ts';
 import { dueRuns, quietRuns } from '../../bot/store/run-queries.ts';
 import { insertRun, updateRun, type RunPatch, type RunRow } from '../../bot/store/runs.ts';
 import type { Store } from '../../bot/store/store.ts';
-import { delivery, newRepo, runFor, times } from '../support/store-rows.ts';
+import { dueIds, delivery, newRepo, runFor, times } from '../support/store-rows.ts';
 
 async function newRun(db: Db, repo: RepoRow, targetIid = 1): Promise<RunRow> {
   const run = await insertRun(db, runFor(repo, { targetIid }));
@@ -59,11 +59,11 @@ export function held(db: () => Store): void {
     const [first = ''] = ids;
     expect(await deliveryById(db(), first)).toMatchObject({ state: 'held', reason: 'kept' });
     expect(await claimDelivery(db(), first, 'x', 60)).toBeNull();
-    expect((await dueDeliveries(db(), 1000)).filter((id) => ids.includes(id))).toEqual([]);
+    expect((await dueIds(dueDeliveries, db(), 1000)).filter((id) => ids.includes(id))).toEqual([]);
     expect(await replayDelivery(db(), first)).toBe('waiting');
     expect(await releaseStranded(db(), 10)).toEqual([]);
     expect(await db().tx((tx) => releaseHeld(tx, run.id))).toEqual(ids);
-    expect((await dueDeliveries(db(), 1000)).filter((id) => ids.includes(id))).toEqual(ids);
+    expect((await dueIds(dueDeliveries, db(), 1000)).filter((id) => ids.includes(id))).toEqual(ids);
     expect(await claimDelivery(db(), first, 'x', 60)).toMatchObject({ attempts: 1 });
     expect(await releaseHeld(db(), run.id)).toEqual([]);
   });

@@ -33,6 +33,7 @@ import {
 import { newLeaseOwner } from '../../bot/store/leases.ts';
 import type { Store } from '../../bot/store/store.ts';
 import {
+  dueIds,
   LONG_LEASE,
   SHORT_LEASE,
   newWork,
@@ -260,7 +261,7 @@ export function effects(db: () => Store): void {
     });
     expect(settled).toBe(false);
     expect(await effectById(db(), id)).toMatchObject({ state: 'pending', receipt, revision: 2 });
-    expect(await dueEffects(db(), 1_000)).toContain(id);
+    expect(await dueIds(dueEffects, db(), 1_000)).toContain(id);
 
     const again = await claimEffect(db(), id, 'me', LONG_LEASE);
     expect(again).toMatchObject({ payload: { run: 2 }, receipt, fence: 2 });
@@ -273,16 +274,16 @@ export function effects(db: () => Store): void {
     await putEffect(db(), statusComment(work, 4, { notBefore: new Date(later.getTime() + 1) }));
     expect(await effectById(db(), id)).toMatchObject({ revision: 4, notBefore: later });
     await putEffect(db(), statusComment(work, 5));
-    expect(await dueEffects(db(), 1_000)).toContain(id);
+    expect(await dueIds(dueEffects, db(), 1_000)).toContain(id);
   });
 
   test('a retry waits, and says why', async () => {
     const work = await newWork(db());
     const { id } = await putEffect(db(), reply(work));
     await claimEffect(db(), id, 'me', LONG_LEASE);
-    expect(await dueEffects(db(), 1_000)).not.toContain(id);
+    expect(await dueIds(dueEffects, db(), 1_000)).not.toContain(id);
     expect(await retryEffect(db(), id, 1, { delaySeconds: 3_600, error: '503' })).toBe(true);
-    expect(await dueEffects(db(), 1_000)).not.toContain(id);
+    expect(await dueIds(dueEffects, db(), 1_000)).not.toContain(id);
     expect(await claimEffect(db(), id, 'me', LONG_LEASE)).toBeNull();
     expect(await effectById(db(), id)).toMatchObject({ error: '503', state: 'pending' });
   });

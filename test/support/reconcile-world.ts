@@ -25,6 +25,7 @@ import { startSandboxGitLab, type SandboxGitLab } from '../../sandbox/gitlab/ser
 import type { SandboxOptions } from '../../sandbox/gitlab/instance.ts';
 import type { Project, User } from '../../sandbox/gitlab/state/types.ts';
 import { newStore } from './web.ts';
+import { dueIds } from './store-rows.ts';
 
 const LEVELS = { autodev: 40, dana: 40, sam: 30, lee: 30, rita: 20 } as const;
 export type Who = keyof typeof LEVELS;
@@ -147,7 +148,7 @@ export async function startReconcileWorld(
       return reconcileNext(memory, deps);
     },
     work: async () => {
-      for (const id of await dueDeliveries(store, 1000)) await handleDelivery(id, deps);
+      for (const id of await dueIds(dueDeliveries, store, 1000)) await handleDelivery(id, deps);
     },
     runs: async (repo, iid) => {
       const rows = await store.query<{ verdict: { kind: string } | null }>(

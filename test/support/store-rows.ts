@@ -131,6 +131,13 @@ export const LONG_LEASE = 60;
 
 export const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
+/** Ids of what is due, longest due first. */
+export const dueIds = async <T>(
+  due: (db: Db, limit: number) => Promise<{ id: T }[]>,
+  db: Db,
+  limit: number,
+): Promise<T[]> => (await due(db, limit)).map((row) => row.id);
+
 /** Runs `fn` `count` times at once. */
 export const times = <T>(count: number, fn: (index: number) => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: count }, (_, index) => fn(index)));

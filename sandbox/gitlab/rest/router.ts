@@ -76,7 +76,7 @@ async function serve(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const troubles = options.weather.forCall(request.method, request.url);
+  const troubles = options.weather.forCall(request.method, request.url, tokenOf(request));
   const { reply, entry } = await answer(options, route, request, troubles);
   if (reply === null) {
     request.socket.destroy();
@@ -123,6 +123,12 @@ async function answer(
     options.problem(`${request.method} ${request.url}`, error);
     return { reply: { status: 500, body: { message: '500 Internal Server Error' } }, entry };
   }
+}
+
+/** The access token as it was sent, good or not. */
+function tokenOf({ headers }: Request): string | undefined {
+  const bearer = /^Bearer\s+(\S+)$/i.exec(headers.authorization ?? '')?.[1];
+  return headers['private-token']?.toString() ?? bearer;
 }
 
 function badWeather(trouble: Extract<CallTrouble, { kind: 'status' }>): Reply {

@@ -7,6 +7,10 @@ export interface CallMatch {
   method?: string;
   /** Tested against the path and query after `/api/v4`, percent-encoding kept. */
   path?: RegExp;
+  /** Only calls with this access token. */
+  token?: string;
+  /** Asked last, about calls that match otherwise; e.g. by chance. */
+  when?: (method: string, path: string) => boolean;
 }
 
 export type CallTrouble =
@@ -62,7 +66,7 @@ export interface Weather extends HookWeather {
   release(order?: 'newest first'): void;
   /** Good weather again; held hooks go. */
   clear(): void;
-  forCall(method: string, path: string): CallTrouble[];
+  forCall(method: string, path: string, token?: string): CallTrouble[];
   /** Rules that have not hit as often as they should; a proof checks that none are left. */
   pending(): number;
 }
@@ -105,10 +109,14 @@ export function createWeather(): Weather {
       release();
     },
     pending: () => [...callRules, ...hookRules].filter((rule) => rule.left > 0).length,
-    forCall: (method, path) =>
+    forCall: (method, path, token) =>
       hit(
         callRules,
-        (match) => (match.method ?? method) === method && (match.path?.test(path) ?? true),
+        (match) =>
+          (match.method ?? method) === method &&
+          (match.path?.test(path) ?? true) &&
+          (match.token ?? token) === token &&
+          (match.when?.(method, path) ?? true),
       ),
     forHook(hookId, event) {
       const troubles = hit(

@@ -1,0 +1,92 @@
+/**
+ * Replies of the forge that are lost after the write was done, for every verb that the bot writes with: what was
+ * done is found, and nothing is done twice (R13, R14).
+ */
+import type { Cycles, FaultRow, RowStage } from './row.ts';
+import { decideAll, hireReviewers } from './team.ts';
+import { ask, say } from './work.ts';
+
+/** Drops of each verb in the short form, and the share of further ones in the full form. */
+const EACH = 3;
+const FIRST_SHARE = 0.7;
+const FURTHER_SHARE = 0.25;
+const ALL = 1_000_000;
+/** Verbs that journeys come by seldom: they need not be dropped so often in the short form. */
+const JOURNEYS = ['feature', 'quick', 'issues', 'feature'] as const;
+
+/** The verb of a call by its path: numbers, commits and names of branches are left out. */
+function verbOfPath(method: string, path: string): string {
+  const plain = path.split('?')[0] ?? '';
+  const short = plain.replaceAll(/\/[0-9a-f]{40}(?=\/|$)/g, '/:sha').replaceAll(/\/\d+(?=\/|$)/g, '/:n');
+  return `${method} ${short}`;
+}
+
+function begin({ place, project, full, counted, measured }: RowStage): Cycles {
+  hireReviewers(place);
+  const { world } = place;
+  let chance = (_share: number): boolean => false;
+  world.gitlab.weather.calls(
+    {
+      token: world.people.autodev.token,
+      when: (method, path) => {
+        if (method === 'GET' || method === 'HEAD') return false;
+        const verb = verbOfPath(method, path);
+        const drops = counted.get(verb) ?? 0;
+        const further = full ? FURTHER_SHARE : 0;
+        const drop = chance(drops < EACH ? FIRST_SHARE : further);
+        counted.set(verb, drops + (drop ? 1 : 0));
+        if (drop) measured.push(1);
+        return drop;
+      },
+    },
+    { kind: 'drop_reply' },
+    { times: ALL },
+  );
+  return {
+    cycle: async (index, random) => {
+      chance = random.chance;
+      const kind = JOURNEYS[index % JOURNEYS.length] ?? 'quick';
+      const title = `Journey ${index}`;
+      if (kind === 'feature') await ask(place, project, title, 'feature');
+      else {
+        const iid = await ask(place, project, title, kind === 'quick' ? 'implement' : 'none');
+        await say(place, project, iid, 'sam', kind === 'quick' ? '/autodev help' : '/autodev issues');
+      }
+      return null;
+    },
+    rest: () => decideAll(place, project),
+  };
+}
+
+export const droppedReplies: FaultRow = {
+  id: 'R13 R14',
+  name: 'The reply to any write is lost: one pipeline, branch, change, note, status and label all the same',
+  runs: { ci: 4, full: 24 },
+  batch: 8,
+  begin,
+  figure: ({ measured, counted }) => ({
+    value: measured.length,
+    unit: `replies dropped, ${counted.size} verbs`,
+    holds: [...counted.values()].every((drops) => drops > 0),
+  }),
+  told: ({ counted }) =>
+    [...counted]
+      .toSorted()
+      .map(([verb, drops]) => `${verb.replace('/projects/:n/', '')} ${drops}`)
+      .join(', '),
+  mutants: [
+    {
+      name: 'a lost pipeline is looked for',
+      file: 'bot/worker/effects/pipelines.ts',
+      from: 'const lost = context.again ? await takeLost(context, effect.launch) : null;',
+      to: 'const lost = null as PipelineInfo | null; void takeLost;',
+    },
+    {
+      name: 'a lost answer is looked for',
+      file: 'bot/worker/effects/notes.ts',
+      from: '  if (context.again) {\n    const found = await ownNote(context, effect.target, marker);',
+      to: '  if (context.deps === null) {\n    const found = await ownNote(context, effect.target, marker);',
+    },
+  ],
+  mutantRuns: 2,
+};
