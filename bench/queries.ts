@@ -9,7 +9,6 @@ import path from 'node:path';
 import {
   attemptByToken,
   attemptsByPipeline,
-  boundPipelineIds,
   openAttempts,
   requestedAttempts,
 } from '../bot/store/attempts.ts';
@@ -31,6 +30,7 @@ import {
 } from '../bot/store/effects.ts';
 import { dismissedElsewhere, findingsOf } from '../bot/store/findings.ts';
 import { releaseStranded } from '../bot/store/held-deliveries.ts';
+import { takenPipelines } from '../bot/store/launches.ts';
 import { messagesFor } from '../bot/store/messages.ts';
 import { migrate } from '../bot/store/migrate.ts';
 import { runsThatPublished } from '../bot/store/published.ts';
@@ -117,7 +117,7 @@ const QUERIES: Record<string, Query> = {
   attempts_by_pipeline: (db, { run }) => attemptsByPipeline(db, (run % REPOS) + 1, run),
   attempts_open: (db) => openAttempts(db, { heartbeatSeconds: 60, limit: 100 }),
   attempts_requested: (db, { repo }) => requestedAttempts(db, repo),
-  pipelines_bound: (db, { repo }) => boundPipelineIds(db, repo, HOUR_AGO()),
+  pipelines_taken: (db, { repo }) => takenPipelines(db, repo, HOUR_AGO()),
   pipelines_unclaimed: (db, { repo }) => unclaimedPipelines(db, repo, 60, 100),
   run_active: (db, { run, repo }) => activeRun(db, repo, 'issue', run),
   run_latest: (db, { run, repo }) => latestRun(db, repo, 'issue', run),
@@ -233,7 +233,7 @@ function claims(): Record<string, Query> {
   return {
     delivery_claim: async (db, { turn }) => {
       const due = await dueDeliveries(db, 100);
-      const id = due[turn % due.length] ?? '';
+      const id = due[turn % due.length]?.id ?? '';
       const [took, row] = await timed(() => claimDelivery(db, id, `bench-${turn}`, LEASE_SECONDS));
       if (row === null) throw new Error('a delivery that is due was not claimed');
       await retryDelivery(db, id, `bench-${turn}`, { delaySeconds: 0, reason: 'bench' });
@@ -241,7 +241,7 @@ function claims(): Record<string, Query> {
     },
     effect_claim: async (db, { turn }) => {
       const due = await dueEffects(db, 100);
-      const id = due[turn % due.length] ?? 0;
+      const id = due[turn % due.length]?.id ?? 0;
       const [took, row] = await timed(() => claimEffect(db, id, `bench-${turn}`, LEASE_SECONDS));
       if (row === null) throw new Error('an effect that is due was not claimed');
       await retryEffect(db, id, row.fence, { delaySeconds: 0, error: 'bench' });

@@ -85,8 +85,10 @@ async function plan(request: Request, response: Response, deps: JobApiDeps): Pro
   const identity = await identify(request, response, deps);
   if (!identity) return;
   const repo = await repoByProject(deps.db, 'gitlab', identity.projectId);
+  // In this order: an attempt whose pipeline is recorded between the two look-ups is found by the second.
+  const requested = repo ? await requestedAttempts(deps.db, repo.id) : [];
   const attempts = repo ? await attemptsByPipeline(deps.db, repo.id, identity.pipelineId) : [];
-  if (repo && attempts.length === 0 && (await requestedAttempts(deps.db, repo.id)).length > 0) {
+  if (attempts.length === 0 && requested.length > 0) {
     // Its creation may not have been recorded yet; a moment later it is known, or nobody asked.
     response.setHeader('Retry-After', String(RETRY_SECONDS));
     sendError(response, 503, 'not_ready', 'The pipeline is being recorded.', 'Ask again shortly.');

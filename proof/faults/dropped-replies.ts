@@ -17,7 +17,9 @@ const JOURNEYS = ['feature', 'quick', 'issues', 'feature'] as const;
 /** The verb of a call by its path: numbers, commits and names of branches are left out. */
 function verbOfPath(method: string, path: string): string {
   const plain = path.split('?')[0] ?? '';
-  const short = plain.replaceAll(/\/[0-9a-f]{40}(?=\/|$)/g, '/:sha').replaceAll(/\/\d+(?=\/|$)/g, '/:n');
+  const short = plain
+    .replaceAll(/\/[0-9a-f]{40}(?=\/|$)/g, '/:sha')
+    .replaceAll(/\/\d+(?=\/|$)/g, '/:n');
   return `${method} ${short}`;
 }
 
@@ -50,7 +52,13 @@ function begin({ place, project, full, counted, measured }: RowStage): Cycles {
       if (kind === 'feature') await ask(place, project, title, 'feature');
       else {
         const iid = await ask(place, project, title, kind === 'quick' ? 'implement' : 'none');
-        await say(place, project, iid, 'sam', kind === 'quick' ? '/autodev help' : '/autodev issues');
+        await say(
+          place,
+          project,
+          iid,
+          'sam',
+          kind === 'quick' ? '/autodev help' : '/autodev issues',
+        );
       }
       return null;
     },

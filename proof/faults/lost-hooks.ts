@@ -45,11 +45,7 @@ async function begin(stage: RowStage): Promise<Cycles> {
     sql(
       `insert into repos (forge, project_id, path, default_branch, web_url, next_poll_at)
        values ('gitlab', $1, $2, 'main', $3, now())`,
-      [
-        projects.lost.id,
-        projects.lost.path,
-        `${place.world.gitlab.url}/${projects.lost.path}`,
-      ],
+      [projects.lost.id, projects.lost.path, `${place.world.gitlab.url}/${projects.lost.path}`],
     ),
   );
   const hookId = (project: Project): number => project.hooks[0]?.id ?? 0;
@@ -70,7 +66,9 @@ async function begin(stage: RowStage): Promise<Cycles> {
       if (random.chance(0.5)) await say(place, project, iid, 'sam', '/autodev help');
       const issue = api.issue(project.path, iid);
       const patience = stage.full ? 2 * P99_MS : SHORT_MS;
-      const watch = noticed(place, issue, patience).then((ms) => void (kind === 'lost' && measured.push(ms)));
+      const watch = noticed(place, issue, patience).then(
+        (ms) => void (kind === 'lost' && measured.push(ms)),
+      );
       watched.push(watch);
       return null;
     },
@@ -81,15 +79,19 @@ async function begin(stage: RowStage): Promise<Cycles> {
     },
     look: ({ runs }) => {
       const asked = Object.values(projects).flatMap((project) => {
-        return project.issues.filter((issue) => issue.title.startsWith('Cycle')).map(({ iid }) => ({
-          ...{ project: project.id, on: `issue/${iid}` },
-        }));
+        return project.issues
+          .filter((issue) => issue.title.startsWith('Cycle'))
+          .map(({ iid }) => ({
+            ...{ project: project.id, on: `issue/${iid}` },
+          }));
       });
       const wrong = asked.filter(
         ({ project, on }) =>
           runs.filter((run) => run.project === project && run.on === on).length !== 1,
       );
-      return wrong.length === 0 ? null : `${wrong.length} of ${asked.length} issues have not one run`;
+      return wrong.length === 0
+        ? null
+        : `${wrong.length} of ${asked.length} issues have not one run`;
     },
   };
 }

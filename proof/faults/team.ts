@@ -9,8 +9,7 @@ import type { Place } from './place.ts';
 const LOOK_MS = 200;
 const LIMIT_MS = 180_000;
 const STATUS = '<!-- autodev:status -->';
-const OVER =
-  /^### AutoDev · .* · (done|needs-human|refused|budget|outage|no-runner|cancelled)$/m;
+const OVER = /^### AutoDev · .* · (done|needs-human|refused|budget|outage|no-runner|cancelled)$/m;
 
 /** Lets reviewers find one thing in the first look at each change, and nothing in the next. */
 export function hireReviewers(place: Place): void {
@@ -57,7 +56,11 @@ export async function decideAll(place: Place, project: Project): Promise<void> {
       const head = change === null ? '' : `${change.iid} ${headOf(change)}`;
       if (change === null || approved.has(head)) continue;
       approved.add(head);
-      await place.as('dana', 'POST', `/projects/${project.id}/merge_requests/${change.iid}/approve`);
+      await place.as(
+        'dana',
+        'POST',
+        `/projects/${project.id}/merge_requests/${change.iid}/approve`,
+      );
     }
     await sleep(LOOK_MS);
   }

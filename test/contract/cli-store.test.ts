@@ -76,7 +76,9 @@ describe('replay', () => {
     const { source, eventName, headers, body } = original!;
     expect(copy).toMatchObject({ source, eventName, headers, body, state: 'new', attempts: 0 });
     expect(copy?.dedupeKey).toBe(`replay:${id}:1`);
-    expect(await dueIds(dueDeliveries, db, 1000)).toEqual(expect.arrayContaining([first.id, second.id]));
+    expect(await dueIds(dueDeliveries, db, 1000)).toEqual(
+      expect.arrayContaining([first.id, second.id]),
+    );
   });
 
   test('one that waits is left alone, and an unknown one is said to be', async () => {

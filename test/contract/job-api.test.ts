@@ -287,4 +287,28 @@ describe('plan', () => {
     await setPipeline(stage.store, work.attempt.launchId, pipeline);
     expect((await plan(claims)).text).toContain(`AUTODEV_ATTEMPT: "${work.attempt.id}"`);
   });
+
+  test('a pipeline that is recorded while its plan is looked up gets the plan', async () => {
+    const work = await newWork(stage.store);
+    const parent = stage.newId();
+    const claims = { ...stage.claimsOf(work, parent), pipeline_source: 'api' };
+    const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimBy: null };
+    let looked = false;
+    const between: typeof stage.store = {
+      ...stage.store,
+      query: async <Row>(text: string, ...rest: unknown[]): Promise<Row[]> => {
+        const rows = await stage.store.query<Row>(text, ...(rest as [unknown[]]));
+        if (!looked && text.includes('from attempts')) {
+          looked = true;
+          await setPipeline(stage.store, work.attempt.launchId, pipeline);
+        }
+        return rows;
+      },
+    };
+    const web = await stage.serve(stage.issuer, { db: between });
+    const answer = await stage.call('plan', stage.token(claims), undefined, web);
+    await web.close();
+    expect(answer.text).toContain(`AUTODEV_ATTEMPT: "${work.attempt.id}"`);
+    expect(looked).toBe(true);
+  });
 });

@@ -92,8 +92,10 @@ test('one that another launch took for its own is looked for again', async () =>
   const [first = 0, second = 0] = ids;
   const { deps } = forgeWith([]);
   await takePipeline(store, first, 900);
-  await expect(createPipeline(context(work, second, { deps, again: false }))).rejects.toMatchObject({
-    kind: 'ambiguous',
-  });
+  await expect(createPipeline(context(work, second, { deps, again: false }))).rejects.toMatchObject(
+    {
+      kind: 'ambiguous',
+    },
+  );
   expect(await pipelineOf(store, second)).toBeNull();
 });

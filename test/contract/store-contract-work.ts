@@ -11,12 +11,7 @@ import {
   openAttempts,
   requestedAttempts,
 } from '../../bot/store/attempts.ts';
-import {
-  pipelineOf,
-  setPipeline,
-  takenPipelines,
-  takePipeline,
-} from '../../bot/store/launches.ts';
+import { pipelineOf, setPipeline, takenPipelines, takePipeline } from '../../bot/store/launches.ts';
 import {
   claimEffect,
   dropEffects,
