@@ -6,6 +6,10 @@ import { lookalikes } from './acting/lookalikes.ts';
 import { lookups } from './acting/lookups.ts';
 import { rights } from './acting/rights.ts';
 import { budget } from './bounds/budget.ts';
+import { cutStreams } from './bounds/cut-streams.ts';
+import { endlessModels, fuzzedCalls } from './bounds/hostile-calls.ts';
+import { orders } from './bounds/orders.ts';
+import { readingTools } from './bounds/reading-tools.ts';
 import { identity } from './doors/identity.ts';
 import { intake } from './doors/intake.ts';
 import { tokenCache } from './doors/token-cache.ts';
@@ -22,4 +26,9 @@ export const ATTACK_ROWS: readonly { module: string; name: string; proof: Proof 
   { module: 'doors/identity.ts', name: 'identity', proof: identity },
   { module: 'doors/token-cache.ts', name: 'tokenCache', proof: tokenCache },
   { module: 'bounds/budget.ts', name: 'budget', proof: budget },
+  { module: 'bounds/orders.ts', name: 'orders', proof: orders },
+  { module: 'bounds/cut-streams.ts', name: 'cutStreams', proof: cutStreams },
+  { module: 'bounds/hostile-calls.ts', name: 'fuzzedCalls', proof: fuzzedCalls },
+  { module: 'bounds/hostile-calls.ts', name: 'endlessModels', proof: endlessModels },
+  { module: 'bounds/reading-tools.ts', name: 'readingTools', proof: readingTools },
 ];
