@@ -54,5 +54,20 @@ export const PROOFS: readonly Entry[] = [
 export const NOT_APPLICABLE: Readonly<Record<string, string>> = {
   B14: 'there is no dashboard',
   B15: 'there is no administration page',
+  C7: 'there is no detector: every proof is played without one',
   C8: 'agents remember nothing from task to task',
+};
+
+/** Rows that must hold before anybody installs it and that no proof plays yet: where they are held instead. */
+export const HELD_BY_TESTS: Readonly<Record<string, readonly string[]>> = {
+  A4: ['test/unit/decide/limits.test.ts', 'test/unit/decide/rounds.test.ts'],
+  B8: ['test/unit/forge/gitlab-requester.test.ts', 'test/contract/intake.test.ts'],
+  D11: ['test/repo/packages.test.ts', 'test/repo/docker.test.ts'],
+  E4: ['test/contract/intake.test.ts', 'test/unit/payload.test.ts'],
+  G2: ['test/unit/decide/limits.test.ts'],
+};
+
+/** Rows that must hold and do not yet, with what is missing. */
+export const OPEN: Readonly<Record<string, string>> = {
+  A2: 'a text that is edited between the comment and the bot’s look is taken as it then stands',
 };

@@ -1,4 +1,4 @@
-/** C5 and D3: names and titles are data in every place that could take them for something else. */
+/** C5, D3, D8, D9 and F6: names and titles are data in every place that could take them for something else. */
 import { parse } from 'yaml';
 import { childPipeline } from '../../bot/domain/child-pipeline.ts';
 import type { Attempt, Run } from '../../bot/domain/runs.ts';
@@ -123,14 +123,18 @@ function pipelineOf(title: string, random: Random, about: string): Played {
   if (job?.['cache'] !== undefined || JSON.stringify(job?.['inherit']) !== NOTHING) {
     return broken(about, 'the job inherits or caches');
   }
+  // One file that is checked: no report of variables that a later job would take for its own.
+  if (JSON.stringify(job?.['artifacts']) !== ONE_FILE) return broken(about, 'other artifacts');
+  if (JSON.stringify(job?.['tags']) !== '["autodev"]') return broken(about, 'another runner');
   return held(about);
 }
 
+const ONE_FILE = '{"when":"always","paths":["autodev-result.json"],"expire_in":"1 week"}';
 const NOTHING = '{"default":false,"variables":false}';
 
 export const names: Proof = {
-  id: 'C5 D3',
-  name: 'Titles, branches and paths are never commands, options, refs or trailers',
+  id: 'C5 D3 D8 D9 F6',
+  name: 'Titles, branches and paths are never commands, refs or trailers, and the job inherits nothing',
   layer: 'functions',
   runs: { ci: 500, full: 5_000 },
   play,
