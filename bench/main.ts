@@ -8,6 +8,7 @@ import { thisMachine } from '../eval/machine.ts';
 import { benchAgent } from './agent.ts';
 import { benchDecide } from './decide.ts';
 import { table, type Bench, type Effort, type Figure } from './figure.ts';
+import { benchGateway } from './gateway.ts';
 import { benchIntake } from './intake.ts';
 import { benchJourney } from './journey.ts';
 import { benchMemory } from './memory.ts';
@@ -25,6 +26,7 @@ const BENCHES: Record<string, Bench> = {
   map: benchRepoMap,
   pipeline: benchPipeline,
   journey: benchJourney,
+  gateway: benchGateway,
   queries: benchQueries,
   memory: benchMemory,
   intake: benchIntake,

@@ -55,6 +55,6 @@ test('an unknown name is answered with the ones there are', async () => {
   );
   expect(failed).toMatchObject({ code: 2 });
   expect(failed.stdout).toContain(
-    'decide, sizes, agent, prompt, map, pipeline, journey, queries, memory, intake',
+    'decide, sizes, agent, prompt, map, pipeline, journey, gateway, queries, memory, intake',
   );
 });
