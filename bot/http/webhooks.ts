@@ -2,8 +2,8 @@
  * Intake: verify the raw bytes, store the delivery, answer 2xx, ring the queue. In that order: what
  * was acknowledged is on disk, and what is on disk is found again without the queue (DESIGN §2).
  *
- * It is a plain handler in front of the express app: half of the time of a bare express route goes into
- * its layers, and a flood of hooks, real or forged, meets this code alone.
+ * It is a plain handler in front of the express app, so that a flood of hooks, real or forged, meets this
+ * code alone.
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
