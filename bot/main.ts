@@ -33,6 +33,7 @@ import type { Db } from './store/db.ts';
 import { forgetFaults } from './store/providers.ts';
 import type { Store } from './store/store.ts';
 import { withholdSecrets } from './worker/publish/secret-scan.ts';
+import { requireLease } from './worker/lease.ts';
 import { startWorker } from './worker/worker.ts';
 import type { Settings } from '../schema/wire/settings.ts';
 
@@ -93,7 +94,7 @@ export async function startBot(config: Config, role: Role, log: Logger): Promise
     log: (message, details) => log.warn({ ...details, error: String(details.error) }, message),
   });
   const signing = await watchSigning(store, log);
-  const forge = openForge(config, log, signing);
+  const forge = openForge(config, log, signing, requireLease);
   const bot = remembered(() => forge.read.me());
   const parts: Parts = { config, files, settings, store, queue, forge, bot, failpoint, log };
   const web = role === 'worker' ? null : await startWeb(parts);

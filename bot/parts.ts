@@ -54,6 +54,7 @@ export function openForge(
   config: Config,
   log: Logger,
   signing: Pick<SigningWatch, 'has' | 'saw'> = { has: () => false, saw: () => undefined },
+  beforeWrite?: () => Promise<void>,
 ): Forge {
   const webhooks = createGitLabWebhooks({
     secret: config.webhookSecret,
@@ -67,6 +68,7 @@ export function openForge(
     webhooks,
     userAgent: `autodev/${VERSION}`,
     log,
+    ...(beforeWrite === undefined ? {} : { beforeWrite }),
   });
 }
 

@@ -6,6 +6,7 @@ import { droppedReplies } from './faults/dropped-replies.ts';
 import { kills } from './faults/kills.ts';
 import { lostHooks } from './faults/lost-hooks.ts';
 import { faultProof, type FaultRow } from './faults/row.ts';
+import { SURROUNDINGS } from './faults/surroundings.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { otherPrograms } from './job/other-programs.ts';
 import { bombs } from './pure/bombs.ts';
@@ -24,11 +25,15 @@ export interface Entry {
   proof: Proof;
 }
 
-/** Faults around the whole bot, each on every backend. */
-const FAULTS: readonly FaultRow[] = [kills, droppedReplies, lostHooks];
+/** Faults around the whole bot, each on every backend unless it says otherwise. */
+const FAULTS: readonly FaultRow[] = [kills, droppedReplies, lostHooks, ...SURROUNDINGS];
 
 const faults = BACKENDS.flatMap((backend) =>
-  FAULTS.map((row): Entry => ({ module: '', name: '', proof: faultProof(row, backend) })),
+  FAULTS.filter(({ on }) => on?.includes(backend) ?? true).map((row): Entry => ({
+    module: '',
+    name: '',
+    proof: faultProof(row, backend),
+  })),
 );
 
 export const PROOFS: readonly Entry[] = [

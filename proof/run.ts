@@ -24,6 +24,8 @@ export interface Outcome {
 
 /** Failures of one proof that are told; more say nothing new. */
 const TOLD = 5;
+/** Characters of what gave a mutant away. */
+const TOLD_CHARS = 200;
 
 /** Plays one proof and its mutants. */
 export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
@@ -60,7 +62,8 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
     for (const [n, { name }] of some.entries()) {
       const by = killers[n] ?? null;
       mutants.push({ name, killed: by !== null, by: by ?? '' });
-      if (by === null) plan.say(`  ${id}: nobody noticed that "${name}" was gone`);
+      const told = by === null ? 'nobody noticed' : `noticed by ${by.slice(0, TOLD_CHARS)}`;
+      plan.say(`  ${id}, without "${name}": ${told}`);
     }
   }
   await proof.close?.();

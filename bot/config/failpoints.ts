@@ -3,20 +3,20 @@
  * unset every failpoint is one resolved promise.
  *
  * Syntax: `name:action` or `name:action@n` for the n-th time only, several with commas. Actions:
- * `kill9` (no cleanup of any kind), `error` (throws), `delay=<ms>`.
+ * `kill9` (no cleanup of any kind), `stop` (SIGSTOP: stands still until SIGCONT), `error` (throws), `delay=<ms>`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export type Failpoint = (name: string) => Promise<void>;
 
 interface Rule {
-  action: 'kill9' | 'error' | 'delay';
+  action: 'kill9' | 'stop' | 'error' | 'delay';
   delayMs: number;
   /** Which hit acts; 0 means every one. */
   hit: number;
 }
 
-const RULE = /^([\w.]+):(kill9|error|delay=(\d{1,6}))(?:@(\d{1,6}))?$/;
+const RULE = /^([\w.]+):(kill9|stop|error|delay=(\d{1,6}))(?:@(\d{1,6}))?$/;
 
 /**
  * @throws Error naming the part that is not `name:action[@n]`.
@@ -26,10 +26,10 @@ export function createFailpoints(spec: string): Failpoint {
   for (const part of spec.split(',').filter((text) => text.trim() !== '')) {
     const match = RULE.exec(part.trim());
     if (!match)
-      throw new Error(`AUTODEV_FP: "${part.trim()}" is not name:kill9|error|delay=ms[@n]`);
+      throw new Error(`AUTODEV_FP: "${part.trim()}" is not name:kill9|stop|error|delay=ms[@n]`);
     const [, name = '', action = '', delay = '0', hit = '0'] = match;
     rules.set(name, {
-      action: action.startsWith('delay') ? 'delay' : (action as 'kill9' | 'error'),
+      action: action.startsWith('delay') ? 'delay' : (action as 'kill9' | 'stop' | 'error'),
       delayMs: Number(delay),
       hit: Number(hit),
     });
@@ -43,7 +43,8 @@ export function createFailpoints(spec: string): Failpoint {
     hits.set(name, count);
     if (rule.hit !== 0 && rule.hit !== count) return;
     if (rule.action === 'kill9') process.kill(process.pid, 'SIGKILL');
-    if (rule.action === 'delay') await sleep(rule.delayMs);
+    if (rule.action === 'stop') process.kill(process.pid, 'SIGSTOP');
+    else if (rule.action === 'delay') await sleep(rule.delayMs);
     else throw new Error(`failpoint ${name}`);
   };
 }

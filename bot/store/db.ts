@@ -195,11 +195,11 @@ const CONNECTION_LOST = /^Connection terminated|^Client has encountered a connec
 const SOCKET_ERRORS = new Set(['ECONNRESET', 'ECONNREFUSED', 'EPIPE', 'ENOENT', 'ETIMEDOUT']);
 
 /**
- * 57P01–57P03: server going down or starting; class 08: connection exceptions; or the socket's own.
+ * 57P01–57P03: server going down or starting; 25P03: silent for too long in a transaction; class 08: connection exceptions; or the socket's own.
  */
 function isConnectionLoss(error: unknown): boolean {
   const state = sqlState(error);
-  if (state !== null && (state.startsWith('08') || /^57P0[123]$/.test(state))) return true;
+  if (state !== null && (state.startsWith('08') || /^(57P0[123]|25P03)$/.test(state))) return true;
   if (typeof error !== 'object' || error === null) return false;
   if ('code' in error && SOCKET_ERRORS.has(String(error.code))) return true;
   // pg has no code for this one.

@@ -38,6 +38,11 @@ const POSTGRES_POOL = 10;
 /** PGlite runs one statement at a time: more clients only wait in another place. */
 const PGLITE_POOL = 4;
 const CONNECT_TIMEOUT_MS = 10_000;
+/**
+ * Transactions only talk to the database. One that is silent for so long is of a process that stands still,
+ * and its locks must not hold up those that take over.
+ */
+const IDLE_IN_TRANSACTION_MS = 5_000;
 
 /**
  * Opens the database and proves that it answers. Throws StoreError `data_dir_locked`, or the
@@ -54,6 +59,7 @@ async function openPostgres(options: StoreOptions, databaseUrl: string): Promise
     connectionString: databaseUrl,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     application_name: 'autodev',
   };
   const pool = watched(

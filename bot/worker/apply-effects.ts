@@ -19,7 +19,7 @@ import { newLeaseOwner } from '../store/leases.ts';
 import { repoById, type RepoRow } from '../store/repos.ts';
 import type { WorkerDeps } from './deps.ts';
 import { commitChanges, openChange, updateChange } from './effects/changes.ts';
-import { LeaseLost, type EffectContext } from './effects/context.ts';
+import type { EffectContext } from './effects/context.ts';
 import { playJob } from './effects/deploy.ts';
 import { mergeChange, resetApprovals, setGate } from './effects/gates.ts';
 import { react, reply, statusComment } from './effects/notes.ts';
@@ -30,7 +30,7 @@ import { publishReports } from './effects/reports.ts';
 import { openThreads, resolveThreads } from './effects/reviews.ts';
 import { tellReport } from './effects/told.ts';
 import { createEpic, createIssue } from './effects/tracker.ts';
-import { LEASE_SECONDS, whileLeased } from './lease.ts';
+import { LEASE_SECONDS, LeaseLost, whileLeased } from './lease.ts';
 
 /** A lost answer is looked into after this long, when the write has landed or never will. */
 const AMBIGUOUS_SECONDS = 5;
@@ -78,9 +78,11 @@ const FOLLOWED: ReadonlySet<EffectKind> = new Set([
 
 /** Applies one effect if it is due and free; safe to call twice and from many processes. */
 export async function applyEffect(id: number, deps: WorkerDeps): Promise<void> {
+  const since = performance.now();
   const row = await claimEffect(deps.db, id, newLeaseOwner(), LEASE_SECONDS);
   if (!row) return;
   await whileLeased(
+    since,
     () => renewEffect(deps.db, id, row.fence, LEASE_SECONDS),
     () => applyClaimed(row, deps),
   );
@@ -162,8 +164,10 @@ async function fail(
   deps: WorkerDeps,
 ): Promise<void> {
   const message = (error instanceof Error ? error.message : String(error)).slice(0, 1000);
+  // A token that is not accepted at all (401) is the operator's to mend: what was to be done waits for it.
   const final =
     error instanceof ForgeError &&
+    error.status !== 401 &&
     ['denied', 'invalid', 'not_found', 'conflict'].includes(error.kind);
   if (final || row.attempts >= MAX_TRIES) {
     await settle(row, repo, { state: 'failed', error: message }, deps);

@@ -33,9 +33,11 @@ const MAX_DELAY_SECONDS = 120;
 /** Handles one delivery if it is due and free; safe to call twice and from many processes. */
 export async function handleDelivery(id: string, deps: WorkerDeps): Promise<void> {
   const owner = newLeaseOwner();
+  const since = performance.now();
   const delivery = await claimDelivery(deps.db, id, owner, LEASE_SECONDS);
   if (!delivery) return;
   await whileLeased(
+    since,
     () => renewDelivery(deps.db, id, owner, LEASE_SECONDS),
     () => handleClaimed({ ...delivery, owner }, deps),
   );

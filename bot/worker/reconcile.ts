@@ -72,9 +72,11 @@ export async function reconcileNext(
   deps: WorkerDeps,
 ): Promise<'polled' | 'failed' | 'idle'> {
   const owner = newLeaseOwner();
+  const since = performance.now();
   const due = await claimPoll(deps.db, owner, LEASE_SECONDS);
   if (!due) return 'idle';
   return whileLeased(
+    since,
     () => renewPoll(deps.db, due.repoId, owner, LEASE_SECONDS),
     () => reconcile(due, owner, memory, deps),
   );

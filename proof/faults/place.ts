@@ -178,7 +178,15 @@ async function openWorld(
   const world = await startWorld({
     ...{ dir, botUrl, jobDir: path.join(dir, 'no-job') },
     template: readFileSync(path.join(ROOT, 'ci-templates/autodev.yml'), 'utf8'),
-    scripts: [{ name: 'played', matches: () => true, answer: () => ({ text: 'Done.' }) }],
+    scripts: [
+      {
+        ...{ name: 'played', matches: () => true },
+        answer: () => {
+          const fault = ci?.steer.modelFault() ?? null;
+          return { text: 'Done.', ...(fault === null ? {} : { fault }) };
+        },
+      },
+    ],
     gitlab: { autoDisableHooks: false, port, publicUrl: `http://127.0.0.1:${publicPort}` },
     engine: (host) => (ci = createPlayedCi(host, { server: () => botUrl, folder: dir })),
   });

@@ -13,6 +13,7 @@ import type {
   PipelineSpec,
 } from '../../sandbox/ci/contract.ts';
 import { isFinished, pipelineStatus } from '../../sandbox/ci/schedule.ts';
+import type { Fault } from '../../sandbox/model/types.ts';
 import type { TaskSpec } from '../../schema/wire/job-api.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { fetchPlan, playJob, type Fate, type JobFacts } from './played-job.ts';
@@ -23,6 +24,10 @@ export interface Steering {
   fate: (attempt: number) => Fate;
   /** Model calls of each job. */
   calls: number;
+  /** Whether the next model call asks for a stream. */
+  stream: () => boolean;
+  /** What goes wrong with the next answer of the model; null: nothing. */
+  modelFault: () => Fault | null;
   /** Milliseconds a job works besides its calls. */
   workMs: (attempt: number) => number;
   /** What a job brings besides the usual. */
@@ -98,8 +103,17 @@ export function createPlayedCi(
         ci.facts.push(facts);
         const server = at.server();
         const idToken = await host.idToken(child, job, server);
-        const { calls, workMs, bring } = ci.steer;
-        const told = { server, idToken, attempt, calls, workMs: workMs(attempt), fate, signal };
+        const { calls, stream, workMs, bring } = ci.steer;
+        const told = {
+          server,
+          idToken,
+          attempt,
+          calls,
+          stream,
+          workMs: workMs(attempt),
+          fate,
+          signal,
+        };
         const good = await playJob({ ...told, facts, bring });
         move(child, job, good ? 'success' : 'failed');
       }),
@@ -144,7 +158,8 @@ export function createPlayedCi(
 
   const ci: PlayedCi = {
     steer: {
-      ...{ fate: () => ({ kind: 'ends' }), calls: 1, workMs: () => 0, bring: () => ({}) },
+      ...{ fate: () => ({ kind: 'ends' }), calls: 1, stream: () => false, modelFault: () => null },
+      ...{ workMs: () => 0, bring: () => ({}) },
     },
     facts: [],
     problems: [],

@@ -43,6 +43,8 @@ export interface PlayedJob {
   attempt: number;
   /** Model calls it makes. */
   calls: number;
+  /** Whether the next one asks for a stream. */
+  stream: () => boolean;
   /** Milliseconds of work between claim and result, besides the calls. */
   workMs: number;
   fate: Fate;
@@ -53,6 +55,8 @@ export interface PlayedJob {
 }
 
 const AGAIN_MS = 200;
+/** The last event of a whole stream, of Anthropic's and of OpenAI's. */
+const ENDED = /^event: (message_stop|response\.completed)$/m;
 
 /** Fetches a pipeline's plan. @throws like the job program, when the bot gave none in a minute */
 export function fetchPlan(server: string, idToken: string, signal: AbortSignal): Promise<string> {
@@ -121,12 +125,13 @@ async function callModel({ gateway, token, spec }: ClaimResponse, job: PlayedJob
   if (route === undefined) return;
   const { provider, model } = route;
   const messages = [{ role: 'user', content: `Attempt ${job.attempt}` }];
-  const body =
+  const limits =
     provider === 'anthropic'
-      ? { model, max_tokens: 64, messages }
-      : { model, max_output_tokens: 64, input: messages };
+      ? { max_tokens: 64, messages }
+      : { max_output_tokens: 64, input: messages };
   const path = provider === 'anthropic' ? 'anthropic/v1/messages' : 'openai/v1/responses';
   while (!job.signal.aborted) {
+    const stream = job.stream();
     try {
       const response = await fetch(`${gateway}/${path}`, {
         method: 'POST',
@@ -136,15 +141,16 @@ async function callModel({ gateway, token, spec }: ClaimResponse, job: PlayedJob
           'x-api-key': token,
           'anthropic-version': '2023-06-01',
         },
-        body: JSON.stringify(body),
+        body: JSON.stringify({ model, stream, ...limits }),
         signal: job.signal,
       });
-      await response.text();
-      if (response.ok) {
+      const text = await response.text();
+      const whole = !stream || ENDED.test(text);
+      if (response.ok && whole) {
         job.facts.answered += 1;
         return;
       }
-      if (response.status < 500 && response.status !== 429) {
+      if (!response.ok && response.status < 500 && response.status !== 429) {
         throw new ApiRefusal(response.status, 'gateway', 'the gateway refused', undefined);
       }
     } catch (error) {

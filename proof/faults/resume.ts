@@ -1,6 +1,7 @@
 /**
  * How long what a killed process had begun lies still. On PostgreSQL the rows under its leases say what that
  * was; the embedded database is open to nobody else, and there the next write that reaches the forge counts.
+ * The same is asked when a server that was away is back: how long what was due then lies still.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Place, Sql } from './place.ts';
@@ -15,20 +16,26 @@ interface Lease {
   turn: number;
 }
 
+const DUE = {
+  deliveries: `select id::text, attempts as turn from deliveries
+    where state = 'new' and not_before <= now()`,
+  effects: `select id::text, fence as turn from effects
+    where state = 'pending' and not_before <= now()`,
+} as const;
 const HELD = {
   deliveries: `select id::text, attempts as turn from deliveries
     where state = 'new' and lease_owner like $1`,
   effects: `select id::text, fence as turn from effects
     where state = 'pending' and lease_owner like $1`,
 } as const;
-/** Rows that nobody has claimed or ended since. */
+/** Rows that nobody has claimed, put off or ended since. */
 const STILL = {
   deliveries: `select count(*)::int as count from deliveries d join
     jsonb_to_recordset($1::jsonb) as old (id uuid, turn int) on d.id = old.id
-    where d.state = 'new' and d.attempts = old.turn`,
+    where d.state = 'new' and d.attempts = old.turn and d.not_before <= now()`,
   effects: `select count(*)::int as count from effects e join
     jsonb_to_recordset($1::jsonb) as old (id bigint, turn int) on e.id = old.id
-    where e.state = 'pending' and e.fence = old.turn`,
+    where e.state = 'pending' and e.fence = old.turn and e.not_before <= now()`,
 } as const;
 
 /**
@@ -48,6 +55,30 @@ async function leasesTaken(sql: Sql, pid: number, died: number): Promise<number 
     deliveries: await sql<Lease>(HELD.deliveries, mine),
     effects: await sql<Lease>(HELD.effects, mine),
   };
+  return allTaken(sql, held, died, GIVE_UP_MS);
+}
+
+/**
+ * Call it when a server is back that was away; not for the embedded database. Resolves with milliseconds until
+ * everything that was due then is in somebody's hands or done, or until `mostMs`; null when nothing was due.
+ */
+export async function dueTaken(place: Place, mostMs = GIVE_UP_MS): Promise<number | null> {
+  const since = performance.now();
+  return place.read(async (sql) => {
+    const due = {
+      deliveries: await sql<Lease>(DUE.deliveries),
+      effects: await sql<Lease>(DUE.effects),
+    };
+    return allTaken(sql, due, since, mostMs);
+  });
+}
+
+async function allTaken(
+  sql: Sql,
+  held: Record<'deliveries' | 'effects', Lease[]>,
+  since: number,
+  mostMs: number,
+): Promise<number | null> {
   if (held.deliveries.length + held.effects.length === 0) return null;
   for (;;) {
     let still = 0;
@@ -56,8 +87,8 @@ async function leasesTaken(sql: Sql, pid: number, died: number): Promise<number 
       const [row] = await sql<{ count: number }>(STILL[kind], [JSON.stringify(held[kind])]);
       still += row?.count ?? 0;
     }
-    const passed = performance.now() - died;
-    if (still === 0 || passed > GIVE_UP_MS) return passed;
+    const passed = performance.now() - since;
+    if (still === 0 || passed > mostMs) return passed;
     await sleep(LOOK_MS);
   }
 }

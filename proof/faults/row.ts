@@ -46,6 +46,8 @@ export interface FaultRow {
   name: string;
   /** Cycles on each backend. */
   runs: { ci: number; full: number };
+  /** Backends it is played on, with the reason beside it; absent: all. */
+  on?: readonly Backend[];
   /** Cycles between two looks of the checker; each batch has a project of its own. */
   batch: number;
   /** Settings that are not those of all rows, or null; rows with the same name for them share a place. */
@@ -58,6 +60,8 @@ export interface FaultRow {
   /** Rules of the checker that the row breaks on purpose, with the reason beside it. */
   but?: readonly string[];
   mutants: readonly Mutant[];
+  /** Processes of a mutant's place; one of each role by default. */
+  mutantPlace?: { webs: number; workers: number };
   /** Cycles after which a mutant counts as survived. */
   mutantRuns?: number;
 }
@@ -72,8 +76,13 @@ export interface RowStage extends Memory {
 
 /** Violations that one failure names; the rest is counted. */
 const NAMED = 3;
-/** Mutants are played here, with one process of each role. */
+/** Mutants are played here, with one process of each role, unless the row is played elsewhere only. */
 const MUTANTS_ON: Backend = 'postgres';
+
+function playsMutants(row: FaultRow, backend: Backend): boolean {
+  const on = row.on ?? [MUTANTS_ON];
+  return backend === (on.includes(MUTANTS_ON) ? MUTANTS_ON : on[0]);
+}
 
 /** One place is open at a time: rows that need another one close it. */
 let shared: { key: string; place: Place } | null = null;
@@ -121,13 +130,13 @@ export function faultProof(row: FaultRow, backend: Backend): Proof {
     finish: player.finish,
     figure: player.figure,
     told: player.told,
-    mutants: backend === MUTANTS_ON ? row.mutants : [],
+    mutants: playsMutants(row, backend) ? row.mutants : [],
     ...(row.mutantRuns === undefined ? {} : { mutantRuns: row.mutantRuns }),
     playMutant: (_mutant, flag) => {
       let place: Place | null = null;
       const own = async (): Promise<Place> =>
         (place ??= await openPlace({
-          ...{ backend, webs: 1, workers: 1, flags: [flag] },
+          ...{ backend, webs: 1, workers: 1, flags: [flag], ...row.mutantPlace },
           settings: (settings) => settingsOf(row, settings, false),
         }));
       const drop = async (): Promise<void> => {

@@ -39,6 +39,8 @@ export interface GitLabForgeOptions {
   log?: ForgeLog;
   /** Called once per HTTP request sent, retries included. */
   onCall?: (call: ForgeCall) => void;
+  /** Called right before a write is sent; what it throws is thrown in place of the write. */
+  beforeWrite?: () => Promise<void>;
 }
 
 /**
@@ -57,6 +59,7 @@ export function createGitLabForge(options: GitLabForgeOptions): Forge {
     limiter: options.limiter ?? createHostLimiter(clock),
     log: options.log,
     onCall: options.onCall,
+    beforeWrite: options.beforeWrite,
   });
   const api = createResources({ url: options.url, token: options.token, requesterFn });
   return {

@@ -6,7 +6,7 @@
 import { createRequesterFn } from '@gitbeaker/requester-utils';
 import type { FormattedResponse, RequestHandlerFn } from '@gitbeaker/requester-utils';
 import { ForgeError } from '../errors.ts';
-import { connectionFailure, retryAfterMs, sendWithRetry } from '../retry.ts';
+import { connectionFailure, isRead, retryAfterMs, sendWithRetry } from '../retry.ts';
 import type { Failure, RetryTools, Sent, Try } from '../retry.ts';
 import { answerMessage, bodySecrets, createRedactor, shorten, thrownText } from './redact.ts';
 import type { Redact } from './redact.ts';
@@ -38,6 +38,8 @@ export interface RequesterOptions extends Omit<RetryTools, 'onRetry'> {
   userAgent: string;
   fetch: typeof fetch;
   onCall?: ((call: ForgeCall) => void) | undefined;
+  /** Called right before a write is sent; what it throws is thrown in place of the write. */
+  beforeWrite?: (() => Promise<void>) | undefined;
   log?: ForgeLog | undefined;
 }
 
@@ -113,6 +115,7 @@ async function tryOnce(
   options: RequesterOptions,
   redact: Redact,
 ): Promise<Try<Answer>> {
+  if (!isRead(outgoing.method)) await options.beforeWrite?.();
   const started = options.clock.now();
   let status: number | null = null;
   try {

@@ -14,11 +14,3 @@ export interface EffectContext<K extends EffectKind = EffectKind> {
   begin: () => Promise<void>;
   deps: WorkerDeps;
 }
-
-/** Another process holds the effect now; this one must not write. */
-export class LeaseLost extends Error {
-  constructor() {
-    super('the lease of the effect was lost');
-    this.name = 'LeaseLost';
-  }
-}

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { createFailpoints } from '../../../bot/config/failpoints.ts';
+import { until } from '../../support/until.ts';
 
 test('without a rule nothing happens, at no cost', async () => {
   for (const spec of ['', ' ', ',', ' , ']) {
@@ -47,6 +49,25 @@ test('kill9 ends the process at once, without any cleanup', async () => {
     execFile(process.execPath, args, (error, out) => resolve([error?.signal, out]));
   });
   expect(ended).toEqual(['SIGKILL', 'alive ']);
+});
+
+test('stop lets the process stand still until it is woken', async () => {
+  const file = path.resolve(import.meta.dirname, '../../../bot/config/failpoints.ts');
+  const script = `
+    import { createFailpoints } from ${JSON.stringify(file)};
+    process.stdout.write('before ');
+    await createFailpoints('a:stop@1')('a');
+    process.stdout.write('after');`;
+  const child = execFile(process.execPath, ['--input-type=module', '--eval', script]);
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  let said = '';
+  child.stdout?.on('data', (part: string) => (said += part));
+  const state = (): string => readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1] ?? '';
+  await until(() => state().startsWith('T'), 10_000, 'the process to stand still');
+  expect(said).toBe('before ');
+  child.kill('SIGCONT');
+  await ended;
+  expect(said).toBe('before after');
 });
 
 describe('a rule that is none is refused by name', () => {

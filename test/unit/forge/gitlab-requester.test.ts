@@ -129,6 +129,15 @@ describe('over real sockets', () => {
   });
 });
 
+test('a write that must not be sent is not, and a read is not asked about', async () => {
+  const beforeWrite = (): Promise<void> => Promise.reject(new Error('the lease was lost'));
+  gitlab = await startScriptedGitLab([{ json: USER }], { beforeWrite });
+  await expect(note(gitlab.forge)).rejects.toThrow('the lease was lost');
+  expect(gitlab.seen).toEqual([]);
+  await me(gitlab.forge);
+  expect(gitlab.seen).toHaveLength(1);
+});
+
 describe('redirects', () => {
   test('a read follows one within the same origin', async () => {
     gitlab = await startScriptedGitLab((request) =>

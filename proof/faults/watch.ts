@@ -1,0 +1,43 @@
+/** What several rows look at besides the checker. */
+import type { Project } from '../../sandbox/gitlab/state/types.ts';
+import { until } from '../../test/support/until.ts';
+import type { History } from './history.ts';
+import type { Place } from './place.ts';
+
+const STATUS = '<!-- autodev:status -->';
+/** A missed webhook is made up for within so long (promise 2). */
+const FOUND_MS = 90_000;
+
+/** Which of the bot's processes ended by themselves, as a failure; null: none. */
+export function endedAlone(place: Place): string | null {
+  const gone = place.lives.filter((life) => !life.alive()).map(({ name }) => name);
+  return gone.length === 0 ? null : `ended by itself: ${gone.join(', ')}`;
+}
+
+/** Resolves when the bot has begun with every issue of the project; rejects after 90 seconds. */
+export function allBegun(project: Project): Promise<void> {
+  const begun = (): boolean =>
+    project.issues.every(({ notes }) => notes.some(({ body }) => body.includes(STATUS)));
+  return until(begun, FOUND_MS, 'every issue to be begun with');
+}
+
+/** Every issue of the project has exactly one run; what is wrong, or null. */
+export function oneRunEach(project: Project, { runs }: History): string | null {
+  const own = runs.filter((run) => run.project === project.id);
+  const wrong = project.issues.filter(
+    ({ iid }) => own.filter(({ on }) => on === `issue/${iid}`).length !== 1,
+  );
+  return wrong.length === 0
+    ? null
+    : `${wrong.length} of ${project.issues.length} issues have not one run`;
+}
+
+/** Webhooks of the project that were not answered with 2xx, as a failure; null: none. */
+export function refusedHooks(project: Project): string | null {
+  const logs = project.hooks.flatMap((hook) => hook.logs);
+  const bad = logs.filter(({ responseStatus }) => !/^2\d\d$/.test(responseStatus));
+  const [first] = bad;
+  return first === undefined
+    ? null
+    : `${bad.length} of ${logs.length} webhooks were not accepted: ${first.responseStatus}`;
+}
