@@ -6,12 +6,10 @@ import type { Cycles, FaultRow, RowStage } from './row.ts';
 import { decideAll, hireReviewers } from './team.ts';
 import { ask, say } from './work.ts';
 
-/** Drops of each verb in the short form, and the share of further ones in the full form. */
+/** So often the reply of each verb is dropped whenever it is used, and in the full form by chance after that. */
 const EACH = 3;
-const FIRST_SHARE = 0.7;
 const FURTHER_SHARE = 0.25;
 const ALL = 1_000_000;
-/** Verbs that journeys come by seldom: they need not be dropped so often in the short form. */
 const JOURNEYS = ['feature', 'quick', 'issues', 'feature'] as const;
 
 /** The verb of a call by its path: numbers, commits and names of branches are left out. */
@@ -35,7 +33,7 @@ function begin({ place, project, full, counted, measured }: RowStage): Cycles {
         const verb = verbOfPath(method, path);
         const drops = counted.get(verb) ?? 0;
         const further = full ? FURTHER_SHARE : 0;
-        const drop = chance(drops < EACH ? FIRST_SHARE : further);
+        const drop = drops < EACH || chance(further);
         counted.set(verb, drops + (drop ? 1 : 0));
         if (drop) measured.push(1);
         return drop;

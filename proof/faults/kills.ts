@@ -14,7 +14,7 @@ const P50_MS = 5_000;
 const P99_MS = 10_000;
 /** A process is killed within so long by chance; one with a failpoint is given so long to die of it. */
 const CHANCE_MS = 1_200;
-const ARMED_MS = 3_000;
+const ARMED_MS = 8_000;
 /** A process that dies of itself is seen after at most so long. */
 const LOOK_MS = 5;
 
@@ -36,7 +36,7 @@ const FAILPOINTS: readonly { role: 'web' | 'worker'; name: string }[] = [
     .map((name) => ({ role: 'worker' as const, name })),
 ];
 
-function begin({ place, project, measured, counted: hits }: RowStage): Cycles {
+function begin({ place, project, full, measured, counted: hits }: RowStage): Cycles {
   const watched: Promise<void>[] = [];
   /** The failpoint each process runs with. */
   const armed = new Map<Life, string>();
@@ -49,9 +49,8 @@ function begin({ place, project, measured, counted: hits }: RowStage): Cycles {
     const own = FAILPOINTS.filter(({ role }) => roleOf(life).includes(role));
     const fewest = Math.min(...own.map(({ name }) => hits.get(name) ?? 0));
     const open = own.filter(({ name }) => (hits.get(name) ?? 0) === fewest);
-    return random.chance(2 / 3) ? random.pick(open.slice(0, FEW)).name : '';
+    return !full || random.chance(2 / 3) ? random.pick(open.slice(0, FEW)).name : '';
   };
-  /** Does not wait until it is ready: the next process may be killed meanwhile. */
   const restart = (life: Life, failpoint: string): void => {
     armed.set(life, failpoint);
     life.start(failpoint === '' ? '' : `${failpoint}:kill9@1`);
@@ -73,10 +72,11 @@ function begin({ place, project, measured, counted: hits }: RowStage): Cycles {
 
   return {
     cycle: async (index, random) => {
+      // One dies at a time: the others are there to go on with what it had begun.
+      await Promise.all(place.lives.map((life) => life.ready()));
       await request(index, random);
       const victim = place.lives[(next += 1) % place.lives.length];
       if (victim === undefined) throw new Error('there is no process to kill');
-      await victim.ready();
       const wait = (armed.get(victim) ?? '') === '' ? random.int(CHANCE_MS) : ARMED_MS;
       const deadline = performance.now() + wait;
       while (victim.alive() && performance.now() < deadline) await sleep(LOOK_MS);
