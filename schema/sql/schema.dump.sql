@@ -139,6 +139,7 @@ table effects (
 );
 CREATE INDEX effects_by_run ON public.effects USING btree (run_id, id);
 CREATE INDEX effects_due ON public.effects USING btree (not_before) WHERE (state = 'pending'::text);
+CREATE INDEX effects_reports ON public.effects USING btree (repo_id) WHERE (kind = 'publish_reports'::text);
 CREATE INDEX effects_reports_done ON public.effects USING btree (repo_id, (((receipt ->> 'pipelineId'::text))::bigint)) WHERE ((kind = 'publish_reports'::text) AND (state = 'done'::text));
 CREATE INDEX effects_reports_pending ON public.effects USING btree (repo_id) WHERE ((kind = 'publish_reports'::text) AND (state = 'pending'::text));
 
