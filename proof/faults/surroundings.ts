@@ -1,7 +1,23 @@
 /** Rows about what lies around the bot: servers, the forge, models, runners, and whoever restarts it. */
+import { expiredToken } from './expired-token.ts';
+import { gitlabWeather } from './gitlab-weather.ts';
+import { modelFaults } from './model-faults.ts';
 import { postgresRestarts } from './postgres-restarts.ts';
+import { rateLimit } from './rate-limit.ts';
 import { redisGone } from './redis-gone.ts';
+import { rollingRestarts } from './rolling-restarts.ts';
 import type { FaultRow } from './row.ts';
+import { runners } from './runners.ts';
 import { zombies } from './zombies.ts';
 
-export const SURROUNDINGS: readonly FaultRow[] = [redisGone, postgresRestarts, zombies];
+export const SURROUNDINGS: readonly FaultRow[] = [
+  redisGone,
+  postgresRestarts,
+  zombies,
+  rollingRestarts,
+  rateLimit,
+  gitlabWeather,
+  modelFaults,
+  expiredToken,
+  runners,
+];

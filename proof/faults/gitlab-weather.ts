@@ -1,0 +1,98 @@
+/**
+ * GitLab is away, broken or slow while people go on asking: everything is done when it is back, without a storm
+ * of calls (R12, promise 11).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallTrouble } from '../../sandbox/gitlab/rest/weather.ts';
+import type { Random } from '../random.ts';
+import type { Place } from './place.ts';
+import type { Cycles, FaultRow, RowStage } from './row.ts';
+import { settle } from './settle.ts';
+import { endedAlone, oneRunEach } from './watch.ts';
+import { ask } from './work.ts';
+
+/** Half an hour in small: waits between tries are not compressed, and grow to a minute in the full form. */
+const AWAY_MS = { ci: 4_000, full: 60_000 };
+/** Issues that are asked for while it is away, and before, in good weather, to compare with. */
+const ISSUES = { ci: 3, full: 6 };
+/** All is done within so long after GitLab is back, and calls in any second are at most so many times as many. */
+const DRAINED_MS = 300_000;
+const PEAK = 2;
+const ALL = 1_000_000;
+/** Five kinds of trouble, each with this chance: (1 - 0.3)^5 is about a sixth. */
+const SHARE = 0.3;
+
+/** Whatever the bot asks for fails; one in six calls is carried out all the same. */
+function breakDown(place: Place, random: Random): void {
+  const { weather } = place.world.gitlab;
+  const { token } = place.world.people.autodev;
+  const troubles: CallTrouble[] = [
+    ...[500, 502, 503].map((status): CallTrouble => ({ kind: 'status', status })),
+    { kind: 'status', status: 429, retryAfter: 1 },
+    { kind: 'drop_before' },
+  ];
+  for (const one of troubles) {
+    weather.calls({ token, when: () => random.chance(SHARE) }, one, { times: ALL });
+  }
+  weather.calls({ token }, { kind: 'drop_reply' }, { times: ALL });
+}
+
+/** Calls by the bot in the busiest second since then. */
+function peakSince(place: Place, from: number): number {
+  const own = place.world.gitlab.calls.all.filter(
+    (call) => call.from >= from && call.user === 'autodev',
+  );
+  const seconds = Map.groupBy(own, (call) => Math.floor((call.from - from) / 1000));
+  return Math.max(0, ...[...seconds.values()].map((calls) => calls.length));
+}
+
+function begin({ place, project, measured, counted, full }: RowStage): Cycles {
+  const { weather } = place.world.gitlab;
+  const issues = full ? ISSUES.full : ISSUES.ci;
+  const wish = async (index: number, when: string): Promise<void> => {
+    for (let at = 0; at < issues; at += 1) {
+      await ask(place, project, `Cycle ${index}, ${when} ${at}`, 'label');
+    }
+  };
+  return {
+    cycle: async (index, random) => {
+      const start = performance.now();
+      await wish(index, 'before');
+      await settle(place);
+      const normal = peakSince(place, start);
+      breakDown(place, random);
+      await wish(index, 'while it is away');
+      await sleep(full ? AWAY_MS.full : AWAY_MS.ci);
+      weather.clear();
+      const back = performance.now();
+      await settle(place);
+      const drained = performance.now() - back;
+      measured.push(drained);
+      const after = peakSince(place, back);
+      counted.set('normal', Math.max(counted.get('normal') ?? 0, normal));
+      counted.set('after', Math.max(counted.get('after') ?? 0, after));
+      if (drained > DRAINED_MS) return `it took ${Math.round(drained)} ms to drain`;
+      if (after > PEAK * normal) return `${after} calls in a second afterwards, ${normal} before`;
+      return endedAlone(place);
+    },
+    look: (history) => oneRunEach(project, history),
+  };
+}
+
+export const gitlabWeather: FaultRow = {
+  id: 'R12',
+  name: 'an outage of GitLab: nothing lost or doubled, drained in 5 min, at most twice the calls per second',
+  // The driver waits and limits, whatever is below the bot.
+  on: ['postgres'],
+  runs: { ci: 1, full: 20 },
+  batch: 2,
+  begin,
+  figure: ({ measured }) => {
+    if (measured.length === 0) return null;
+    const longest = Math.max(...measured);
+    return { value: longest, unit: 'ms at most to drain', holds: longest <= DRAINED_MS };
+  },
+  told: ({ counted }) =>
+    `busiest second ${counted.get('after') ?? 0} calls afterwards, ${counted.get('normal') ?? 0} in good weather`,
+  mutants: [],
+};

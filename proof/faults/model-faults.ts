@@ -1,0 +1,79 @@
+/**
+ * Three of ten model calls fail: limits, overload, broken servers, cut connections and streams. Jobs ask again as
+ * agents do; nearly every run ends well, and every answer is paid for once (R15, R16, promise 12).
+ */
+import type { Fault } from '../../sandbox/model/types.ts';
+import type { Random } from '../random.ts';
+import type { Cycles, FaultRow, RowStage } from './row.ts';
+import { ask } from './work.ts';
+
+/** Share of calls with a fault, and of runs that must end well. */
+const FAULTY = 0.3;
+const WELL = 0.99;
+/** Model calls of each job. */
+const CALLS = 4;
+/** The longest answer of the script, as a stream, is shorter than this. */
+const BYTES = 1_500;
+
+/** One of the faults; times that a provider names are short. */
+function faultOf(random: Random): Fault {
+  const kinds: (() => Fault)[] = [
+    () => ({ status: 429, headers: { 'retry-after': '1' } }),
+    () => ({ status: 529 }),
+    () => ({ status: random.pick([500, 502, 503]) }),
+    () => ({ reset: true }),
+    () => ({ cutAfterBytes: random.int(BYTES) }),
+    () => ({ errorEventAt: random.int(4) }),
+  ];
+  return random.pick(kinds)();
+}
+
+function begin({ place, project, counted }: RowStage): Cycles {
+  const { steer } = place.ci;
+  const count = (what: string): void => void counted.set(what, (counted.get(what) ?? 0) + 1);
+  let chance: Random | null = null;
+  steer.calls = CALLS;
+  steer.stream = () => chance?.chance(0.5) ?? false;
+  steer.modelFault = () => {
+    count('calls');
+    if (chance?.chance(FAULTY) !== true) return null;
+    count('faults');
+    return faultOf(chance);
+  };
+  return {
+    cycle: async (index, random) => {
+      chance = random;
+      await ask(place, project, `Cycle ${index}`, 'label');
+      return null;
+    },
+    look: ({ runs }) => {
+      steer.calls = 1;
+      steer.stream = () => false;
+      steer.modelFault = () => null;
+      const own = runs.filter((run) => run.project === project.id);
+      for (const { state } of own) count(state === 'completed' ? 'well' : 'badly');
+      return own.length === project.issues.length
+        ? null
+        : `${own.length} of ${project.issues.length} issues have a run`;
+    },
+  };
+}
+
+export const modelFaults: FaultRow = {
+  id: 'R15 R16',
+  name: '30 % of model calls fail, streams are cut: 99 % of runs end well, every answer is paid for once',
+  // What fails lies before the gateway; the backend does not matter.
+  on: ['postgres'],
+  runs: { ci: 6, full: 500 },
+  batch: 20,
+  begin,
+  figure: ({ counted }) => {
+    const [well, badly] = [counted.get('well') ?? 0, counted.get('badly') ?? 0];
+    if (well + badly === 0) return null;
+    const share = well / (well + badly);
+    return { value: share * 100, unit: '% of runs end well', holds: share >= WELL };
+  },
+  told: ({ counted }) =>
+    `${counted.get('faults') ?? 0} of ${counted.get('calls') ?? 0} calls failed`,
+  mutants: [],
+};
