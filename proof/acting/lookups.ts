@@ -81,7 +81,7 @@ const SNAPSHOT = 'bot/worker/take-snapshot.ts';
 export const lookups: Proof = {
   id: 'A1 A13 P18',
   name: 'A look-up that fails starts nothing, and rights elsewhere count for nothing',
-  layer: 'functions',
+  layer: 'bot',
   runs: { ci: 24, full: COMBINATIONS },
   mutantRuns: 300,
   play,

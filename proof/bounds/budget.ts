@@ -153,7 +153,8 @@ async function play(_: number, random: Random): Promise<Played> {
 export const budget: Proof = {
   id: 'G1 P13',
   name: 'Tasks that race for a budget spend at most one request more, also when the model exaggerates',
-  layer: 'functions',
+  layer: 'job',
+  fullOnly: true,
   runs: { ci: 3, full: 50 },
   play,
   mutants: [

@@ -180,7 +180,8 @@ const LOOP_MS = 60_000;
 export const endlessModels: Proof = {
   id: 'P14 G3',
   name: 'A model that never ends is ended within its turns, and no process is left',
-  layer: 'functions',
+  layer: 'job',
+  fullOnly: true,
   runs: { ci: HABITS.length, full: 40 },
   // The first habits find them; the last take a second for each turn.
   mutantRuns: 7,

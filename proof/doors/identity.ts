@@ -180,7 +180,8 @@ const TOKENS = 'bot/http/id-tokens.ts';
 export const identity: Proof = {
   id: 'F1 F2 F3 F5 F8 F9',
   name: 'No job is taken for another: claims, forged tokens, and results of others, twice or too late',
-  layer: 'functions',
+  layer: 'job',
+  fullOnly: true,
   runs: { ci: 120, full: 4_000 },
   mutantRuns: 600,
   play,

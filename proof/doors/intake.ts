@@ -212,7 +212,8 @@ const HOOKS = 'bot/forge/gitlab/webhooks.ts';
 export const intake: Proof = {
   id: 'E1 E2 E3 E5 E8',
   name: 'Forged, replayed and lying webhooks leave no row; prototypes and SQL in them are text',
-  layer: 'functions',
+  layer: 'bot',
+  fullOnly: true,
   runs: { ci: 136, full: 40_000 },
   play,
   close: async () => {

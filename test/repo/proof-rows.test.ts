@@ -36,3 +36,15 @@ test('the tests that hold a row are there, and the page names those rows', () =>
   }
   for (const id of Object.keys(OPEN)) expect(page).toContain(`- ${id}: `);
 });
+
+test('every mutant still fits the file whose defence it takes away', () => {
+  const edits = PROOFS.flatMap(({ proof }) => proof.mutants).flatMap((mutant) => [
+    mutant,
+    ...(mutant.also ?? []),
+  ]);
+  expect(edits.length).toBeGreaterThan(100);
+  const misfits = edits.filter(
+    ({ file, from }) => readFileSync(path.join(ROOT, file), 'utf8').split(from).length !== 2,
+  );
+  expect(misfits.map(({ file, from }) => `${file}: ${from}`)).toEqual([]);
+});
