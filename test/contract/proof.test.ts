@@ -25,6 +25,8 @@ const Report = z.strictObject({
       z.strictObject({
         ...{ id: z.string(), name: z.string(), unit: z.string(), holds: z.boolean() },
         ...{ runs: z.int(), failures: z.int(), figure: z.number(), note: z.string().optional() },
+        mutants: z.strictObject({ killed: z.int(), of: z.int() }),
+        backend: z.string().optional(),
       }),
     )
     .min(1),
