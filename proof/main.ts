@@ -6,15 +6,15 @@ import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { PROOFS } from './all.ts';
 import { closeSharedPlace } from './faults/row.ts';
-import { BACKENDS, type Plan } from './proof.ts';
+import { BACKENDS, LAYERS, type Plan } from './proof.ts';
 import { runProof, type Outcome } from './run.ts';
 import { machine, promisesOf, table, type Report } from './table.ts';
 
 const ids = [...new Set(PROOFS.flatMap(({ proof }) => proof.id.split(' ')))];
-const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME] [--seed N] [--share S] [--out FILE]
-  --ci         the short form: under five minutes
+const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME,…] [--seed N] [--share S] [--out FILE]
+  --ci         the short form
   --only ID,…  only these rows: ${ids.join(', ')}
-  --layer NAME only attacks on functions, on a job, on the whole bot (bot), or faults around it (faults)
+  --layer NAME,… only attacks on functions, on a job, on the whole bot (bot), or faults around it (faults)
   --backend B  faults with pglite, postgres or redis (with PostgreSQL) below the bot; all of them by default
   --seed N     plays the same attacks again
   --share S    that part of the attacks, e.g. 0.1
@@ -34,6 +34,7 @@ const { values } = parseArgs({
 });
 const only = values.only?.split(',').map((id) => id.trim());
 const unknown = only?.find((id) => !ids.includes(id));
+const layers = values.layer?.split(',').map((layer) => layer.trim());
 const backends =
   values.backend === 'all' ? BACKENDS : BACKENDS.filter((one) => one === values.backend);
 const share = Number(values.share);
@@ -41,6 +42,7 @@ const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const wrong =
   backends.length === 0 ||
   unknown !== undefined ||
+  layers?.some((layer) => !LAYERS.some((one) => one === layer)) === true ||
   !(share > 0 && share <= 1) ||
   !Number.isSafeInteger(seed) ||
   seed < 0;
@@ -52,9 +54,9 @@ if (values.help || wrong) {
 const chosen = PROOFS.filter(
   ({ proof }) =>
     (only === undefined || proof.id.split(' ').some((id) => only.includes(id))) &&
-    (values.layer === undefined || proof.layer === values.layer) &&
+    (layers === undefined || layers.includes(proof.layer)) &&
     (proof.backend === undefined || backends.includes(proof.backend)) &&
-    !(values.ci && proof.fullOnly === true && values.layer !== 'bot'),
+    !(values.ci && proof.fullOnly === true && layers?.includes('bot') !== true),
 );
 const plan: Plan = { seed, full: !values.ci, share, say: (line) => console.error(line) };
 const outcomes: Outcome[] = [];

@@ -2,7 +2,8 @@
 import type { Random } from './random.ts';
 
 /** How far from the product's own processes an attack is played. */
-export type Layer = 'functions' | 'job' | 'bot' | 'faults';
+export const LAYERS = ['functions', 'job', 'bot', 'faults'] as const;
+export type Layer = (typeof LAYERS)[number];
 
 /** Where the bot keeps what it knows: embedded, PostgreSQL alone, or PostgreSQL with Redis for the queue. */
 export type Backend = 'pglite' | 'postgres' | 'redis';
