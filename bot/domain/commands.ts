@@ -96,9 +96,9 @@ export function parseCommands(body: string): ParsedCommand[] {
   return found;
 }
 
-/** Most notes hold no slash at all; look-alikes of it are outside ASCII. */
+/** Most notes hold neither the word nor a line that could look like it: then nobody asks what their lines are. */
 function mayHoldCommand(body: string): boolean {
-  return body.includes('/') || /[^\x00-\x7f]/.test(body);
+  return /\/autodev/i.test(body) || /^[ \t]*[!-~]{0,8}[^\x00-\x7f]/m.test(body);
 }
 
 function parseLine(line: string, number: number): ParsedCommand | null {
