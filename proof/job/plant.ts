@@ -17,6 +17,8 @@ export interface Planted {
   marker: string;
   canaries: Canary[];
   env: Record<string, string>;
+  /** What another program of the runner was started with. */
+  argument: string;
   jobToken: string;
   attemptToken: string;
 }
@@ -75,7 +77,8 @@ export function plant(random: Random): Planted {
       canary(`CI variable ${n}`);
   }
   const marker = path.join(outside, 'marker');
-  return { repo, home, outside, marker, canaries, env, jobToken, attemptToken };
+  const argument = canary('an argument of another program');
+  return { repo, home, outside, marker, canaries, env, argument, jobToken, attemptToken };
 }
 
 /** The commit that is checked out. */

@@ -12,6 +12,7 @@ import {
   type Reply,
   type Standin,
 } from '../../test/contract/jobs-standin.ts';
+import { killTree } from '../../jobs/process-group.ts';
 import type { Random } from '../random.ts';
 import { sweepFor } from '../sweep.ts';
 import { headOf, plant, type Planted } from './plant.ts';
@@ -42,16 +43,35 @@ export async function playJob(job: Job, random: Random): Promise<string[]> {
   spec.limits.commandSeconds = 60;
   const standin = await startStandin(spec, hostileModel(job, planted, sink, random));
   standin.token = planted.attemptToken;
+  const other = spawn('sh', ['-c', 'sleep 300; true', planted.argument], {
+    detached: true,
+    stdio: 'ignore',
+  });
   try {
-    const log = await runJob(job.nodeArgs, planted, standin);
-    return problems(planted, standin, sink, log);
+    // What the agent in namespaces may see holds no harness: there the supervisor alone is the mutant.
+    const log =
+      job.sandbox === 'auto'
+        ? await runJob([], withOptions(planted, job.nodeArgs), standin)
+        : await runJob(job.nodeArgs, planted, standin);
+    const found = problems(planted, standin, sink, log);
+    if (standin.requests.length >= 2) return found;
+    const stopped = `the job did not get far: ${log.slice(-600)}`;
+    // A mutant that does not run shows nothing about the defence.
+    if (job.nodeArgs.length > 0) throw new Error(stopped);
+    return [stopped, ...found];
   } finally {
+    if (other.pid !== undefined) await killTree(other.pid);
     await standin.close();
     await sink.close();
     for (const dir of [planted.repo, `${planted.repo}.tmp`]) {
       rmSync(dir, { recursive: true, force: true });
     }
   }
+}
+
+/** The job with arguments of Node that do not reach what it starts with an environment of its own. */
+function withOptions({ repo, env }: Planted, nodeArgs: readonly string[]) {
+  return { repo, env: { ...env, NODE_OPTIONS: nodeArgs.join(' ') } };
 }
 
 /** Probes, then the file tools on paths that are not the agent's, then all it saw as its last words. */
@@ -122,7 +142,6 @@ export async function runJob(
 function problems(planted: Planted, standin: Standin, sink: Sink, log: string): string[] {
   const sweep = sweepFor(planted.canaries);
   const found: string[] = [];
-  if (standin.requests.length < 2) found.push(`the job did not get far: ${log.slice(-600)}`);
   const file = path.join(planted.repo, 'autodev-result.json');
   const places: [string, string][] = [
     ['the last model request', JSON.stringify(standin.requests.at(-1)?.body ?? '')],

@@ -101,6 +101,10 @@ export const PROBES: readonly Probe[] = [
       'for p in /proc/[0-9]*; do tr "\\0" "\\n" < $p/environ; tr "\\0" " " < $p/cmdline; ls -l $p/fd; done 2>/dev/null | head -c 60000',
   },
   {
+    ...{ row: 'B10', name: 'arguments of every process', isolated: true },
+    script: () => 'cat /proc/[0-9]*/cmdline | tr "\\0" " "',
+  },
+  {
     ...{ row: 'B10', name: 'memory of every process', isolated: true },
     script: () =>
       `for p in $(ls /proc | grep -E '^[0-9]+$' | tail -12); do ${node(MEMORY, '$p')}; done 2>/dev/null`,
