@@ -1,6 +1,6 @@
 /** Launches: tasks that start together share one parent pipeline. */
 import type { Db } from './db.ts';
-import { sqlState } from './errors.ts';
+import { isUniqueViolation } from './errors.ts';
 
 export async function insertLaunch(
   db: Db,
@@ -36,12 +36,10 @@ export async function takePipeline(db: Db, launchId: number, pipelineId: number)
     );
     return taken.length > 0;
   } catch (error) {
-    if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+    if (!isUniqueViolation(error)) throw error;
     return false;
   }
 }
-
-const UNIQUE_VIOLATION = '23505';
 
 /** Pipelines of a project that launches have taken since a moment. */
 export async function takenPipelines(db: Db, repoId: number, since: Date): Promise<number[]> {

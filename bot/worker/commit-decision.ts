@@ -14,7 +14,7 @@ import { lockRunMoney, raiseCaps } from '../store/budgets.ts';
 import type { Db } from '../store/db.ts';
 import { settleDelivery } from '../store/deliveries.ts';
 import { dropEffects, putEffect } from '../store/effects.ts';
-import { sqlState } from '../store/errors.ts';
+import { isUniqueViolation } from '../store/errors.ts';
 import { saveFindings } from '../store/findings.ts';
 import { releaseFiles } from '../store/file-locks.ts';
 import { insertLaunch } from '../store/launches.ts';
@@ -143,11 +143,9 @@ async function apply(
 
 /** A stopped run may not go on beside another of its target that was started meanwhile. */
 function anotherRuns(error: unknown): never {
-  if (sqlState(error) !== UNIQUE_VIOLATION) throw error;
+  if (!isUniqueViolation(error)) throw error;
   throw new DecisionConflict('another run was started meanwhile');
 }
-
-const UNIQUE_VIOLATION = '23505';
 
 /** Writes that are one statement, and that nobody has to be told of. */
 type RowWrite = Extract<
