@@ -45,7 +45,7 @@ async function walk(stage: Stage): Promise<Figure[]> {
   const { iid } = await sam.send<{ iid: number }>('POST', issues, SAMPLE_ISSUES.feature);
   await stage.settled();
   gitlab.calls.clear();
-  gitlab.weather.calls({}, { kind: 'latency', ms: LATENCY_MS }, { times: 1_000_000 });
+  gitlab.weather.calls({}, { kind: 'latency', ms: LATENCY_MS }, { times: Infinity });
   const entered: Entered[] = [{ stage: 'start', at: performance.now() }];
   const watch = setInterval(() => void noteStage(stage, entered), LOOK_MS);
   try {

@@ -12,7 +12,6 @@ const BEFORE_MS = 1_500;
 const EXPIRED_MS = { ci: 3_000, full: 20_000 };
 /** Two workers that poll, and what is tried again ever more seldom: more in a second is a storm. */
 const STORM = 20;
-const ALL = 1_000_000;
 
 function begin({ place, project, measured, full }: RowStage): Cycles {
   const { weather, calls } = place.world.gitlab;
@@ -23,7 +22,7 @@ function begin({ place, project, measured, full }: RowStage): Cycles {
       await sleep(random.int(BEFORE_MS));
       const seen = calls.all.length;
       const began = performance.now();
-      weather.calls({ token }, { kind: 'status', status: 401 }, { times: ALL });
+      weather.calls({ token }, { kind: 'status', status: 401 }, { times: Infinity });
       await ask(place, project, `Cycle ${index}, after it expired`, 'label');
       await sleep(full ? EXPIRED_MS.full : EXPIRED_MS.ci);
       weather.clear();

@@ -12,7 +12,6 @@ const P99_MS = 90_000;
 /** In the short form, where polls come often, nothing is waited for longer. */
 const SHORT_MS = 30_000;
 const LOOK_MS = 20;
-const ALL = 1_000_000;
 const COPIES = 3;
 /** Hooks are held for so long, then let go with the newest first. */
 const HELD_MS = 700;
@@ -49,10 +48,10 @@ async function begin(stage: RowStage): Promise<Cycles> {
     ),
   );
   const hookId = (project: Project): number => project.hooks[0]?.id ?? 0;
-  weather.hooks({ hookId: hookId(projects.lost) }, { kind: 'drop' }, { times: ALL });
+  weather.hooks({ hookId: hookId(projects.lost) }, { kind: 'drop' }, { times: Infinity });
   const thrice = { kind: 'duplicate', copies: COPIES } as const;
-  weather.hooks({ hookId: hookId(projects.tripled) }, thrice, { times: ALL });
-  weather.hooks({ hookId: hookId(projects.reversed) }, { kind: 'hold' }, { times: ALL });
+  weather.hooks({ hookId: hookId(projects.tripled) }, thrice, { times: Infinity });
+  weather.hooks({ hookId: hookId(projects.reversed) }, { kind: 'hold' }, { times: Infinity });
   const timer = setInterval(() => weather.release('newest first'), HELD_MS);
   const watched: Promise<void>[] = [];
   const kinds = Object.keys(projects) as (keyof typeof projects)[];

@@ -12,7 +12,6 @@ const BEFORE_MS = 400;
 /** Requests that were on their way when the answer came arrive within so long. */
 const UNDER_WAY_MS = 150;
 const WAIT_MS = 10_000;
-const ALL = 1_000_000;
 
 function begin({ place, project, measured, counted }: RowStage): Cycles {
   const { weather, calls } = place.world.gitlab;
@@ -27,7 +26,7 @@ function begin({ place, project, measured, counted }: RowStage): Cycles {
       weather.calls(
         { token },
         { kind: 'status', status: 429, retryAfter: RETRY_AFTER },
-        { times: ALL },
+        { times: Infinity },
       );
       await ask(place, project, `Cycle ${index}, while it says 429`, 'label');
       await until(() => limited().length > 0, WAIT_MS, 'a call to be limited');

@@ -186,7 +186,7 @@ test.concurrent.each([
     await stage.world.gitlab.hooksIdle();
     const written = watch(story);
     const path = new RegExp(`^/projects/${project.id}([/?]|$)`);
-    stage.world.gitlab.weather.calls({ path }, { kind: 'status', status }, { times: 1_000_000 });
+    stage.world.gitlab.weather.calls({ path }, { kind: 'status', status }, { times: Infinity });
     await story.waitFor('the end', async () => (await verdictOf(story)) === verdict);
     await stage.settled();
     expect(written()).toEqual([]);

@@ -19,7 +19,6 @@ afterAll(async () => (await opened)?.close());
 
 /** A poll, a sweep and what they cause; on a busy machine that takes longer than the wait for them. */
 const SOON_MS = 30_000;
-const ALL = 1_000_000;
 const SLOW = { ...edit('slow.txt', 'slow\n'), delayMs: 60_000 };
 const QUICK = [edit('a.txt', 'a\n'), finish()];
 
@@ -40,7 +39,7 @@ async function known(
 
 function loseHooks(stage: Stage, project: Project): void {
   const hookId = project.hooks[0]?.id ?? 0;
-  stage.world.gitlab.weather.hooks({ hookId }, { kind: 'drop' }, { times: ALL });
+  stage.world.gitlab.weather.hooks({ hookId }, { kind: 'drop' }, { times: Infinity });
 }
 
 async function soon(what: Promise<unknown>): Promise<void> {
@@ -153,8 +152,8 @@ test.concurrent(
     const project = await known(stage, 'late');
     const { weather } = stage.world.gitlab;
     const hookId = project.hooks[0]?.id ?? 0;
-    weather.hooks({ hookId }, { kind: 'hold' }, { times: ALL });
-    weather.hooks({ hookId }, { kind: 'duplicate', copies: 3 }, { times: ALL });
+    weather.hooks({ hookId }, { kind: 'hold' }, { times: Infinity });
+    weather.hooks({ hookId }, { kind: 'duplicate', copies: 3 }, { times: Infinity });
     await stage.tell('Late hooks', { project, turns: QUICK }, async (story) => {
       const asked = await story.comment('sam', '/autodev implement');
       await story.label('sam', 'autodev');

@@ -59,7 +59,7 @@ export interface HookWeather {
 }
 
 export interface Weather extends HookWeather {
-  /** Troubles the next `times` (1) matching calls after `skip` (0) others. */
+  /** Troubles the next `times` (1) matching calls after `skip` (0) others; Infinity: until `clear`. */
   calls(match: CallMatch, trouble: CallTrouble, options?: { times?: number; skip?: number }): void;
   hooks(match: HookMatch, trouble: HookTrouble, options?: { times?: number; skip?: number }): void;
   /** Lets held hooks go, the oldest first unless told otherwise. */
