@@ -2,6 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import type { BodyFault } from '../gateway/read-body.ts';
 
+/** Milliseconds for which the rest of a request that was answered early is read away. */
+const LINGER_MS = 2_000;
+
 /** Answers with a value as JSON; headers set before are kept. */
 export function sendJson(response: ServerResponse, status: number, value: unknown): void {
   const text = JSON.stringify(value);
@@ -9,7 +12,20 @@ export function sendJson(response: ServerResponse, status: number, value: unknow
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(text),
   });
-  response.end(text);
+  if (response.req.complete) response.end(text);
+  else endAfterRequest(response, text);
+}
+
+/**
+ * The answer goes out at once and whole, and the connection stays until the sender is done or the time for
+ * that is over: closed with bytes unread it is reset, and the answer is lost with it (RFC 9112 §9.6).
+ */
+function endAfterRequest(response: ServerResponse, text: string): void {
+  const { req: request } = response;
+  const timer = setTimeout(() => request.destroy(), LINGER_MS);
+  request.once('close', () => clearTimeout(timer)).once('end', () => response.end());
+  response.write(text);
+  request.resume();
 }
 
 /** Answers with an error; `fix` says what to do about it. */

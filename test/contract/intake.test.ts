@@ -362,6 +362,19 @@ describe('bodies of every shape (E4, E5)', () => {
     expect(await rows()).toEqual([]);
   });
 
+  test('a sender that reads only when it has sent everything gets its answer, and no reset', async () => {
+    const bytes = 25 * MIB + 1;
+    const head = `POST /webhooks/gitlab HTTP/1.1\r\nHost: x\r\nContent-Length: ${bytes}\r\nConnection: close\r\n\r\n`;
+    const socket = connect(web.port, '127.0.0.1').pause();
+    await new Promise<void>((sent, failed) => {
+      socket.on('error', failed).write(head);
+      socket.write(Buffer.alloc(bytes, 'x'), () => sent());
+    });
+    let answer = '';
+    for await (const part of socket) answer += String(part);
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
   test('compressed: 415, never inflated', async () => {
     const body = gzipSync(Buffer.alloc(20 * MIB));
     const answer = await post({ ...root, 'content-encoding': 'gzip' }, body);
