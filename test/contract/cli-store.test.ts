@@ -1,8 +1,5 @@
 /** `autodev replay` and `autodev explain` over a database with a story in it. */
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { tell } from '../../bot/cli/explain/prose.ts';
 import { readStory } from '../../bot/cli/explain/story.ts';
@@ -19,27 +16,19 @@ import {
   settleDelivery,
   type DeliveryState,
 } from '../../bot/store/deliveries.ts';
-import { migrate, pendingMigrations } from '../../bot/store/migrate.ts';
 import { allRepos, repoByPath, upsertRepo, type RepoRow } from '../../bot/store/repos.ts';
 import { updateRun } from '../../bot/store/runs.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
+import type { Store } from '../../bot/store/store.ts';
+import { newStore } from '../support/prepared-data.ts';
 import { dueIds, newWork, type Work } from '../support/store-rows.ts';
 
-let folder: string;
 let db: Store;
+let close: () => Promise<void>;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'autodev-cli-store-'));
-  db = await openStore({ dataDir: folder });
-  const pending = await pendingMigrations(db);
-  expect(pending.length).toBeGreaterThan(0);
-  expect(await migrate(db)).toEqual(pending);
-  expect(await pendingMigrations(db)).toEqual([]);
+  ({ store: db, close } = await newStore());
 });
-afterAll(async () => {
-  await db?.close();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => close());
 
 /** A delivery of GitLab as intake stores it, settled as asked. */
 async function delivery(

@@ -9,13 +9,14 @@ import { loadSettings } from '../../bot/config/settings.ts';
 import type { ConnectRequest, TemplateChoice } from '../../bot/cli/connect/plan.ts';
 import type { Forge } from '../../bot/forge/forge.ts';
 import { createLogger, openForge, VERSION } from '../../bot/parts.ts';
-import { migrate } from '../../bot/store/migrate.ts';
 import { repoByProject } from '../../bot/store/repos.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
+import type { Store } from '../../bot/store/store.ts';
 import { createCiEngine } from '../../sandbox/ci/engine.ts';
 import { startSandboxGitLab, type SandboxGitLab } from '../../sandbox/gitlab/server.ts';
 import type { Project, Token, User } from '../../sandbox/gitlab/state/types.ts';
 import { startModelServer, type ModelServer } from '../../sandbox/model/server.ts';
+import { keptConfigDir } from '../support/kept.ts';
+import { newStore } from '../support/prepared-data.ts';
 import { forgeServer, type ForgeServer } from '../support/forge-server.ts';
 
 export const SECRET = 'a-root-secret-of-the-tests';
@@ -57,6 +58,7 @@ export const CI_FILE = [
 export async function startCliWorld(version: string): Promise<CliWorld> {
   const folder = await mkdtemp(join(tmpdir(), 'autodev-cli-'));
   const runners = [{ tags: ['autodev'], runUntagged: true }];
+  const configDir = await keptConfigDir();
   const gitlab = await startSandboxGitLab({
     dataDir: join(folder, 'gitlab'),
     version,
@@ -67,6 +69,7 @@ export async function startCliWorld(version: string): Promise<CliWorld> {
         imagePath: [],
         runners: [{ tags: ['nobody'], runUntagged: false }],
         concurrency: 1,
+        configDir,
       }),
   });
   const models = await startModelServer({ scripts: [] });
@@ -95,8 +98,8 @@ export async function startCliWorld(version: string): Promise<CliWorld> {
   const read = readEnv(env);
   if (!read.ok) throw new Error(JSON.stringify(read.problems));
   const { config } = read;
-  let opened: Promise<Store> | null = null;
-  const store = (): Promise<Store> => (opened ??= newStore(join(folder, 'store')));
+  let opened: ReturnType<typeof newStore> | null = null;
+  const store = async (): Promise<Store> => (await (opened ??= newStore())).store;
   return {
     folder,
     gitlab,
@@ -138,10 +141,4 @@ export async function startCliWorld(version: string): Promise<CliWorld> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-async function newStore(dataDir: string): Promise<Store> {
-  const store = await openStore({ dataDir });
-  await migrate(store, INSTALLATION.migrationsDir);
-  return store;
 }

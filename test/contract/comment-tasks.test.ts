@@ -1,12 +1,8 @@
 /** The audit trail of tasks, as decisions write it: who asked, what came of it, and who answered whom. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Event } from '../../bot/domain/events.ts';
 import type { Launch, Write } from '../../bot/domain/snapshot.ts';
-import { migrate } from '../../bot/store/migrate.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
+import type { Store } from '../../bot/store/store.ts';
 import { taskCommentsOfRun } from '../../bot/store/task-comments.ts';
 import { insertTask } from '../../bot/store/tasks.ts';
 import { commentTasks } from '../../bot/worker/comment-tasks.ts';
@@ -14,20 +10,16 @@ import type { DecisionContext } from '../../bot/worker/decision-context.ts';
 import { loadRun } from '../../bot/worker/load-run.ts';
 import type { Report } from '../../schema/wire/report.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
+import { newStore } from '../support/prepared-data.ts';
 import { newWork, nextAttempt, SPEC, type Work } from '../support/store-rows.ts';
 import { finding, result, sam } from '../unit/decide/builders.ts';
 
 let store: Store;
-let dataDir: string;
+let close: () => Promise<void>;
 beforeAll(async () => {
-  dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-trail-'));
-  store = await openStore({ dataDir });
-  await migrate(store);
+  ({ store, close } = await newStore());
 });
-afterAll(async () => {
-  await store.close();
-  await rm(dataDir, { recursive: true, force: true });
-});
+afterAll(() => close());
 
 /** As the commit of a decision: the event, what was decided, and the run as it was then. */
 async function commit(work: Work, event: Event, writes: Write[] = []): Promise<void> {

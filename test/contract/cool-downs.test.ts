@@ -3,22 +3,19 @@
  * PostgreSQL. After one, fifty calls wait for a single one that goes first.
  */
 import { createServer } from 'node:http';
-import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { createGateway } from '../../bot/gateway/gateway.ts';
 import { createStoreCoolDowns } from '../../bot/gateway/store-ledger.ts';
-import { migrate } from '../../bot/store/migrate.ts';
 import { coolDown, listCoolDowns, noteCooled, takeProbe } from '../../bot/store/providers.ts';
 import { attemptById } from '../../bot/store/attempts.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
+import type { Store } from '../../bot/store/store.ts';
 import { scriptFromSteps } from '../../sandbox/model/scripts.ts';
 import { startModelServer, type ModelServer } from '../../sandbox/model/server.ts';
-import { available, startPostgres, type PostgresServer } from '../support/backends.ts';
+import { available } from '../support/backends.ts';
 import { MemoryLedger, PRICES, TOKEN } from '../support/gateway.ts';
 import { declareMissing } from '../support/missing.ts';
+import { newStore } from '../support/prepared-data.ts';
 import { newWork } from '../support/store-rows.ts';
 import { until } from '../support/until.ts';
 
@@ -62,9 +59,10 @@ async function gatewayOn(store: Store, model: ModelServer, sharp: boolean) {
   return { call, ledger, close };
 }
 
-function defineCoolDowns(label: string, open: () => Promise<Store>): void {
+function defineCoolDowns(label: string, open: () => ReturnType<typeof newStore>): void {
   describe(`cool-downs on ${label}`, () => {
     let store: Store;
+    let closeStore: () => Promise<void>;
     let model: ModelServer;
     let one: Awaited<ReturnType<typeof gatewayOn>>;
     let two: Awaited<ReturnType<typeof gatewayOn>>;
@@ -74,8 +72,7 @@ function defineCoolDowns(label: string, open: () => Promise<Store>): void {
     let held: Promise<void> = Promise.resolve();
 
     beforeAll(async () => {
-      store = await open();
-      await migrate(store);
+      ({ store, close: closeStore } = await open());
       const script = scriptFromSteps({ name: 'x', steps: [{ text: 'Done.' }] });
       const slow = { ...script, answer: async () => (await held, { text: 'Done.' }) };
       model = await startModelServer({ scripts: [slow] });
@@ -88,7 +85,7 @@ function defineCoolDowns(label: string, open: () => Promise<Store>): void {
       two.close();
       usual.close();
       await model.close();
-      await store.close();
+      await closeStore();
     });
     beforeEach(async () => {
       await store.query('delete from providers');
@@ -207,26 +204,7 @@ function wish() {
   };
 }
 
-const dirs: string[] = [];
-afterAll(async () => {
-  for (const dir of dirs) await rm(dir, { recursive: true, force: true });
-});
+defineCoolDowns('pglite', () => newStore('embedded'));
 
-defineCoolDowns('pglite', async () => {
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-cool-'));
-  dirs.push(dataDir);
-  return openStore({ dataDir });
-});
-
-if (available('postgres')) {
-  describe('with a server', () => {
-    let server: PostgresServer;
-    beforeAll(async () => {
-      server = await startPostgres();
-    });
-    afterAll(() => server.stop());
-    defineCoolDowns('postgres', async () =>
-      openStore({ databaseUrl: await server.newDatabase(), dataDir: '/nowhere' }),
-    );
-  });
-} else declareMissing('postgres', 'Cool-downs');
+if (available('postgres')) defineCoolDowns('postgres', () => newStore());
+else declareMissing('postgres', 'Cool-downs');

@@ -22,7 +22,8 @@ import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import { handleDelivery } from '../../bot/worker/handle-event.ts';
 import { payloadsIn, SHARED_PAYLOADS } from '../unit/events/payloads.ts';
 import { until } from '../support/until.ts';
-import { newStore, send, startWeb, type Answer, type Web } from '../support/web.ts';
+import { newStore } from '../support/prepared-data.ts';
+import { send, startWeb, type Answer, type Web } from '../support/web.ts';
 
 const ROOT = 'root-secret-of-the-operator-0123456789';
 const GITHUB = 'secret-of-the-github-webhook-0123456789';

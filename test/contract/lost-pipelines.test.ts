@@ -1,28 +1,20 @@
 /** Pipelines whose answers were lost: each launch finds one, no two the same, and none is created again. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { PipelineInfo } from '../../bot/domain/events.ts';
 import { pipelineOf, takePipeline } from '../../bot/store/launches.ts';
-import { migrate } from '../../bot/store/migrate.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
+import type { Store } from '../../bot/store/store.ts';
 import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import type { EffectContext } from '../../bot/worker/effects/context.ts';
 import { createPipeline } from '../../bot/worker/effects/pipelines.ts';
+import { newStore } from '../support/prepared-data.ts';
 import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
 
 let store: Store;
-let dataDir: string;
+let close: () => Promise<void>;
 beforeAll(async () => {
-  dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-lost-'));
-  store = await openStore({ dataDir });
-  await migrate(store);
+  ({ store, close } = await newStore());
 });
-afterAll(async () => {
-  await store.close();
-  await rm(dataDir, { recursive: true, force: true });
-});
+afterAll(() => close());
 
 const SHA = 'c'.repeat(40);
 const pipeline = (id: number): PipelineInfo & { createdAt: string } =>

@@ -11,7 +11,7 @@ import { claimDelivery, dueDeliveries, insertDelivery } from '../../bot/store/de
 import { dumpSchema } from '../../bot/store/dump-schema.ts';
 import { claimEffect, dueEffects } from '../../bot/store/effects.ts';
 import { tryLeaderLock, withTargetLock } from '../../bot/store/locks.ts';
-import { migrate } from '../../bot/store/migrate.ts';
+import { migrate, pendingMigrations } from '../../bot/store/migrate.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { delivery, newWork, sha256, times } from '../support/store-rows.ts';
 
@@ -74,9 +74,11 @@ const versions = async (): Promise<number[]> =>
 
 function migrations(db: () => Store): void {
   test('two processes that start at once apply each file once', async () => {
+    expect(await pendingMigrations(db())).toEqual(await versions());
     const applied = await times(2, () => migrate(db()));
     expect(applied.flat().toSorted((a, b) => a - b)).toEqual(await versions());
     await expect(migrate(db())).resolves.toEqual([]);
+    expect(await pendingMigrations(db())).toEqual([]);
   });
 
   test('the dump in the repository is what the migrations make', async () => {

@@ -11,6 +11,7 @@ import { migrate } from '../../bot/store/migrate.ts';
 import { openStore, type Store } from '../../bot/store/store.ts';
 import { available, type PostgresServer, startPostgres, stopChild } from '../support/backends.ts';
 import { declareMissing } from '../support/missing.ts';
+import { prepareData } from '../support/prepared-data.ts';
 import { until } from '../support/until.ts';
 import { defineStoreContract } from './store-contract.ts';
 
@@ -80,13 +81,14 @@ function delivery(dedupeKey: string) {
 }
 
 describe('the embedded database', () => {
+  let dir: string;
   let dataDir: string;
   beforeAll(async () => {
-    dataDir = await newDir();
-    // The first opening takes seconds, the later ones do not.
-    await (await openStore({ dataDir })).close();
+    dir = await newDir();
+    dataDir = path.join(dir, 'data');
+    await prepareData(dataDir);
   });
-  afterAll(() => removeDir(dataDir));
+  afterAll(() => removeDir(dir));
 
   test('what was acknowledged is there after kill -9, and the lock does not stay', async () => {
     const writer = spawn(process.execPath, [WRITER, dataDir], {

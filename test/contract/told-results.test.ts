@@ -2,9 +2,6 @@
  * Results that become a comment or issues: once each, found again after a lost answer, and refused where
  * their readers or their maker's rights have changed.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { TaskType } from '../../schema/wire/agent.ts';
 import type { Report } from '../../schema/wire/report.ts';
@@ -14,14 +11,14 @@ import { NOTHING_GIVEN } from '../../bot/domain/given.ts';
 import type { Receipt } from '../../bot/domain/effects.ts';
 import { finishAttempt } from '../../bot/store/attempts.ts';
 import type { EffectRow } from '../../bot/store/effects.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
+import type { Store } from '../../bot/store/store.ts';
 import { insertTask } from '../../bot/store/tasks.ts';
 import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import { raiseIssues } from '../../bot/worker/effects/raise.ts';
 import { givenFacts } from '../../bot/worker/given-facts.ts';
 import { tellReport } from '../../bot/worker/effects/told.ts';
 import { png } from '../support/png.ts';
-import { prepareData } from '../support/prepared-data.ts';
+import { newStore } from '../support/prepared-data.ts';
 import { newWork, nextAttempt, type Work } from '../support/store-rows.ts';
 import { SAMPLE_REPORTS } from '../support/sample-reports.ts';
 import { issue, result } from '../unit/decide/builders.ts';
@@ -98,17 +95,12 @@ class Forge {
 }
 
 let store: Store;
-let dataDir: string;
+let close: () => Promise<void>;
 let forge: Forge;
 beforeAll(async () => {
-  dataDir = await mkdtemp(path.join(tmpdir(), 'autodev-told-'));
-  await prepareData(path.join(dataDir, 'data'));
-  store = await openStore({ dataDir: path.join(dataDir, 'data') });
+  ({ store, close } = await newStore());
 }, BUSY_MS);
-afterAll(async () => {
-  await store.close();
-  await rm(dataDir, { recursive: true, force: true });
-});
+afterAll(() => close());
 beforeEach(() => {
   forge = new Forge();
 });

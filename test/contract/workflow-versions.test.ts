@@ -13,6 +13,7 @@ import { openMigratedStore, refuseChangedWorkflows } from '../../bot/parts.ts';
 import { changedWorkflows, useWorkflow } from '../../bot/store/workflow-versions.ts';
 import type { Store } from '../../bot/store/store.ts';
 import type { Workflow } from '../../schema/wire/workflow.ts';
+import { prepareData } from '../support/prepared-data.ts';
 
 const log = pino({ level: 'silent' });
 const { workflowsDir } = findInstallation(import.meta.dirname);
@@ -24,12 +25,15 @@ let config: Config;
 let store: Store;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'autodev-templates-'));
+  // Embedded, so that a bot that kept hold of the database would be noticed.
+  const dataDir = join(dir, 'data');
+  await prepareData(dataDir);
   const read = readEnv({
     AUTODEV_GITLAB_URL: 'http://127.0.0.1:1',
     AUTODEV_GITLAB_TOKEN: 'glpat-not-a-real-token',
     AUTODEV_WEBHOOK_SECRET: 'a-secret-of-more-than-32-characters',
     AUTODEV_PUBLIC_URL: 'http://127.0.0.1:2',
-    AUTODEV_DATA_DIR: dir,
+    AUTODEV_DATA_DIR: dataDir,
     OPENAI_API_KEY: 'sk-not-a-key',
   });
   if (!read.ok) throw new Error(JSON.stringify(read.problems));

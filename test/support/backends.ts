@@ -41,6 +41,9 @@ export function available(kind: ServerKind): boolean {
     : process.env.AUTODEV_TEST_REDIS_URL !== undefined || redisBin() !== null;
 }
 
+/** Whether this machine has what makes a PostgreSQL of one's own, and not only a server that is named. */
+export const canMakeCluster = (): boolean => postgresBin() !== null;
+
 function onPath(name: string): string | null {
   for (const dir of (process.env.PATH ?? '').split(path.delimiter)) {
     const file = path.join(dir, name);

@@ -13,7 +13,8 @@ import type { Store } from '../../bot/store/store.ts';
 import { ClaimResponse } from '../../schema/wire/job-api.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { newWork, type Work } from './store-rows.ts';
-import { newStore, send, startWeb, type Answer, type Web } from './web.ts';
+import { newStore } from './prepared-data.ts';
+import { send, startWeb, type Answer, type Web } from './web.ts';
 
 export const AUDIENCE = 'https://bot.example';
 export const BOT = 42;
@@ -105,7 +106,7 @@ export interface JobStage {
   close(): Promise<void>;
 }
 
-/** The job API over an embedded database, or over one that outlives it. */
+/** The job API over a database of its own, or over one that outlives it. */
 export async function startJobStage(given?: Store): Promise<JobStage> {
   const { store, close } =
     given === undefined ? await newStore() : { store: given, close: () => Promise.resolve() };

@@ -20,6 +20,12 @@ export async function keptFolder(name: string, sources: readonly string[]): Prom
   return path.join(CACHE, `autodev-test-${name}`, hash.digest('hex').slice(0, 16));
 }
 
+/** What decides how a CI configuration is resolved, besides its own text. */
+const CI_SOURCES = ['sandbox/ci', 'node_modules/gitlab-ci-local/package.json'];
+
+/** Where sandboxes keep resolved CI configurations for each other; not for tests of how they are resolved. */
+export const keptConfigDir = (): Promise<string> => keptFolder('ci', CI_SOURCES);
+
 /** The same folder, filled by `make` when it is not there yet. */
 export async function keep(
   name: string,

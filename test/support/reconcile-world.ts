@@ -24,7 +24,7 @@ import { newMemory, reconcileNext } from '../../bot/worker/reconcile.ts';
 import { startSandboxGitLab, type SandboxGitLab } from '../../sandbox/gitlab/server.ts';
 import type { SandboxOptions } from '../../sandbox/gitlab/instance.ts';
 import type { Project, User } from '../../sandbox/gitlab/state/types.ts';
-import { newStore } from './web.ts';
+import { newStore } from './prepared-data.ts';
 import { dueIds } from './store-rows.ts';
 
 const LEVELS = { autodev: 40, dana: 40, sam: 30, lee: 30, rita: 20 } as const;

@@ -21,7 +21,7 @@ import type { CiEngineOptions } from '../../sandbox/ci/contract.ts';
 import { loadScripts } from '../../sandbox/model/scripts.ts';
 import type { Script } from '../../sandbox/model/types.ts';
 import { freePort, startWorld, type World } from '../../sandbox/world.ts';
-import { keep, keptFolder } from './kept.ts';
+import { keep, keptConfigDir } from './kept.ts';
 import { prepareDatabase } from './prepared-data.ts';
 import { createStory, type Story, type StoryOptions } from './one-story.ts';
 import type { SettledOf, StageBase } from './stage.ts';
@@ -65,8 +65,6 @@ export interface Stage extends StageBase {
 }
 
 const JOB_SOURCES = ['jobs', 'schema/wire', 'package-lock.json'];
-/** What decides how a configuration is resolved, besides its own text. */
-const CI_SOURCES = ['sandbox/ci', 'node_modules/gitlab-ci-local/package.json'];
 
 /** The job program, bundled into a folder that must not exist. */
 export async function buildJob(dir: string): Promise<string> {
@@ -105,7 +103,7 @@ export async function startScene(options: StageOptions): Promise<Scene> {
     gitlab: { autoDisableHooks: false, ...options.gitlab },
     ci: {
       concurrency: 8,
-      configDir: await keptFolder('ci', CI_SOURCES),
+      configDir: await keptConfigDir(),
       ...options.ci,
     },
   });

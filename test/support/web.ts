@@ -1,10 +1,7 @@
 /** The bot's HTTP face on a port of its own, for tests that speak to it over real sockets. */
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { request, type IncomingHttpHeaders, type OutgoingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import pino from 'pino';
 import {
   createApp,
@@ -13,24 +10,8 @@ import {
   type ServerLimits,
 } from '../../bot/http/app.ts';
 import type { QueueJob } from '../../bot/queue/queue.ts';
-import { migrate } from '../../bot/store/migrate.ts';
-import { openStore, type Store } from '../../bot/store/store.ts';
 
 const ANSWER_MS = 20_000;
-
-/** A migrated embedded database in a folder of its own. */
-export async function newStore(): Promise<{ store: Store; close: () => Promise<void> }> {
-  const dir = await mkdtemp(path.join(tmpdir(), 'autodev-web-'));
-  const store = await openStore({ dataDir: dir });
-  await migrate(store);
-  return {
-    store,
-    close: async () => {
-      await store.close();
-      await rm(dir, { recursive: true, force: true });
-    },
-  };
-}
 
 export interface Web {
   url: string;
