@@ -6,6 +6,7 @@ import { droppedReplies } from './faults/dropped-replies.ts';
 import { kills } from './faults/kills.ts';
 import { lostHooks } from './faults/lost-hooks.ts';
 import { faultProof, type FaultRow } from './faults/row.ts';
+import { tenKills } from './faults/ten-kills.ts';
 import { SURROUNDINGS } from './faults/surroundings.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { otherPrograms } from './job/other-programs.ts';
@@ -26,7 +27,7 @@ export interface Entry {
 }
 
 /** Faults around the whole bot, each on every backend unless it says otherwise. */
-const FAULTS: readonly FaultRow[] = [kills, droppedReplies, lostHooks, ...SURROUNDINGS];
+const FAULTS: readonly FaultRow[] = [kills, tenKills, droppedReplies, lostHooks, ...SURROUNDINGS];
 
 const faults = BACKENDS.flatMap((backend) =>
   FAULTS.filter(({ on }) => on?.includes(backend) ?? true).map((row): Entry => ({

@@ -3,11 +3,13 @@
  * seldom, and then everything that was asked for is done (R30).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/support/until.ts';
 import { allBegun, endedAlone, oneRunEach } from './watch.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
 import { ask } from './work.ts';
 
 const BEFORE_MS = 1_500;
+const WRITE_MS = 30_000;
 /** How long the token is not accepted. */
 const EXPIRED_MS = { ci: 3_000, full: 20_000 };
 /** Two workers that poll, and what is tried again ever more seldom: more in a second is a storm. */
@@ -18,11 +20,17 @@ function begin({ place, project, measured, full }: RowStage): Cycles {
   const { token } = place.world.people.autodev;
   return {
     cycle: async (index, random) => {
+      // It expires right before a write, or at any time.
+      let expired = false;
+      const atWrite = index % 2 === 0;
+      const when = (method: string): boolean => (expired ||= atWrite && method !== 'GET');
+      weather.calls({ token, when }, { kind: 'status', status: 401 }, { times: Infinity });
       await ask(place, project, `Cycle ${index}`, 'label');
-      await sleep(random.int(BEFORE_MS));
+      if (atWrite) await until(() => expired, WRITE_MS, 'the bot to write');
+      else await sleep(random.int(BEFORE_MS));
+      expired = true;
       const seen = calls.all.length;
       const began = performance.now();
-      weather.calls({ token }, { kind: 'status', status: 401 }, { times: Infinity });
       await ask(place, project, `Cycle ${index}, after it expired`, 'label');
       await sleep(full ? EXPIRED_MS.full : EXPIRED_MS.ci);
       weather.clear();

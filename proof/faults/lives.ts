@@ -26,8 +26,8 @@ export interface Life {
   /** SIGKILL; resolves when it is gone. */
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
-  /** Ends it as an operator would and waits; true when it ended well. */
-  stop(): Promise<boolean>;
+  /** Ends it as an operator would and waits; how it ended when it did not end well, or null. */
+  stop(): Promise<string | null>;
 }
 
 export interface LifeOptions {
@@ -81,10 +81,12 @@ export function newLife(options: LifeOptions): Life {
     },
     signal: (signal) => void child?.kill(signal),
     stop: async () => {
-      if (over()) return true;
+      if (over()) return null;
       child?.kill('SIGTERM');
       await gone(STOP_MS);
-      return child?.exitCode === 0;
+      return child?.exitCode === 0
+        ? null
+        : `${name} ended with ${child?.signalCode ?? `code ${child?.exitCode}`}`;
     },
   };
   return life;

@@ -13,6 +13,8 @@ const P99_MS = 90_000;
 const SHORT_MS = 30_000;
 const LOOK_MS = 20;
 const COPIES = 3;
+/** A copy comes so much later than the one before: what the first one started is over by then. */
+const COPY_MS = 6_000;
 /** Hooks are held for so long, then let go with the newest first. */
 const HELD_MS = 700;
 /** The bot's own pause between polls. */
@@ -49,7 +51,7 @@ async function begin(stage: RowStage): Promise<Cycles> {
   );
   const hookId = (project: Project): number => project.hooks[0]?.id ?? 0;
   weather.hooks({ hookId: hookId(projects.lost) }, { kind: 'drop' }, { times: Infinity });
-  const thrice = { kind: 'duplicate', copies: COPIES } as const;
+  const thrice = { kind: 'duplicate', copies: COPIES, laterMs: COPY_MS } as const;
   weather.hooks({ hookId: hookId(projects.tripled) }, thrice, { times: Infinity });
   weather.hooks({ hookId: hookId(projects.reversed) }, { kind: 'hold' }, { times: Infinity });
   const timer = setInterval(() => weather.release('newest first'), HELD_MS);

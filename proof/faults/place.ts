@@ -215,9 +215,8 @@ async function allLives(
 
 async function stopLives(lives: readonly Life[]): Promise<void> {
   const ends = await Promise.all(lives.map((life) => life.stop()));
-  const bad = lives.filter((_, index) => ends[index] !== true);
-  if (bad.length > 0)
-    throw new Error(`did not end well: ${bad.map(({ name }) => name).join(', ')}`);
+  const bad = ends.filter((end) => end !== null);
+  if (bad.length > 0) throw new Error(`told to stop: ${bad.join(', ')}`);
 }
 
 /** The same database behind a proxy. */

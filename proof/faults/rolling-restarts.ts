@@ -37,7 +37,7 @@ async function begin(stage: RowStage): Promise<Cycles> {
   const { place, project, measured, counted } = stage;
   const restart = async (life: Life): Promise<string | null> => {
     const asked = performance.now();
-    const well = life.alive() ? await life.stop() : true;
+    const bad = await life.stop();
     const took = performance.now() - asked;
     counted.set('slowest exit', Math.max(counted.get('slowest exit') ?? 0, took));
     const left = life.role === 'worker' ? await resumeAfter(place, life.pid) : null;
@@ -45,7 +45,7 @@ async function begin(stage: RowStage): Promise<Cycles> {
     if (taken !== null) measured.push(taken);
     life.start(SLOW);
     await life.ready();
-    if (!well) return `${life.name} did not end well`;
+    if (bad !== null) return bad;
     if (took > EXIT_MS) return `${life.name} took ${Math.round(took)} ms to end`;
     if (left !== null) return `${life.name} left work under its lease for ${Math.round(left)} ms`;
     if (taken !== null && taken > TAKEN_MS) return `what was due lay still for ${TAKEN_MS} ms`;

@@ -165,6 +165,8 @@ interface Batch {
   place: Place;
   cycles: Cycles;
   played: number;
+  /** When it began. */
+  since: number;
 }
 
 function newPlayer(row: FaultRow, ground: Ground): Player {
@@ -180,7 +182,8 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
       `faults/${slug(row.id)}-${place.projects.length}-${batches}`,
     );
     const { full, say } = ground.plan();
-    return { place, cycles: await row.begin({ place, project, full, say, ...memory }), played: 0 };
+    const cycles = await row.begin({ place, project, full, say, ...memory });
+    return { place, cycles, played: 0, since: performance.now() };
   };
   /** Does a part of a batch; after anything wrong the next batch begins on another place. */
   const part = async (work: () => Promise<string | null>): Promise<string | null> => {
@@ -197,7 +200,10 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
     return wrong;
   };
   const end = (batch: Batch) => async (): Promise<string | null> => {
+    const settling = performance.now();
     const wrong = await check(row, batch);
+    const times = `played in ${seconds(settling - batch.since)}, settled in ${seconds(performance.now() - settling)}`;
+    ground.plan().say(`  ${row.id} on ${batch.place.backend}: ${batch.played} cycles, ${times}`);
     current = null;
     return wrong;
   };
@@ -212,9 +218,7 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
       if (failed !== null) return broken(about, failed);
       if (current === null || current.played < row.batch) return held(about);
       about = `the ${current.played} cycles up to ${index}`;
-      const { backend } = current.place;
       const wrong = await part(end(current));
-      ground.plan().say(`  ${row.id} on ${backend}: ${index + 1} cycles`);
       return wrong === null ? held(about) : broken(about, wrong);
     },
     finish: async () => (current === null ? null : part(end(current))),
@@ -222,6 +226,8 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
     told: () => row.told?.(memory) ?? '',
   };
 }
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
 /** Characters of a failure that are told. */
 const SAID = 2_000;

@@ -114,12 +114,12 @@ export function createHookSender(options: HookSenderOptions): HookSender {
         const uuid = joinChain(hook);
         if (uuid === null) continue;
         const plan = weather.forHook(hook.id, message.header);
-        const go = (): void =>
+        const go = (copy: number): void =>
           background.run(`hook ${message.header}`, async () => {
-            await plan.wait();
+            await plan.wait(copy);
             await enqueue(hook, () => deliver(hook, message, plan.key, uuid));
           });
-        for (let copy = 0; copy < plan.copies; copy += 1) plan.start(go);
+        for (let copy = 0; copy < plan.copies; copy += 1) plan.start(() => go(copy));
       }
     },
   };

@@ -23,7 +23,8 @@ export type CallTrouble =
   | { kind: 'drop_before' };
 
 export type HookTrouble =
-  | { kind: 'duplicate'; copies: number }
+  /** Each copy comes `laterMs` (0) after the one before. */
+  | { kind: 'duplicate'; copies: number; laterMs?: number }
   /** Later hooks overtake a delayed one. */
   | { kind: 'delay'; ms: number }
   /** Kept back until `release()`. */
@@ -51,7 +52,8 @@ export interface HookPlan {
   key: string;
   /** Calls `go` now, or when held hooks are released. */
   start(go: () => void): void;
-  wait(): Promise<void>;
+  /** Resolves when the copy of this number, from 0 on, is to be sent. */
+  wait(copy: number): Promise<void>;
 }
 
 export interface HookWeather {
@@ -125,9 +127,10 @@ export function createWeather(): Weather {
       );
       let copies = 1;
       let hold = false;
+      let laterMs = 0;
       const waits: (() => Promise<unknown>)[] = [];
       for (const trouble of troubles) {
-        if (trouble.kind === 'duplicate') copies = trouble.copies;
+        if (trouble.kind === 'duplicate') ({ copies, laterMs = 0 } = trouble);
         if (trouble.kind === 'drop') copies = 0;
         if (trouble.kind === 'delay') waits.push(() => sleep(trouble.ms));
         if (trouble.kind === 'hold') hold = true;
@@ -139,8 +142,9 @@ export function createWeather(): Weather {
           if (hold) held.push(go);
           else go();
         },
-        wait: async () => {
+        wait: async (copy) => {
           for (const one of waits) await one();
+          if (copy * laterMs > 0) await sleep(copy * laterMs);
         },
       };
     },
