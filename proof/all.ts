@@ -69,7 +69,12 @@ export const HELD_BY_TESTS: Readonly<Record<string, readonly string[]>> = {
   A4: ['test/unit/decide/limits.test.ts', 'test/unit/decide/rounds.test.ts'],
   B8: ['test/unit/forge/gitlab-requester.test.ts', 'test/contract/intake.test.ts'],
   D11: ['test/repo/packages.test.ts', 'test/repo/docker.test.ts'],
-  E4: ['test/contract/intake.test.ts', 'test/unit/payload.test.ts'],
+  E4: [
+    'test/contract/intake.test.ts',
+    'test/contract/intake-bodies.test.ts',
+    'test/unit/payload.test.ts',
+    'test/unit/json-scan.test.ts',
+  ],
   G2: ['test/unit/decide/limits.test.ts'],
 };
 

@@ -36,7 +36,12 @@ export type Verified =
 
 /** Authenticity and meaning of webhook deliveries. Pure but for the clock. */
 export interface Webhooks {
-  /** Checks the raw bytes; never throws. `projectId` is read from the body only to pick the secret. */
+  /** Why nothing that may follow these headers is authentic, or null; before the body is read. */
+  refusedByHeaders(headers: Headers, now: Date): string | null;
+  /**
+   * Checks the raw bytes; never throws. `projectId` is read from the body only to pick the secret. A large body
+   * is checked piece by piece, and must not change until the answer is there.
+   */
   verify(headers: Headers, raw: Buffer, now: Date): Promise<Verified>;
   /** Turns one payload into one event; throws only on a programming error, never on a payload. */
   normalise(headers: Headers, body: unknown): ForgeEvent;

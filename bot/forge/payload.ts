@@ -4,71 +4,24 @@
  */
 import { Buffer } from 'node:buffer';
 import { createHash } from 'node:crypto';
+import { digestOf } from './in-pieces.ts';
+import { JsonScan, type JsonBounds } from './json-scan.ts';
 
 const MAX_NAME_LENGTH = 100;
 
 export type ParsedBody = { ok: true; value: unknown } | { ok: false; reason: string };
 
-/** What a JSON text may be made of. */
-export interface JsonBounds {
-  /** Deepest nesting. */
-  depth: number;
-  /** Opening brackets and commas: an upper bound of the values that parsing makes. */
-  items: number;
-}
-
 /**
  * Bounds of a webhook body (threats E4). Real ones nest less than 12 deep and hold some thousand
  * values; a million keys in 12 MB would hold the event loop for more than a second.
  */
-const BODY_BOUNDS: JsonBounds = { depth: 64, items: 200_000 };
+export const BODY_BOUNDS: JsonBounds = { depth: 64, items: 200_000 };
 
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
-/** A text that is longer than this is skipped by the native search; shorter ones are read faster than it is called. */
-const LONG_TEXT = 24;
-
-/**
- * The first bound that a JSON text breaks, or null. One pass over the bytes without allocation, so
- * that it can run before JSON.parse; says nothing about the text being valid JSON.
- */
+/** The first bound that a JSON text breaks, or null: it can be known before JSON.parse. */
 export function brokenBound(raw: Uint8Array, bounds: JsonBounds): keyof JsonBounds | null {
-  let depth = 0;
-  let items = 0;
-  for (let i = 0; i < raw.length; i += 1) {
-    const byte = raw[i];
-    if (byte === QUOTE) i = endOfText(raw, i + 1);
-    else if (byte === 0x7b || byte === 0x5b) {
-      depth += 1;
-      items += 1;
-      if (depth > bounds.depth) return 'depth';
-    } else if (byte === 0x2c) items += 1;
-    else if (byte === 0x7d || byte === 0x5d) depth -= 1;
-    if (items > bounds.items) return 'items';
-  }
-  return null;
-}
-
-/** Where the quote is that ends a JSON string whose first byte is at `from`; the length when none does. */
-function endOfText(raw: Uint8Array, from: number): number {
-  const near = Math.min(raw.length, from + LONG_TEXT);
-  for (let i = from; i < near; i += 1) {
-    if (raw[i] === BACKSLASH) i += 1;
-    else if (raw[i] === QUOTE) return i;
-    // An escape may reach over the end of what is near.
-    if (i >= near - 1) return farEndOfText(raw, from, i + 1);
-  }
-  return raw.length;
-}
-
-function farEndOfText(raw: Uint8Array, start: number, from: number): number {
-  for (let end = raw.indexOf(QUOTE, from); end >= 0; end = raw.indexOf(QUOTE, end + 1)) {
-    let before = end - 1;
-    while (before >= start && raw[before] === BACKSLASH) before -= 1;
-    // An even number of backslashes escape each other.
-    if ((end - 1 - before) % 2 === 0) return end;
-  }
-  return raw.length;
+  const scan = new JsonScan(raw, bounds);
+  scan.run(raw.length);
+  return scan.broken;
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
@@ -149,8 +102,8 @@ export function shortName(value: unknown): string {
 }
 
 /** Base64 of SHA-256 without padding: the content key of a body. */
-export function contentKey(raw: Uint8Array): string {
-  return createHash('sha256').update(raw).digest('base64url');
+export async function contentKey(raw: Buffer): Promise<string> {
+  return (await digestOf(createHash('sha256'), raw)).toString('base64url');
 }
 
 /** The only header value of a request, or null: absent, empty, repeated or oversized values fail. */

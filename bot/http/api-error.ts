@@ -1,6 +1,6 @@
 /** JSON answers, and the one error shape of them all: code, message, fix (schema/wire/job-api.ts). */
 import type { ServerResponse } from 'node:http';
-import type { BodyFault } from '../gateway/read-body.ts';
+import { readAway, type BodyFault } from '../gateway/read-body.ts';
 
 /** Milliseconds for which the rest of a request that was answered early is read away. */
 const LINGER_MS = 2_000;
@@ -25,7 +25,7 @@ function endAfterRequest(response: ServerResponse, text: string): void {
   const timer = setTimeout(() => request.destroy(), LINGER_MS);
   request.once('close', () => clearTimeout(timer)).once('end', () => response.end());
   response.write(text);
-  request.resume();
+  readAway(request);
 }
 
 /** Answers with an error; `fix` says what to do about it. */

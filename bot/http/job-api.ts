@@ -19,7 +19,8 @@ import { coolingNow, routeName, routesFor, routesNow } from '../domain/cool-down
 import type { InternalEvent } from '../domain/events.ts';
 import type { AttemptSpec } from '../domain/runs.ts';
 import { scansProblem } from '../domain/scans.ts';
-import { brokenBound, type JsonBounds } from '../forge/payload.ts';
+import type { JsonBounds } from '../forge/json-scan.ts';
+import { brokenBound } from '../forge/payload.ts';
 import {
   attemptById,
   attemptsByPipeline,

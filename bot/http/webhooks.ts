@@ -9,21 +9,37 @@ import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Headers, Webhooks } from '../forge/forge.ts';
-import { readBody } from '../gateway/read-body.ts';
+import {
+  bodyFault,
+  createArriving,
+  giveBack,
+  readBody,
+  type Arriving,
+  type BodyPlace,
+} from '../gateway/read-body.ts';
 import type { Queue } from '../queue/queue.ts';
 import { ring } from '../queue/ring.ts';
 import type { Db } from '../store/db.ts';
 import { DELIVERIES_AT_ONCE, insertDeliveries, type NewDelivery } from '../store/deliveries.ts';
 import { gather } from '../store/gather.ts';
 import { sendBodyFault, sendError, sendJson, sendUnavailable } from './api-error.ts';
+import { createLargeBodies, type LargeBodies } from './large-bodies.ts';
 import { createRefusalLog } from './refusal-log.ts';
-import { createTurns } from './turns.ts';
 
-/** GitHub's and GitLab's own limit of a payload (gitlab-facts §1.3). */
-const BODY_BYTES = 25 * 1024 * 1024;
+/**
+ * GitHub's and GitLab's own limit of a payload (gitlab-facts §1.3). Both wait 10 s for an answer, all in
+ * all (gitlab-facts §1.4): nobody waits for one who takes longer.
+ */
+const BODY = { bodyBytes: 25 * 1024 * 1024, bodyMs: 15_000 };
 /** Bodies larger than this are rare, and few are held in memory at once; the others wait unread. */
 const LARGE_BODY_BYTES = 256 * 1024;
-const LARGE_AT_ONCE = 2;
+/** Those of each size wait for their like alone. */
+const LARGE_BODIES = [
+  { bytes: 2 * 1024 * 1024, atOnce: 4 },
+  { bytes: BODY.bodyBytes, atOnce: 1 },
+].map((size) => ({ ...size, mostWaiting: 32, idleMs: 10_000 }));
+/** Of the smaller ones that are still arriving so much is held, whoever sends them. */
+const ARRIVING_BYTES = 16 * 1024 * 1024;
 
 /** Deliveries that come at the same moment are stored in one statement, up to this many bytes. */
 const STATEMENT_BYTES = 1024 * 1024;
@@ -53,6 +69,16 @@ export interface IntakeDeps {
 interface Inbox extends IntakeDeps {
   insert: (delivery: NewDelivery) => Promise<{ id: string; inserted: boolean }>;
   refused: (source: Source, reason: string) => void;
+  arriving: Arriving;
+  largeBodies: readonly LargeBodies[];
+}
+
+interface Exchange {
+  source: Source;
+  webhooks: Webhooks;
+  headers: Headers;
+  request: IncomingMessage;
+  response: ServerResponse;
 }
 
 /**
@@ -66,16 +92,17 @@ export function webhookHandler(
     most: STATEMENT_BYTES,
     weight: ({ body }) => Math.max(body.length, STATEMENT_BYTES / DELIVERIES_AT_ONCE),
   });
-  const inbox: Inbox = { ...deps, insert, refused: createRefusalLog(deps.log) };
-  const turns = createTurns(LARGE_AT_ONCE);
+  const inbox: Inbox = {
+    ...deps,
+    insert,
+    refused: createRefusalLog(deps.log),
+    arriving: createArriving(ARRIVING_BYTES),
+    largeBodies: LARGE_BODIES.map(createLargeBodies),
+  };
   return (request, response) => {
     const source = request.method === 'POST' ? sourceOf(request.url ?? '') : null;
     if (source === null) return false;
-    const answer = (): Promise<void> => receive(source, request, response, inbox);
-    // What does not say its size may be large.
-    const size = Number(request.headers['content-length'] ?? Infinity);
-    const answered = size > LARGE_BODY_BYTES ? turns(answer) : answer();
-    answered.catch((error: unknown) => {
+    receive(source, request, response, inbox).catch((error: unknown) => {
       deps.log.error({ error: String(error), source }, 'webhook not stored');
       if (!response.headersSent) sendUnavailable(response);
     });
@@ -88,6 +115,7 @@ function sourceOf(url: string): Source | null {
   return name === 'gitlab' || name === 'github' ? name : null;
 }
 
+/** Answers at once what its headers refute; reads the others when there is memory for them. */
 async function receive(
   source: Source,
   request: IncomingMessage,
@@ -100,20 +128,26 @@ async function receive(
     const message = 'GitHub webhooks are not set up here.';
     return sendError(response, 404, 'not_configured', message, fix);
   }
-  const body = await readBody(request, { bodyBytes: BODY_BYTES });
-  if (!body.ok) return sendBodyFault(response, body.fault);
+  const fault = bodyFault(request, BODY);
+  if (fault !== null) return sendBodyFault(response, fault);
   const headers = firstValues(request);
+  const exchange = { source, webhooks, headers, request, response };
+  const reason = webhooks.refusedByHeaders(headers, deps.now());
+  if (reason !== null) return refuse(exchange, reason, deps);
+  // What does not say its size may be large.
+  const size = Number(request.headers['content-length'] ?? Infinity);
+  if (size <= LARGE_BODY_BYTES) return takeIn(exchange, { arriving: deps.arriving }, deps);
+  const place = deps.largeBodies.find(({ bytes }) => size <= bytes) ?? deps.largeBodies.at(-1);
+  const taken = place?.run((into) => takeIn(exchange, { into }, deps));
+  return taken ?? sendUnavailable(response);
+}
+
+async function takeIn(exchange: Exchange, place: BodyPlace, deps: Inbox): Promise<void> {
+  const { source, webhooks, headers, request, response } = exchange;
+  const body = await readBody(request, BODY, place);
+  if (!body.ok) return sendBodyFault(response, body.fault);
   const verified = await webhooks.verify(headers, body.bytes, deps.now());
-  if (!verified.ok) {
-    deps.refused(source, verified.reason);
-    return sendError(
-      response,
-      401,
-      'not_authentic',
-      'The webhook could not be verified.',
-      'Set the same secret or signing token on the hook and in AUTODEV_WEBHOOK_SECRET; `autodev connect` does it.',
-    );
-  }
+  if (!verified.ok) return refuse(exchange, verified.reason, deps);
   const { id, inserted } = await deps.insert({
     source,
     dedupeKey: verified.dedupeKey,
@@ -124,6 +158,18 @@ async function receive(
   await deps.failpoint('intake.stored');
   sendJson(response, 200, { delivery: id, duplicate: !inserted });
   if (inserted) ring(deps, { name: 'delivery', id });
+  if (place.into === undefined) giveBack(body.bytes);
+}
+
+function refuse({ source, response }: Exchange, reason: string, deps: Inbox): void {
+  deps.refused(source, reason);
+  sendError(
+    response,
+    401,
+    'not_authentic',
+    'The webhook could not be verified.',
+    'Set the same secret or signing token on the hook and in AUTODEV_WEBHOOK_SECRET; `autodev connect` does it.',
+  );
 }
 
 /**

@@ -250,14 +250,14 @@ export const intake: Proof = {
     {
       name: 'no way back to the token',
       file: HOOKS,
-      from: 'if (claimed.some((project) => options.signingProjects(project))) {',
+      from: 'if (claimed.some((project) => project === UNNAMEABLE || options.signingProjects(project))) {',
       to: 'if (false) {',
     },
     {
       name: 'each body once',
       file: HOOKS,
-      from: '`body:${contentKey(raw)}`',
-      to: "`body:${contentKey(raw)}${String(headers['idempotency-key'])}`",
+      from: '`body:${await contentKey(raw)}`',
+      to: "`body:${await contentKey(raw)}${String(headers['idempotency-key'])}`",
     },
     {
       name: 'own properties alone',
@@ -276,7 +276,7 @@ export const intake: Proof = {
       name: 'parameters of SQL',
       file: 'bot/http/webhooks.ts',
       from: '  const { id, inserted } = await deps.insert({',
-      to: "  await deps.db.query(`select '${JSON.parse(bytes.toString()).issue.title}'`);\n  const { id, inserted } = await deps.insert({",
+      to: "  await deps.db.query(`select '${JSON.parse(body.bytes.toString()).issue.title}'`);\n  const { id, inserted } = await deps.insert({",
     },
   ],
 };

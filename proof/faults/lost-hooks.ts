@@ -124,8 +124,8 @@ export const lostHooks: FaultRow = {
     {
       name: 'a delivery and a wish are taken once',
       file: 'bot/forge/gitlab/webhooks.ts',
-      from: 'dedupeKey: proved.webhookId === null ? `body:${contentKey(raw)}` : `id:${proved.webhookId}`,',
-      to: 'dedupeKey: `${contentKey(raw)}:${Math.random()}`,',
+      from: "dedupeKey: claim.by === 'token' ? `body:${await contentKey(raw)}` : `id:${claim.webhookId}`,",
+      to: 'dedupeKey: `${await contentKey(raw)}:${Math.random()}`,',
       also: [
         {
           file: 'bot/store/wishes.ts',

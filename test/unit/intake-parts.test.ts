@@ -1,6 +1,8 @@
 import { expect, test } from '@jest/globals';
 import pino from 'pino';
 import { createRefusalLog } from '../../bot/http/refusal-log.ts';
+import { createArriving } from '../../bot/gateway/read-body.ts';
+import { createLargeBodies } from '../../bot/http/large-bodies.ts';
 import { createTurns } from '../../bot/http/turns.ts';
 import { until } from '../support/until.ts';
 
@@ -35,6 +37,54 @@ test('so many at once, the others in turn, whatever becomes of them', async () =
   ends.get(5)?.end();
   ends.get(6)?.end();
   expect(await Promise.all([late, later])).toEqual([5, 6]);
+});
+
+test('who comes when enough wait is told so', async () => {
+  const turns = createTurns(1, 1);
+  const done = Promise.withResolvers<void>();
+  const [first, second] = [turns(() => done.promise), turns(() => Promise.resolve('second'))];
+  expect(turns(() => Promise.resolve('third'))).toBeNull();
+  done.resolve();
+  await first;
+  expect(await second).toBe('second');
+  expect(await turns(() => Promise.resolve('fourth'))).toBe('fourth');
+});
+
+test('large bodies share their memory, and give it back when nobody needs it', async () => {
+  const bodies = createLargeBodies({ bytes: 1_000, atOnce: 1, mostWaiting: 5, idleMs: 20 });
+  const seen = await Promise.all(
+    Array.from({ length: 3 }, () => bodies.run((memory) => Promise.resolve(memory))),
+  );
+  expect(new Set(seen.map((memory) => memory?.buffer)).size).toBe(1);
+  expect(seen[0]).toHaveLength(1_000);
+  await until(() => seen[0]?.length === 0, 2_000, 'the memory to be given back');
+  expect(await bodies.run((memory) => Promise.resolve(memory.length))).toBe(1_000);
+});
+
+test('of bodies that are arriving the first one makes room', () => {
+  const arriving = createArriving(100);
+  const cut: string[] = [];
+  const begin = (name: string) => {
+    const body = arriving.begin(() => {
+      cut.push(name);
+      body.end();
+    });
+    return body;
+  };
+  const [one, two, three] = [begin('one'), begin('two'), begin('three')];
+  one.add(40);
+  two.add(40);
+  three.add(20);
+  expect(cut).toEqual([]);
+  three.add(1);
+  expect(cut).toEqual(['one']);
+  three.add(39);
+  two.end();
+  three.add(40);
+  expect(cut).toEqual(['one']);
+  three.add(1);
+  expect(cut).toEqual(['one', 'three']);
+  two.add(0);
 });
 
 test('a refusal is said at once, its repetitions as a number', async () => {

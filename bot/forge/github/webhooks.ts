@@ -1,6 +1,8 @@
 /** Purpose: decide whether a delivery is GitHub's, and name it so that a resent one is recognised. */
-import { Webhooks as OctokitWebhooks } from '@octokit/webhooks';
-import type { Verified, Webhooks } from '../forge.ts';
+import { isUtf8 } from 'node:buffer';
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
+import type { Headers, Webhooks } from '../forge.ts';
+import { digestOf } from '../in-pieces.ts';
 import { contentKey, shortName, singleHeader } from '../payload.ts';
 import { normaliseGitHub } from './events/normalise.ts';
 
@@ -12,8 +14,8 @@ export interface GitHubWebhookOptions {
 }
 
 /**
- * Webhooks of GitHub.com or one Enterprise server. `verify` checks `X-Hub-Signature-256` over the raw
- * bytes with the function of @octokit/webhooks.
+ * Webhooks of GitHub.com or one Enterprise server. `verify` checks `X-Hub-Signature-256`: `sha256=` and the hex of
+ * HMAC-SHA256 over the raw bytes (GitHub, "Validating webhook deliveries").
  *
  * Dedupe key: a digest of the signature, which is itself the keyed digest of the body. The signature
  * covers the body alone, so X-GitHub-Delivery, though it must be there, could be changed at will in a
@@ -22,25 +24,39 @@ export interface GitHubWebhookOptions {
  * it from being acted on twice.
  */
 export function createGitHubWebhooks(options: GitHubWebhookOptions): Webhooks {
-  // Octokit refuses an empty secret by itself, with a clear message.
-  const octokit = new OctokitWebhooks({ secret: options.secret });
+  if (options.secret === '') throw new Error('The webhook secret must not be empty.');
+  const key = createSecretKey(options.secret, 'utf8');
   return {
-    verify: async (headers, raw): Promise<Verified> => {
-      const signature = singleHeader(headers['x-hub-signature-256'], MAX_HEADER_LENGTH);
-      if (signature === null) return { ok: false, reason: 'X-Hub-Signature-256 is missing' };
-      if (singleHeader(headers['x-github-delivery'], MAX_HEADER_LENGTH) === null) {
-        return { ok: false, reason: 'X-GitHub-Delivery is missing' };
-      }
-      // Octokit throws on an empty body; bytes that are no UTF-8 come out changed and do not match.
-      if (raw.length === 0 || !(await octokit.verify(raw.toString('utf8'), signature))) {
+    refusedByHeaders: (headers) => claimOf(headers).reason,
+    verify: async (headers, raw) => {
+      const claim = claimOf(headers);
+      if (claim.reason !== null) return { ok: false, reason: claim.reason };
+      // GitHub signs JSON: what is no text was never signed by it.
+      if (raw.length === 0 || !isUtf8(raw)) return { ok: false, reason: 'the body is not text' };
+      const digest = await digestOf(createHmac('sha256', key), raw);
+      if (!timingSafeEqual(digest, Buffer.from(claim.signature.slice(PREFIX.length), 'hex'))) {
         return { ok: false, reason: 'X-Hub-Signature-256 is wrong' };
       }
       return {
         ok: true,
-        dedupeKey: `signed:${contentKey(Buffer.from(signature))}`,
+        dedupeKey: `signed:${await contentKey(Buffer.from(claim.signature))}`,
         eventName: shortName(headers['x-github-event']) || 'unnamed',
       };
     },
     normalise: normaliseGitHub,
   };
+}
+
+const PREFIX = 'sha256=';
+const SIGNATURE = /^sha256=[0-9a-f]{64}$/;
+
+/** The signature that the headers claim, or why they claim none. */
+function claimOf(headers: Headers): { reason: string } | { reason: null; signature: string } {
+  const signature = singleHeader(headers['x-hub-signature-256'], MAX_HEADER_LENGTH);
+  if (signature === null) return { reason: 'X-Hub-Signature-256 is missing' };
+  if (singleHeader(headers['x-github-delivery'], MAX_HEADER_LENGTH) === null) {
+    return { reason: 'X-GitHub-Delivery is missing' };
+  }
+  if (!SIGNATURE.test(signature)) return { reason: 'X-Hub-Signature-256 is malformed' };
+  return { reason: null, signature };
 }

@@ -8,7 +8,7 @@
  * A hook made by hand may carry the root itself as its token, or, when the root is a `whsec_…` value
  * of 32 bytes, as its signing token.
  */
-import { Buffer } from 'node:buffer';
+import { Buffer, isUtf8 } from 'node:buffer';
 import {
   createHash,
   createHmac,
@@ -17,7 +17,9 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import type { Headers, Verified, Webhooks } from '../forge.ts';
-import { at, contentKey, id, parseJsonBody, shortName, singleHeader } from '../payload.ts';
+import { digestOf, inPieces } from '../in-pieces.ts';
+import { JsonScan, type NumberPlaces } from '../json-scan.ts';
+import { BODY_BOUNDS, contentKey, id, shortName, singleHeader } from '../payload.ts';
 import { normaliseGitLab } from './events/normalise.ts';
 
 /** Longest header value that is looked at; secrets and signatures are far shorter. */
@@ -62,10 +64,11 @@ export function projectSigningToken(root: string, projectId: number): string {
  *     request is never judged by its token, valid or not; or
  * (b) has no signature and the right `X-Gitlab-Token`, unless its hook is known to sign.
  * The project id is taken from the unproved body, but only to choose the secret: a body that names
- * another project, or two, finds no matching derived secret. The body is parsed once, here, and only
- * when a secret depends on it; nothing else in this module needs it parsed.
+ * another project, or two, finds no matching derived secret. It is looked for without parsing the body
+ * (JsonScan), and only when a secret depends on it.
  *
- * A body that is no JSON names no project, so only the root secret can prove it. It is accepted then
+ * A body that is no text, or out of bounds, names no project, so only the root secret can prove it. What is
+ * proved is accepted although it is no JSON
  * (GitLab disables hooks that answer errors, §1.4); the caller passes `undefined` to `normalise`,
  * which makes it an ignored event.
  *
@@ -80,17 +83,18 @@ export function createGitLabWebhooks(options: GitLabWebhookOptions): Webhooks {
   if (options.secret === '') throw new Error('The webhook secret must not be empty.');
   const keys = new SigningKeys(options.secret);
   return {
-    // oxlint-disable-next-line require-await -- the contract is asynchronous, this check is not
+    refusedByHeaders: (headers, now) => claimOf(options, headers, now).reason,
     verify: async (headers, raw, now) => {
-      const projects = lazily(() => claimedProjects(raw));
-      const proved =
-        headers['webhook-signature'] === undefined
-          ? checkToken(options, headers, projects)
-          : checkSignature(options, keys, headers, raw, now, projects);
-      if (proved.reason !== null) return { ok: false, reason: proved.reason };
+      const claim = claimOf(options, headers, now);
+      if (claim.reason !== null) return { ok: false, reason: claim.reason };
+      const refusal =
+        claim.by === 'token'
+          ? await wrongToken(options, claim.token, raw)
+          : await wrongSignature(options, keys, claim, raw);
+      if (refusal !== null) return { ok: false, reason: refusal };
       return {
         ok: true,
-        dedupeKey: proved.webhookId === null ? `body:${contentKey(raw)}` : `id:${proved.webhookId}`,
+        dedupeKey: claim.by === 'token' ? `body:${await contentKey(raw)}` : `id:${claim.webhookId}`,
         eventName: shortName(headers['x-gitlab-event']) || 'unnamed',
       } satisfies Verified;
     },
@@ -98,38 +102,21 @@ export function createGitLabWebhooks(options: GitLabWebhookOptions): Webhooks {
   };
 }
 
-type Proof = { reason: string; webhookId?: null } | { reason: null; webhookId: string | null };
+/** What a request says proves it, as far as its headers alone do not refute it. */
+type Claim =
+  | { reason: string }
+  | { reason: null; by: 'token'; token: string }
+  | { reason: null; by: 'signature'; webhookId: string; timestamp: string; signatures: Buffer[] };
 
-function checkToken(
-  options: GitLabWebhookOptions,
-  headers: Headers,
-  projects: () => readonly number[],
-): Proof {
+function claimOf(options: GitLabWebhookOptions, headers: Headers, now: Date): Claim {
+  if (headers['webhook-signature'] !== undefined) return signatureOf(headers, now);
   const token = singleHeader(headers['x-gitlab-token'], MAX_HEADER_LENGTH);
   if (token === null) return { reason: 'X-Gitlab-Token and webhook-signature are missing' };
   if (options.requireSigning) return { reason: 'this bot accepts signed deliveries only' };
-  const isRoot = equalSecrets(token, options.secret);
-  const claimed = projects();
-  const own = claimed.length === 1 ? claimed[0] : undefined;
-  if (!isRoot) {
-    if (own === undefined || !equalSecrets(token, projectHookToken(options.secret, own))) {
-      return { reason: 'X-Gitlab-Token is wrong for this project' };
-    }
-  }
-  if (claimed.some((project) => options.signingProjects(project))) {
-    return { reason: 'the hook of this project signs, but the signature is missing' };
-  }
-  return { reason: null, webhookId: null };
+  return { reason: null, by: 'token', token };
 }
 
-function checkSignature(
-  options: GitLabWebhookOptions,
-  signing: SigningKeys,
-  headers: Headers,
-  raw: Buffer,
-  now: Date,
-  projects: () => readonly number[],
-): Proof {
+function signatureOf(headers: Headers, now: Date): Claim {
   const webhookId = singleHeader(headers['webhook-id'], MAX_HEADER_LENGTH);
   const timestamp = singleHeader(headers['webhook-timestamp'], MAX_HEADER_LENGTH);
   const signatures = parseSignatures(headers['webhook-signature']);
@@ -144,21 +131,50 @@ function checkSignature(
     return { reason: `webhook-timestamp is more than ${TOLERANCE_SECONDS} s off` };
   }
   if (signatures.length === 0) return { reason: 'webhook-signature is malformed' };
+  return { reason: null, by: 'signature', webhookId, timestamp, signatures };
+}
 
-  const matches = (key: KeyObject): boolean => {
-    const content = createHmac('sha256', key).update(`${webhookId}.${timestamp}.`);
-    const expected = content.update(raw).digest();
-    return signatures.some((given) => timingSafeEqual(given, expected));
+/** Why a token does not prove a body; null when it does. */
+async function wrongToken(
+  options: GitLabWebhookOptions,
+  token: string,
+  raw: Buffer,
+): Promise<string | null> {
+  const isRoot = equalSecrets(token, options.secret);
+  const claimed = await claimedProjects(raw);
+  const own = claimed.length === 1 ? claimed[0] : undefined;
+  if (!isRoot) {
+    if (own === undefined || !equalSecrets(token, projectHookToken(options.secret, own))) {
+      return 'X-Gitlab-Token is wrong for this project';
+    }
+  }
+  if (claimed.some((project) => project === UNNAMEABLE || options.signingProjects(project))) {
+    return 'the hook of this project signs, but the signature is missing';
+  }
+  return null;
+}
+
+/** Why no signature of a request is right for its body; null when one is. */
+async function wrongSignature(
+  options: GitLabWebhookOptions,
+  signing: SigningKeys,
+  claim: { webhookId: string; timestamp: string; signatures: Buffer[] },
+  raw: Buffer,
+): Promise<string | null> {
+  const matches = async (key: KeyObject): Promise<boolean> => {
+    const hmac = createHmac('sha256', key).update(`${claim.webhookId}.${claim.timestamp}.`);
+    const expected = await digestOf(hmac, raw);
+    return claim.signatures.some((given) => timingSafeEqual(given, expected));
   };
-  const [first, ...others] = projects();
+  const [first, ...others] = await claimedProjects(raw);
   const project = others.length === 0 ? first : undefined;
   const own = project === undefined ? null : signing.of(project);
-  if (own !== null && matches(own)) signing.proved(project as number, own);
-  else if (signing.root === null || !matches(signing.root)) {
-    return { reason: 'webhook-signature is wrong for this project' };
+  if (own !== null && (await matches(own))) signing.proved(project as number, own);
+  else if (signing.root === null || !(await matches(signing.root))) {
+    return 'webhook-signature is wrong for this project';
   }
   if (project !== undefined) options.sawSigned?.(project);
-  return { reason: null, webhookId };
+  return null;
 }
 
 /**
@@ -214,15 +230,27 @@ function signingKey(secret: string): KeyObject | null {
   return valid ? createSecretKey(key) : null;
 }
 
-/** Different project ids that the body claims, in the places where GitLab puts one. */
-function claimedProjects(raw: Buffer): number[] {
-  const body = parseJsonBody(raw);
-  if (!body.ok) return [];
-  const claims = [
-    id(at(body.value, 'project', 'id')),
-    id(at(body.value, 'project_id')),
-    id(at(body.value, 'object_attributes', 'project_id')),
-  ];
+/** Where GitLab puts the id of a project. */
+const PROJECT_IDS: NumberPlaces = new Map([
+  ['project', 'id'],
+  ['project_id', null],
+  ['object_attributes', 'project_id'],
+]);
+/** Stands for an id that no forge would write so: no project has it, and none of its secrets was ever given to a hook. */
+const UNNAMEABLE = 0;
+
+/** Different project ids that the body claims; of a key that is there twice both. */
+async function claimedProjects(raw: Buffer): Promise<number[]> {
+  const scan = new JsonScan(raw, BODY_BOUNDS, PROJECT_IDS);
+  await inPieces(raw.length, (_, to) => {
+    scan.run(to);
+    return scan.broken === null;
+  });
+  // Nothing that the worker would parse.
+  if (scan.broken !== null || !isUtf8(raw) || raw.includes(0)) return [];
+  const claims = [...scan.numbers].map((number) =>
+    Number.isNaN(number) ? UNNAMEABLE : id(number),
+  );
   return [...new Set(claims.filter((claim) => claim !== null))];
 }
 
@@ -230,9 +258,4 @@ function claimedProjects(raw: Buffer): number[] {
 function equalSecrets(given: string, expected: string): boolean {
   const digest = (value: string): Buffer => createHash('sha256').update(value).digest();
   return timingSafeEqual(digest(given), digest(expected));
-}
-
-function lazily<T>(make: () => T): () => T {
-  let made: { value: T } | null = null;
-  return () => (made ??= { value: make() }).value;
 }

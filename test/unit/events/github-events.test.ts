@@ -157,6 +157,32 @@ describe('verify', () => {
     expect(await verify({ ...good, 'x-github-delivery': 'd-2' })).toEqual(first);
   });
 
+  test('accepts the example of GitHub’s documentation', async () => {
+    const documented = createGitHubWebhooks({ secret: "It's a Secret to Everybody" });
+    const hex = '757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17';
+    const headers = { ...good, 'x-hub-signature-256': `sha256=${hex}` };
+    const check = (body: string) => documented.verify(headers, Buffer.from(body), new Date(0));
+    expect(await check('Hello, World!')).toMatchObject({ ok: true });
+    expect(await check('Hello, World?')).toMatchObject({ ok: false });
+  });
+
+  test('a body of megabytes is checked to its last byte', async () => {
+    const body = Buffer.alloc(3_000_000, 'x');
+    const headers = { ...good, 'x-hub-signature-256': sign(body) };
+    expect(await verify(headers, body)).toMatchObject({ ok: true });
+    body[body.length - 1] = 0x79;
+    expect(await verify(headers, body)).toMatchObject({ ok: false });
+  });
+
+  test('what the headers alone refute is known before the body', () => {
+    const early = (change: Record<string, string | undefined>): string | null =>
+      hooks.refusedByHeaders({ ...good, ...change }, new Date(0));
+    expect(early({})).toBeNull();
+    expect(early({ 'x-hub-signature-256': undefined })).not.toBeNull();
+    expect(early({ 'x-hub-signature-256': `sha1=${'0'.repeat(40)}` })).not.toBeNull();
+    expect(early({ 'x-github-delivery': '' })).not.toBeNull();
+  });
+
   test('accepts a signed body that is no JSON', async () => {
     const odd = Buffer.from('payload=%7B%7D');
     expect(await verify({ ...good, 'x-hub-signature-256': sign(odd) }, odd)).toMatchObject({

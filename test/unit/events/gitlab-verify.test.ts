@@ -136,6 +136,30 @@ describe('tokens', () => {
     expect(await verify({ 'x-gitlab-token': token } as Headers, raw)).toEqual(refused);
   });
 
+  test('no way of writing the id hides a hook that signs', async () => {
+    for (const text of [
+      '{"project_id":7e0}',
+      String.raw`{"\u0070roject_id":7}`,
+      '{"project_id":7,"project_id":null}',
+      `{"project_id":7.${'0'.repeat(60)}}`,
+    ]) {
+      const outcome = await verify(withToken(ROOT), Buffer.from(text), { signs: [7] });
+      expect([text, outcome]).toEqual([text, refused]);
+    }
+  });
+
+  test('what the headers alone refute is known before the body', () => {
+    const early = (headers: Headers, requireSigning = false): string | null =>
+      hooks({ requireSigning }).refusedByHeaders(headers, NOW);
+    expect(early(withToken('any'))).toBeNull();
+    expect(early(withToken(''))).not.toBeNull();
+    expect(early(withToken(ROOT), true)).not.toBeNull();
+    expect(early({ ...withToken(ROOT), 'webhook-signature': '' })).not.toBeNull();
+    const good = signed(body(7), projectSigningToken(ROOT, 7));
+    expect(early(good, true)).toBeNull();
+    expect(early({ ...good, 'webhook-timestamp': String(SECONDS - 301) })).not.toBeNull();
+  });
+
   test('neither token is accepted where the hook is known to sign', async () => {
     for (const token of [ROOT, projectHookToken(ROOT, 7)]) {
       expect(await verify(withToken(token), body(7), { signs: [7] })).toEqual(refused);
