@@ -24,6 +24,8 @@ export interface Entry {
   module: string;
   name: string;
   proof: Proof;
+  /** Entries of one lane are played one after the other, in one process; lanes are not in each other's way. */
+  lane: string;
 }
 
 /** Faults around the whole bot, each on every backend unless it says otherwise. */
@@ -34,10 +36,11 @@ const faults = BACKENDS.flatMap((backend) =>
     module: '',
     name: '',
     proof: faultProof(row, backend),
+    lane: backend === 'postgres' && SURROUNDINGS.includes(row) ? 'surroundings' : backend,
   })),
 );
 
-export const PROOFS: readonly Entry[] = [
+const ATTACKS: readonly Omit<Entry, 'lane'>[] = [
   { module: 'pure/sweeping.ts', name: 'sweeping', proof: sweeping },
   { module: 'pure/texts.ts', name: 'texts', proof: texts },
   { module: 'pure/secrets.ts', name: 'secrets', proof: secrets },
@@ -53,7 +56,13 @@ export const PROOFS: readonly Entry[] = [
   { module: 'job/branch-config.ts', name: 'branchConfig', proof: branchConfig },
   { module: 'job/other-programs.ts', name: 'otherPrograms', proof: otherPrograms },
   { module: 'whole/conversations.ts', name: 'conversations', proof: conversations },
-  ...faults,
+];
+
+/** The longest lanes of the short form come first. */
+export const PROOFS: readonly Entry[] = [
+  ...faults.filter(({ lane }) => lane === 'surroundings'),
+  ...faults.filter(({ lane }) => lane !== 'surroundings'),
+  ...ATTACKS.map((entry) => ({ ...entry, lane: 'attacks' })),
 ];
 
 /** Rows about parts that do not exist yet. */

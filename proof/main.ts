@@ -4,20 +4,27 @@
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { PROOFS } from './all.ts';
+import { PROOFS, type Entry } from './all.ts';
 import { closeSharedPlace } from './faults/row.ts';
 import { BACKENDS, LAYERS, type Plan } from './proof.ts';
+import { playLanes, sampled } from './lanes.ts';
 import { runProof, type Outcome } from './run.ts';
 import { machine, promisesOf, table, type Report } from './table.ts';
 
+const lanesOf = (entries: readonly Entry[]): string[] => [
+  ...new Set(entries.map(({ lane }) => lane)),
+];
 const ids = [...new Set(PROOFS.flatMap(({ proof }) => proof.id.split(' ')))];
-const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME,…] [--seed N] [--share S] [--out FILE]
-  --ci         the short form
+const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME,…] [--backend B] [--seed N] [--share S]
+                    [--at-once N] [--out FILE]
+  --ci         the short form; it takes away a fifth of the defences whose mutants are processes
   --only ID,…  only these rows: ${ids.join(', ')}
   --layer NAME,… only attacks on functions, on a job, on the whole bot (bot), or faults around it (faults)
   --backend B  faults with pglite, postgres or redis (with PostgreSQL) below the bot; all of them by default
   --seed N     plays the same attacks again
   --share S    that part of the attacks, e.g. 0.1
+  --at-once N  lanes that are played beside each other: ${lanesOf(PROOFS).join(', ')}; 3 in the
+               short form, else 1
   --out FILE   also write the outcome as JSON`;
 
 const { values } = parseArgs({
@@ -28,6 +35,10 @@ const { values } = parseArgs({
     backend: { type: 'string', default: 'all' },
     seed: { type: 'string' },
     share: { type: 'string', default: '1' },
+    'at-once': { type: 'string' },
+    // How a lane is asked for, and where it leaves what it found.
+    lane: { type: 'string' },
+    outcomes: { type: 'string' },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -39,11 +50,13 @@ const backends =
   values.backend === 'all' ? BACKENDS : BACKENDS.filter((one) => one === values.backend);
 const share = Number(values.share);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const atOnce = Number(values['at-once'] ?? (values.ci ? 3 : 1));
 const wrong =
   backends.length === 0 ||
   unknown !== undefined ||
   layers?.some((layer) => !LAYERS.some((one) => one === layer)) === true ||
   !(share > 0 && share <= 1) ||
+  !(Number.isSafeInteger(atOnce) && atOnce > 0) ||
   !Number.isSafeInteger(seed) ||
   seed < 0;
 if (values.help || wrong) {
@@ -52,30 +65,50 @@ if (values.help || wrong) {
 }
 
 const chosen = PROOFS.filter(
-  ({ proof }) =>
+  ({ proof, lane }) =>
     (only === undefined || proof.id.split(' ').some((id) => only.includes(id))) &&
     (layers === undefined || layers.includes(proof.layer)) &&
     (proof.backend === undefined || backends.includes(proof.backend)) &&
+    (values.lane === undefined || values.lane === lane) &&
     !(values.ci && proof.fullOnly === true && layers?.includes('bot') !== true),
 );
-const plan: Plan = { seed, full: !values.ci, share, say: (line) => console.error(line) };
-const outcomes: Outcome[] = [];
-for (const entry of chosen) {
-  const { id, name, backend } = entry.proof;
-  plan.say(`${id}: ${name}${backend === undefined ? '' : `, on ${backend}`}`);
-  outcomes.push(await runProof(entry, plan));
+const plan: Plan = {
+  ...{ seed, full: !values.ci, share },
+  takes: values.ci && only === undefined ? sampled(PROOFS, seed) : () => true,
+  say: (line) => console.error(line),
+};
+const lanes = lanesOf(chosen);
+const outcomes =
+  lanes.length > 1
+    ? await playLanes(lanes, [...process.argv.slice(2), '--seed', String(seed)], atOnce)
+    : await playHere(chosen);
+if (values.outcomes !== undefined) {
+  await writeFile(values.outcomes, JSON.stringify(outcomes));
+  process.exit(0);
 }
-await closeSharedPlace();
 const promises = promisesOf(outcomes, only === undefined && values.layer === undefined);
 const here = machine();
 console.log(`${here.cores} cores, ${here.cpu}, Node ${here.node}, seed ${seed}\n`);
 console.log(table(outcomes, promises));
 const killed = outcomes.flatMap(({ mutants }) => mutants).filter((mutant) => mutant.killed).length;
 const mutants = outcomes.flatMap((outcome) => outcome.mutants).length;
+const spared = outcomes.reduce((sum, outcome) => sum + outcome.spared, 0);
 const attacks = outcomes.reduce((sum, { runs }) => sum + runs, 0);
-console.log(`\n${attacks} attacks, ${killed} of ${mutants} mutants killed, seed ${seed}`);
+const more = spared === 0 ? '' : ` (the short form leaves out ${spared})`;
+console.log(`\n${attacks} attacks, ${killed} of ${mutants} mutants killed${more}, seed ${seed}`);
 if (values.out !== undefined) {
   const report: Report = { machine: here, seed, backend: values.backend, promises };
   await writeFile(values.out, `${JSON.stringify(report, null, 2)}\n`);
 }
 process.exitCode = promises.every(({ holds }) => holds) ? 0 : 1;
+
+async function playHere(entries: readonly Entry[]): Promise<Outcome[]> {
+  const played: Outcome[] = [];
+  for (const entry of entries) {
+    const { id, name, backend } = entry.proof;
+    plan.say(`${id}: ${name}${backend === undefined ? '' : `, on ${backend}`}`);
+    played.push(await runProof(entry, plan));
+  }
+  await closeSharedPlace();
+  return played;
+}

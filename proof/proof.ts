@@ -15,6 +15,8 @@ export interface Plan {
   full: boolean;
   /** Share of the attacks that is played, from above 0 to 1. */
   share: number;
+  /** Whether this defence is taken away; the short form leaves some out that take processes of their own. */
+  takes: (mutant: Mutant) => boolean;
   /** Takes a line for people, e.g. progress. */
   say: (line: string) => void;
 }

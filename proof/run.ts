@@ -13,6 +13,8 @@ export interface Outcome {
   runs: number;
   failures: { attack: number; about: string; what: string }[];
   mutants: { name: string; killed: boolean; by: string }[];
+  /** Mutants that the form does not play. */
+  spared: number;
   seconds: number;
   /** Why it was not played; null: it was. */
   missing: string | null;
@@ -41,6 +43,7 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
     runs: 0,
     failures: [],
     mutants: [],
+    spared: 0,
     seconds: 0,
     missing,
     told: '',
@@ -56,8 +59,9 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
   const mutants: Outcome['mutants'] = [];
   // Mutants that are processes of their own keep both cores busy.
   const width = proof.playMutant === undefined ? 1 : 2;
-  for (let at = 0; at < proof.mutants.length; at += width) {
-    const some = proof.mutants.slice(at, at + width);
+  const taken = proof.mutants.filter(plan.takes);
+  for (let at = 0; at < taken.length; at += width) {
+    const some = taken.slice(at, at + width);
     const killers = await Promise.all(some.map((mutant) => kills(entry, mutant, plan)));
     for (const [n, { name }] of some.entries()) {
       const by = killers[n] ?? null;
@@ -69,7 +73,8 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
   await proof.close?.();
   const seconds = (performance.now() - started) / 1000;
   const [told, figure] = [proof.told?.() ?? '', proof.figure?.() ?? null];
-  return { ...none, runs, failures, mutants, seconds, told, figure };
+  const spared = proof.mutants.length - taken.length;
+  return { ...none, runs, failures, mutants, spared, seconds, told, figure };
 }
 
 interface Range {

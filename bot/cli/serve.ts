@@ -15,10 +15,12 @@ export function serveCommand(): Command {
     .action(async ({ role }: { role: Role }) => {
       const config = requireConfig();
       const log = createLogger(config, secretsOf(config));
+      // Before anything is begun: told to stop while it starts, it ends as cleanly as later.
+      const stopped = stopSignal();
       const bot = await startBot(config, role, log);
       const where = bot.url === null ? 'working' : `listening on ${bot.url}`;
       process.stdout.write(`AutoDev is ready, ${where} (${role}) for ${config.gitlab.url}\n`);
-      await stopSignal();
+      await stopped;
       await bot.close();
     });
 }

@@ -3,6 +3,7 @@
  * of calls (R12, promise 11).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../../test/support/until.ts';
 import type { CallTrouble } from '../../sandbox/gitlab/rest/weather.ts';
 import type { Random } from '../random.ts';
 import type { Place } from './place.ts';
@@ -18,6 +19,7 @@ const ISSUES = { ci: 3, full: 6 };
 /** All is done within so long after GitLab is back, and calls in any second are at most so many times as many. */
 const DRAINED_MS = 300_000;
 const PEAK = 2;
+const WRITE_MS = 30_000;
 /** Five kinds of trouble, each with this chance: (1 - 0.3)^5 is about a sixth. */
 const SHARE = 0.3;
 
@@ -34,6 +36,12 @@ function breakDown(place: Place, random: Random): void {
     weather.calls({ token, when: () => random.chance(SHARE) }, one, { times: Infinity });
   }
   weather.calls({ token }, { kind: 'drop_reply' }, { times: Infinity });
+}
+
+/** Whether the bot has written anything since call number `from`. */
+function wrote(place: Place, from: number): boolean {
+  const { all } = place.world.gitlab.calls;
+  return all.slice(from).some(({ user, method }) => user === 'autodev' && method !== 'GET');
 }
 
 /** Calls by the bot in the busiest second since then. */
@@ -59,6 +67,10 @@ function begin({ place, project, measured, counted, full }: RowStage): Cycles {
       await wish(index, 'before');
       await settle(place);
       const normal = peakSince(place, start);
+      // It goes away in the middle of work, not between two tasks.
+      const seen = place.world.gitlab.calls.all.length;
+      await wish(index, 'right before');
+      await until(() => wrote(place, seen), WRITE_MS, 'the bot to write');
       breakDown(place, random);
       await wish(index, 'while it is away');
       await sleep(full ? AWAY_MS.full : AWAY_MS.ci);
@@ -83,7 +95,7 @@ export const gitlabWeather: FaultRow = {
   name: 'an outage of GitLab: nothing lost or doubled, drained in 5 min, at most twice the calls per second',
   // The driver waits and limits, whatever is below the bot.
   on: ['postgres'],
-  runs: { ci: 1, full: 20 },
+  runs: { ci: 1, full: 6 },
   batch: 2,
   begin,
   figure: ({ measured }) => {
@@ -93,5 +105,12 @@ export const gitlabWeather: FaultRow = {
   },
   told: ({ counted }) =>
     `busiest second ${counted.get('after') ?? 0} calls afterwards, ${counted.get('normal') ?? 0} in good weather`,
-  mutants: [],
+  mutants: [
+    {
+      name: 'what fails is tried again for as long as an outage may last',
+      file: 'bot/worker/apply-effects.ts',
+      from: 'row.attempts >= MAX_TRIES',
+      to: 'row.attempts >= 1',
+    },
+  ],
 };

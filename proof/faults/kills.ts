@@ -13,6 +13,8 @@ import { ask, say } from './work.ts';
 /** Resume after kill -9, in milliseconds: the median and the 99th percentile. */
 const P50_MS = 5_000;
 const P99_MS = 10_000;
+/** The short form shares its cores with other lanes, and its slowest of ten is no 99th percentile. */
+const SHORT_FORM = 3;
 /** A process is killed within so long by chance; one with a failpoint is given so long to die of it. */
 const CHANCE_MS = 1_200;
 const ARMED_MS = 8_000;
@@ -112,10 +114,12 @@ export const kills: FaultRow = {
   runs: { ci: 10, full: 334 },
   batch: 25,
   begin,
-  figure: ({ measured }) => {
+  figure: ({ measured }, full) => {
     if (measured.length === 0) return null;
     const [p50, p99] = [quantile(measured, 0.5), quantile(measured, 0.99)];
-    return { value: p99, unit: 'ms p99 to resume', holds: p50 <= P50_MS && p99 <= P99_MS };
+    const slack = full ? 1 : SHORT_FORM;
+    const holds = p50 <= slack * P50_MS && p99 <= slack * P99_MS;
+    return { value: p99, unit: 'ms p99 to resume', holds };
   },
   told: ({ measured, counted }) => {
     const p50 = Math.round(quantile(measured, 0.5));

@@ -64,7 +64,7 @@ export const modelFaults: FaultRow = {
   name: '30 % of model calls fail, streams are cut: 99 % of runs end well, every answer is paid for once',
   // What fails lies before the gateway; the backend does not matter.
   on: ['postgres'],
-  runs: { ci: 6, full: 500 },
+  runs: { ci: 6, full: 200 },
   batch: 20,
   begin,
   figure: ({ counted }) => {

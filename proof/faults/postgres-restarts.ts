@@ -47,7 +47,8 @@ export const postgresRestarts: FaultRow = {
   name: 'PostgreSQL restarted or killed every few seconds: nothing lost or doubled, work goes on by itself',
   // The embedded database has no server.
   on: ['postgres', 'redis'],
-  runs: { ci: 3, full: 300 },
+  ciOn: ['postgres'],
+  runs: { ci: 3, full: 60 },
   batch: 15,
   begin,
   figure: ({ measured }) => {

@@ -53,7 +53,7 @@ export const rateLimit: FaultRow = {
   name: 'after a 429 no request comes before the time that GitLab named, and everything is done',
   // Each process honours what it was told itself: with one process every request can be judged.
   on: ['pglite'],
-  runs: { ci: 2, full: 200 },
+  runs: { ci: 2, full: 100 },
   batch: 10,
   begin,
   figure: ({ measured }) => ({

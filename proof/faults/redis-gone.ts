@@ -82,7 +82,7 @@ export const redisGone: FaultRow = {
   name: 'Redis emptied, killed, full, read-only or silent: webhooks accepted, nothing lost, queue rebuilt in 15 s',
   // Only here Redis is below the bot.
   on: ['redis'],
-  runs: { ci: 5, full: 300 },
+  runs: { ci: 5, full: 60 },
   batch: 15,
   begin,
   figure: ({ measured }) => {

@@ -74,7 +74,7 @@ export const rollingRestarts: FaultRow = {
   name: 'rolling restarts by SIGTERM under load: no webhook fails, exit in 25 s, others go on at once',
   // The embedded database has a single process: it cannot be restarted without a gap.
   on: ['postgres'],
-  runs: { ci: 1, full: 100 },
+  runs: { ci: 1, full: 24 },
   batch: 4,
   begin,
   figure: ({ measured }) => {

@@ -17,6 +17,7 @@ import {
   type Proof,
 } from '../proof.ts';
 import type { Random } from '../random.ts';
+import { expectTakenByGitLab } from '../../test/support/taken-by-gitlab.ts';
 import { violationsIn } from './checker.ts';
 import { readHistory, type History } from './history.ts';
 import { missingBackend, openPlace, type Place } from './place.ts';
@@ -48,14 +49,16 @@ export interface FaultRow {
   runs: { ci: number; full: number };
   /** Backends it is played on, with the reason beside it; absent: all. */
   on?: readonly Backend[];
+  /** Those of the short form, where they are fewer. */
+  ciOn?: readonly Backend[];
   /** Cycles between two looks of the checker; each batch has a project of its own. */
   batch: number;
   /** Settings that are not those of all rows, or null; rows with the same name for them share a place. */
   settings?: (full: boolean) => { name: string; change: (settings: Settings) => void } | null;
   /** Begins a batch on a place whose processes run. */
   begin(stage: RowStage): Cycles | Promise<Cycles>;
-  /** The row's figure over all cycles so far. */
-  figure?(memory: Memory): Figure | null;
+  /** The row's figure over all cycles so far, in the full form or the short one. */
+  figure?(memory: Memory, full: boolean): Figure | null;
   told?(memory: Memory): string;
   /** Rules of the checker that the row breaks on purpose, with the reason beside it. */
   but?: readonly string[];
@@ -116,12 +119,13 @@ function settingsOf(row: FaultRow, settings: Settings, full: boolean): void {
 
 /** The row on one backend. */
 export function faultProof(row: FaultRow, backend: Backend): Proof {
-  let plan: Plan = { seed: 0, full: false, share: 1, say: () => undefined };
+  let plan: Plan = { seed: 0, full: false, share: 1, takes: () => true, say: () => undefined };
   const open = (): Promise<Place> => sharedPlace(row, backend, plan.full);
   const player = newPlayer(row, { open, drop: closeSharedPlace, plan: () => plan });
   const { id, name, runs } = row;
   return {
     ...{ id, name, layer: 'faults', backend, runs },
+    fullOnly: row.ciOn?.includes(backend) === false,
     missing: () => missingBackend(backend),
     begin: (given) => {
       plan = given;
@@ -165,8 +169,9 @@ interface Batch {
   place: Place;
   cycles: Cycles;
   played: number;
-  /** When it began. */
+  /** When it began, and how many calls of the forge's API there had been. */
   since: number;
+  calls: number;
 }
 
 function newPlayer(row: FaultRow, ground: Ground): Player {
@@ -182,8 +187,9 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
       `faults/${slug(row.id)}-${place.projects.length}-${batches}`,
     );
     const { full, say } = ground.plan();
+    const calls = place.world.gitlab.calls.all.length;
     const cycles = await row.begin({ place, project, full, say, ...memory });
-    return { place, cycles, played: 0, since: performance.now() };
+    return { place, cycles, played: 0, since: performance.now(), calls };
   };
   /** Does a part of a batch; after anything wrong the next batch begins on another place. */
   const part = async (work: () => Promise<string | null>): Promise<string | null> => {
@@ -222,7 +228,7 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
       return wrong === null ? held(about) : broken(about, wrong);
     },
     finish: async () => (current === null ? null : part(end(current))),
-    figure: () => row.figure?.(memory) ?? null,
+    figure: () => row.figure?.(memory, ground.plan().full) ?? null,
     told: () => row.told?.(memory) ?? '',
   };
 }
@@ -243,11 +249,12 @@ function keepLog(place: Place | null): string {
 const LOG_LINES = 20_000;
 
 /** Lets everything settle and has it judged; what is wrong, or null. */
-async function check(row: FaultRow, { place, cycles }: Batch): Promise<string | null> {
+async function check(row: FaultRow, { place, cycles, calls }: Batch): Promise<string | null> {
   await cycles.rest?.();
   place.world.gitlab.weather.clear();
   await place.startAll();
   await settle(place);
+  expectTakenByGitLab(place.world, calls);
   const history = await readHistory(place);
   const own = cycles.look?.(history) ?? null;
   const troubles = [...place.ci.problems, ...place.world.gitlab.problems].map(textOf);

@@ -81,7 +81,7 @@ export const zombies: FaultRow = {
   name: 'a worker that stood still past its lease and wakes up writes nothing any more',
   // Leases are rows of the database, whatever the queue; the embedded one has a single process.
   on: ['postgres'],
-  runs: { ci: 3, full: 500 },
+  runs: { ci: 3, full: 100 },
   batch: 25,
   begin,
   figure: ({ measured }) => {

@@ -1,0 +1,61 @@
+/** Plays lanes of proofs beside each other, each in a process of its own, and gathers what they found. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Entry } from './all.ts';
+import type { Mutant } from './proof.ts';
+import type { Outcome } from './run.ts';
+import { temporary } from './temporary.ts';
+
+/** Of the mutants that are processes, the short form plays one in so many. */
+const ONE_IN = 5;
+
+/**
+ * The mutants that the short form plays: all those that are loaded into the harness, and of those that take
+ * processes of their own one in five, beginning at the seed, so that other seeds take away other defences.
+ */
+export function sampled(entries: readonly Entry[], seed: number): (mutant: Mutant) => boolean {
+  const processes = entries
+    .filter(({ proof }) => proof.playMutant !== undefined)
+    .flatMap(({ proof }) => proof.mutants);
+  const spared = new Set(processes.filter((_, at) => at % ONE_IN !== seed % ONE_IN));
+  return (mutant) => !spared.has(mutant);
+}
+
+/**
+ * Plays these lanes with this command line, at most `atOnce` at a time; their progress goes to stderr.
+ * Rejects when a lane ended without an outcome.
+ */
+export async function playLanes(
+  lanes: readonly string[],
+  args: readonly string[],
+  atOnce: number,
+): Promise<Outcome[]> {
+  const dir = temporary();
+  const left = [...lanes];
+  const found = new Map<string, Outcome[]>();
+  const next = async (): Promise<void> => {
+    for (let lane = left.shift(); lane !== undefined; lane = left.shift()) {
+      found.set(lane, await playLane(lane, args, path.join(dir, `${lane}.json`)));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, next));
+  return lanes.flatMap((lane) => found.get(lane) ?? []);
+}
+
+async function playLane(lane: string, args: readonly string[], file: string): Promise<Outcome[]> {
+  const main = path.join(import.meta.dirname, 'main.ts');
+  const child = spawn(process.execPath, [main, ...args, '--lane', lane, '--outcomes', file], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const stop = (): void => void child.kill();
+  process.once('exit', stop);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  process.off('exit', stop);
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Outcome[];
+  } catch {
+    throw new Error(`the lane ${lane} ended with code ${code} and without an outcome`);
+  }
+}
