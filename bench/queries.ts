@@ -13,6 +13,7 @@ import {
   requestedAttempts,
 } from '../bot/store/attempts.ts';
 import { auditOfRun, auditOfTarget } from '../bot/store/audit.ts';
+import { grantByToken } from '../bot/store/grants.ts';
 import type { Db } from '../bot/store/db.ts';
 import {
   claimDelivery,
@@ -114,6 +115,7 @@ const QUERIES: Record<string, Query> = {
   effects_due: (db) => dueEffects(db, 200),
   effects_of_run: (db, { run }) => effectsOfRun(db, run),
   attempt_by_token: (db, { task }) => attemptByToken(db, tokenOf(task)),
+  grant_by_token: (db, { task }) => grantByToken(db, tokenOf(task)),
   attempts_by_pipeline: (db, { run }) => attemptsByPipeline(db, (run % REPOS) + 1, run),
   attempts_open: (db) => openAttempts(db, { heartbeatSeconds: 60, limit: 100 }),
   attempts_requested: (db, { repo }) => requestedAttempts(db, repo),

@@ -136,6 +136,19 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
   const common = { db: store, queue, log, failpoint, now: () => new Date() };
   const github = config.githubWebhookSecret;
   const ownSecrets = secretsOf(config);
+  const gateway = createGateway({
+    ledger: createStoreLedger(store, {
+      installationDayMicrousd: settings.limits.installationDayUsd * 1_000_000,
+    }),
+    coolDowns: createStoreCoolDowns(store),
+    providers: {
+      openai: configured(config).includes('openai') ? config.providers.openai : null,
+      anthropic: configured(config).includes('anthropic') ? config.providers.anthropic : null,
+    },
+    prices: settings.prices,
+    log,
+    now: Date.now,
+  });
   const app = createApp({
     ...common,
     version: VERSION,
@@ -161,19 +174,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       ci: settings.ci,
       heartbeatSeconds: settings.limits.heartbeatSeconds,
     },
-    gateway: createGateway({
-      ledger: createStoreLedger(store, {
-        installationDayMicrousd: settings.limits.installationDayUsd * 1_000_000,
-      }),
-      coolDowns: createStoreCoolDowns(store),
-      providers: {
-        openai: configured(config).includes('openai') ? config.providers.openai : null,
-        anthropic: configured(config).includes('anthropic') ? config.providers.anthropic : null,
-      },
-      prices: settings.prices,
-      log,
-      now: Date.now,
-    }),
+    gateway: gateway.handle,
   });
   const server = createHttpServer(app).listen(config.port, config.host);
   await once(server, 'listening');
@@ -189,6 +190,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
       await closed;
       clearTimeout(late);
       clearInterval(idle);
+      await gateway.close();
     },
   };
 }

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import express from 'express';
 import type { AttemptSpec, RunContext } from '../bot/domain/runs.ts';
 import type { NewTask } from '../bot/domain/snapshot.ts';
-import { createGateway } from '../bot/gateway/gateway.ts';
+import { createGateway, type Gateway } from '../bot/gateway/gateway.ts';
 import { createStoreCoolDowns, createStoreLedger } from '../bot/gateway/store-ledger.ts';
 import type { GatewayDeps } from '../bot/gateway/types.ts';
 import { ForgeError } from '../bot/forge/errors.ts';
@@ -83,7 +83,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
   const server = createHttpServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  mount(app, url, store, identities, options);
+  const gateway = mount(app, url, store, identities, options);
   const place = await makeRun(store, options);
   return {
     url,
@@ -105,6 +105,7 @@ export async function startHost(options: HostOptions): Promise<Host> {
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
+      await gateway.close();
       await store.close();
       await rm(dir, { recursive: true, force: true });
     },
@@ -117,7 +118,7 @@ function mount(
   store: Store,
   identities: ReadonlyMap<string, JobIdentity>,
   options: HostOptions,
-): void {
+): Gateway {
   const { settings, providers } = options;
   const log = createLogger({ logLevel: 'error' }, options.secrets);
   app.use(
@@ -149,7 +150,8 @@ function mount(
   const { prices } = settings;
   const coolDowns = createStoreCoolDowns(store);
   const gateway = createGateway({ ledger, coolDowns, providers, prices, log, now: Date.now });
-  app.use('/gateway', gateway);
+  app.use('/gateway', gateway.handle);
+  return gateway;
 }
 
 interface Place {

@@ -51,6 +51,11 @@ export class CoolDowns {
     this.#limits = limits;
   }
 
+  /** Begins to read what `admit` will need, beside what else a call needs before it. */
+  lookAhead(): void {
+    void this.#refresh(this.#limits.coolDownsFreshMs, Number.POSITIVE_INFINITY);
+  }
+
   /**
    * Whether a model may be called now. Waits while another call finds out whether a cool-down is over.
    * What cannot be read does not stop a call: the provider will say no itself.

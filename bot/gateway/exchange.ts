@@ -1,6 +1,7 @@
 /** One call to a provider and its answer, and what the answer tells about the provider. */
 import type { ServerResponse } from 'node:http';
 import type { CoolDown } from '../domain/cool-downs.ts';
+import type { CoolDownRow } from '../store/providers.ts';
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import { callProvider, type ProviderAnswer } from './call-provider.ts';
 import { BYTES_PER_TOKEN } from './limits.ts';
@@ -9,7 +10,7 @@ import type { CallDeps, PaidCall } from './paid-call.ts';
 import { errorIn, readText, sendProviderError } from './provider-error.ts';
 import { coolingRefusal, sendRefusal } from './refuse.ts';
 import { relayAnswer } from './relay.ts';
-import { judge, type Failed } from './taxonomy.ts';
+import { DEFAULTS, judge, type Failed, type Judgement } from './taxonomy.ts';
 import type { Refusal } from './types.ts';
 
 /** Tells how a call ended; `finish` sends what the client is still to see. */
@@ -155,12 +156,25 @@ async function judged(under: Exchange, failed: Failed): Promise<Refusal | null> 
   const judgement = judge(call.provider, failed, new Date());
   if (judgement === null) return null;
   const route = routeOf(call);
-  const row = await deps.coolDowns.failed(route, judgement, age(under));
+  const row = await deps.coolDowns.failed(route, judgement, age(under)).catch((error: unknown) => {
+    // The others do not hear of it; this client does, and what the call used is not lost with it.
+    deps.log.warn({ ...route, message: (error as Error).message }, 'a cool-down was not begun');
+    return ownCoolDown(route, judgement);
+  });
   const until = new Date(Date.now() + row.leftMs);
   const { reason, status } = judgement;
   deps.log.warn({ ...route, reason, status, until, strikes: row.strikes }, 'cool-down');
   await noteCooled(call, deps, { ...row, until });
   return coolingRefusal(row, until);
+}
+
+/** A cool-down that is told to one client only, because it could not be shared. */
+function ownCoolDown(route: ModelRoute, judgement: Judgement): CoolDownRow {
+  const { scope, reason, status, toldMs } = judgement;
+  const leftMs = toldMs ?? DEFAULTS[reason].firstMs;
+  const model = scope === 'provider' ? null : route.model;
+  const times = { since: new Date(), until: new Date(Date.now() + leftMs), leftMs };
+  return { provider: route.provider, model, reason, status, strikes: 1, ...times };
 }
 
 /** An error in place of an answer that says nothing about the provider is shown as what it is. */

@@ -3,6 +3,7 @@
  * provider keys, the model list and the budget, and passes streams through untouched (DESIGN §4.9).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthorizer, presentedToken } from './authorize.ts';
 import { CoolDowns } from './cool-downs.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
@@ -14,11 +15,21 @@ import { KEY_VARIABLES, priceOf } from './pricing.ts';
 import type { Provider } from './pricing.ts';
 import { readBody, type BodyFault } from './read-body.ts';
 import { ATTEMPT_OVER, sendRefusal } from './refuse.ts';
+import { Settlements } from './settlements.ts';
 import type { Api, GatewayDeps, Grant, ProviderAccess, Refusal } from './types.ts';
 import type { ModelPrice } from '../../schema/wire/prices.ts';
 
 /** Works under node:http and, mounted below a path, under express. */
 export type GatewayHandler = (req: IncomingMessage, res: ServerResponse) => void;
+
+export interface Gateway {
+  handle: GatewayHandler;
+  /**
+   * Waits for calls under way, whose connections should be closed by now, and settles what is left; at most
+   * twice `closeMs`. The ledger must stay open until then.
+   */
+  close(): Promise<void>;
+}
 
 type Route = { provider: Provider; api: Api } | { provider: Provider; api: 'models' };
 
@@ -130,15 +141,16 @@ function refusalOf(fault: BodyFault, limit: number): Refusal | null {
 
 /**
  * Makes the handler. Mount it where nothing has read the request body before it, e.g.
- * `app.use('/gateway', gateway)` ahead of any body parser. Every error is answered in the shape of
+ * `app.use('/gateway', gateway.handle)` ahead of any body parser. Every error is answered in the shape of
  * the API that was called (`error.code`, `error.message`, `error.fix`).
  */
-export function createGateway(options: GatewayDeps): GatewayHandler {
+export function createGateway(options: GatewayDeps): Gateway {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const deps: CallDeps = {
     ...options,
     limits,
     coolDowns: new CoolDowns(options.coolDowns, options.now, limits),
+    settlements: new Settlements(options.ledger, limits, options.log),
   };
   const authorize = createAuthorizer(deps.ledger, {
     now: deps.now,
@@ -175,6 +187,7 @@ export function createGateway(options: GatewayDeps): GatewayHandler {
     const provider =
       route?.provider ?? (url.pathname.startsWith('/anthropic/') ? 'anthropic' : 'openai');
     const token = presentedToken(req.headers);
+    deps.coolDowns.lookAhead();
     const grant = token === null ? null : await authorize(token);
     if (grant === null) return sendRefusal(res, provider, ATTEMPT_OVER);
     if (route === undefined) return sendRefusal(res, provider, NO_ROUTE);
@@ -182,6 +195,7 @@ export function createGateway(options: GatewayDeps): GatewayHandler {
     const { attemptId } = grant;
     const count = underWay.get(attemptId) ?? 0;
     if (count >= limits.callsPerAttempt) return sendRefusal(res, provider, TOO_MANY);
+    if (deps.settlements.full) return sendRefusal(res, provider, UNAVAILABLE);
     underWay.set(attemptId, count + 1);
     try {
       const beta = url.searchParams.get('beta') === 'true';
@@ -193,13 +207,31 @@ export function createGateway(options: GatewayDeps): GatewayHandler {
     }
   }
 
-  return (req, res) => {
-    // A client that leaves makes writing fail; that is settled where the answer is relayed.
-    res.on('error', () => undefined);
-    handle(req, res).catch((error: unknown) => {
-      deps.log.error({ message: (error as Error).message }, 'the gateway failed');
-      const provider = (req.url ?? '').startsWith('/anthropic/') ? 'anthropic' : 'openai';
-      sendRefusal(res, provider, UNAVAILABLE);
-    });
+  return keepingTrack(handle, deps);
+}
+
+/** Makes what is answered to the world out of `handle`, and knows what is under way until the end. */
+function keepingTrack(
+  handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>,
+  deps: CallDeps,
+): Gateway {
+  const calls = new Set<Promise<void>>();
+  return {
+    handle: (req, res) => {
+      // A client that leaves makes writing fail; that is settled where the answer is relayed.
+      res.on('error', () => undefined);
+      const call = handle(req, res).catch((error: unknown) => {
+        deps.log.error({ message: (error as Error).message }, 'the gateway failed');
+        const provider = (req.url ?? '').startsWith('/anthropic/') ? 'anthropic' : 'openai';
+        sendRefusal(res, provider, UNAVAILABLE);
+      });
+      calls.add(call);
+      void call.finally(() => calls.delete(call));
+    },
+    close: async () => {
+      const late = sleep(deps.limits.closeMs, undefined, { ref: false });
+      await Promise.race([Promise.all(calls), late]);
+      await deps.settlements.close();
+    },
   };
 }

@@ -29,6 +29,15 @@ export interface GatewayLimits {
   coolDownsStaleMs: number;
   /** Wait for the call that goes first after a cool-down, before a refusal. */
   probeWaitMs: number;
+  /** Calls that wait to be settled; while there are as many, no other call begins. */
+  openSettlements: number;
+  /** Longest time for which the end of an answer waits until its money is booked, in milliseconds. */
+  settleWaitMs: number;
+  /** First wait before a call that was not settled is tried again; it doubles up to the other. */
+  settleRetryMs: number;
+  settleRetryMostMs: number;
+  /** Time that a closing gateway gives to calls under way, and then to settling, in milliseconds. */
+  closeMs: number;
   /** How long a look-up of a token is remembered, in milliseconds (threats F4, F9). */
   grantCacheMs: number;
   /** Tokens remembered at once. */
@@ -52,6 +61,12 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   coolDownsFreshMs: 1_000,
   coolDownsStaleMs: 2_000,
   probeWaitMs: 20_000,
+  // Some hundred bytes each.
+  openSettlements: 10_000,
+  settleWaitMs: 2_000,
+  settleRetryMs: 100,
+  settleRetryMostMs: 5_000,
+  closeMs: 2_000,
   grantCacheMs: 2_000,
   grantCacheEntries: 1_000,
 };

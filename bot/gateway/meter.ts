@@ -1,8 +1,9 @@
 /** Reads what an answer used, from its stream events or its JSON, as each API reports it. */
+import type { UsageOutcome } from '../store/usage.ts';
 import { BYTES_PER_TOKEN, CUT_TOKENS_PER_SECOND } from './limits.ts';
 import type { TokenUsage } from './pricing.ts';
 import { SseReader } from './sse.ts';
-import type { Api, UsageOutcome } from './types.ts';
+import type { Api } from './types.ts';
 
 type Json = Record<string, unknown>;
 

@@ -1,4 +1,5 @@
 /** One paid call: hold the money, call the provider, pass the answer on, settle. */
+import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { BudgetLevel } from '../domain/budgets.ts';
 import type { Reservation } from '../store/budgets.ts';
@@ -36,45 +37,27 @@ function overBudget(held: Full, needMicrousd: number): Refusal {
   };
 }
 
-/** Writes down what a call cost. A ledger that fails is logged: the money then stays held. */
+/** Writes down what a call used and cost. */
 async function settleCall(
   call: PaidCall,
   deps: CallDeps,
-  hold: number,
+  callId: string,
   end: Pick<CallEnd, 'reading' | 'status'>,
 ): Promise<void> {
   const { grant, provider, request, price } = call;
   const { usage, outcome } = end.reading;
   const spent = costAt(price, usage);
-  const { attemptId, taskId, runId, repoId } = grant;
-  const fields = {
-    attemptId,
-    provider,
-    model: request.model,
-    status: end.status,
-    outcome,
-    ...usage,
-  };
+  const { attemptId } = grant;
+  const { model } = request;
+  const fields = { attemptId, provider, model, status: end.status, outcome, ...usage };
   deps.log.info({ ...fields, costMicrousd: spent }, 'model call');
-  try {
-    await deps.ledger.settle(grant, { hold, spent });
-  } catch (error) {
-    const message = (error as Error).message;
-    deps.log.error({ attemptId, taskId, hold, spent, message }, 'a call was not settled');
-  }
-  try {
-    await deps.ledger.record({
-      ...{ attemptId, taskId, runId, repoId, provider, model: request.model },
-      inputTokens: usage.inputTokens,
-      cachedInputTokens: usage.cachedInputTokens,
-      outputTokens: usage.outputTokens,
-      costMicrousd: spent,
-      outcome,
-    });
-  } catch (error) {
-    const message = (error as Error).message;
-    deps.log.error({ attemptId, taskId, spent, message }, 'usage was not recorded');
-  }
+  await deps.settlements.settle({
+    ...{ callId, attemptId, provider, model, outcome },
+    inputTokens: usage.inputTokens,
+    cachedInputTokens: usage.cachedInputTokens,
+    outputTokens: usage.outputTokens,
+    costMicrousd: spent,
+  });
 }
 
 /** Whether the model may be called now; a call that may not is answered. */
@@ -95,7 +78,7 @@ async function admitted(
   return null;
 }
 
-/** Runs one call to its end; the reservation is settled exactly once, whatever happens. */
+/** Runs one call to its end; the reservation is settled once, whatever happens. */
 export async function meteredCall(
   call: PaidCall,
   deps: CallDeps,
@@ -107,7 +90,11 @@ export async function meteredCall(
   const admission = await admitted(call, deps, res);
   if (admission === null) return;
   let end: CallEnd = { ...NOTHING_CAME, finish: () => void res.destroy() };
-  const held = await deps.ledger.reserve(grant, reserved).catch(async (error: unknown) => {
+  const callId = randomUUID();
+  const wanted = { callId, provider, model: request.model, microusd: reserved };
+  const held = await deps.ledger.reserve(grant, wanted).catch(async (error: unknown) => {
+    // Nobody knows whether it was held before the connection broke.
+    void deps.settlements.giveBack({ callId, attemptId: grant.attemptId });
     await tellEnd(call, deps, admission.probe, 'nothing');
     throw error;
   });
@@ -123,7 +110,7 @@ export async function meteredCall(
     const message = (error as Error).message;
     deps.log.error({ attemptId: grant.attemptId, provider, message }, 'a model call failed');
   } finally {
-    await settleCall(call, deps, held.hold, end);
+    await settleCall(call, deps, callId, end);
     end.finish();
   }
 }

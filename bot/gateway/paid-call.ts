@@ -5,6 +5,7 @@ import type { CoolDowns } from './cool-downs.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { PreparedRequest } from './prepare-request.ts';
 import type { Provider } from './pricing.ts';
+import type { Settlements } from './settlements.ts';
 import type { Api, GatewayDeps, Grant, ProviderAccess } from './types.ts';
 
 export interface PaidCall {
@@ -21,4 +22,5 @@ export interface PaidCall {
 export type CallDeps = Omit<GatewayDeps, 'limits' | 'coolDowns'> & {
   limits: GatewayLimits;
   coolDowns: CoolDowns;
+  settlements: Settlements;
 };

@@ -34,7 +34,6 @@ function open(response: Response, res: ServerResponse): void {
   // Proxies in front of the bot (nginx) would otherwise collect a stream before they pass it on.
   headers['x-accel-buffering'] = 'no';
   res.writeHead(response.status, headers);
-  res.flushHeaders();
 }
 
 export interface RelayOptions {
@@ -67,6 +66,8 @@ export async function relayAnswer(
   let heldBytes = 0;
   const begin = (): void => {
     open(response, res);
+    // With the headers in one write: each costs a system call before the first token.
+    if (held.length === 0) res.flushHeaders();
     for (const chunk of held.splice(0)) res.write(chunk);
   };
   try {

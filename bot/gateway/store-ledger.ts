@@ -1,9 +1,8 @@
 /** What the gateway keeps, over the store. */
 import { routeName } from '../domain/cool-downs.ts';
-import { attemptByToken } from '../store/attempts.ts';
-import { reserve, settle } from '../store/budgets.ts';
+import { giveBack, keptCalls, reserve, settle } from '../store/budgets.ts';
 import type { Db } from '../store/db.ts';
-import { runContext } from '../store/runs.ts';
+import { grantByToken } from '../store/grants.ts';
 import {
   coolDown,
   dropProbe,
@@ -12,7 +11,6 @@ import {
   noteCooled,
   takeProbe,
 } from '../store/providers.ts';
-import { recordUsage } from '../store/usage.ts';
 import type { CoolDownStore } from './cool-downs.ts';
 import type { Ledger } from './types.ts';
 
@@ -23,26 +21,17 @@ export interface LedgerCaps {
 
 export function createStoreLedger(db: Db, caps: LedgerCaps): Ledger {
   return {
-    async authorize(tokenHash) {
-      const attempt = await attemptByToken(db, tokenHash);
-      const context = attempt === null ? null : await runContext(db, attempt.runId);
-      if (attempt === null || context === null) return null;
-      const { id, taskId, runId, repoId, spec } = attempt;
-      const { repoDayCapMicrousd } = context;
-      return { attemptId: id, taskId, runId, repoId, repoDayCapMicrousd, models: spec.models };
-    },
-    reserve: ({ attemptId, repoDayCapMicrousd }, microusd) =>
+    authorize: (tokenHash) => grantByToken(db, tokenHash),
+    reserve: ({ attemptId, repoDayCapMicrousd }, call) =>
       reserve(db, {
+        ...call,
         attemptId,
-        microusd,
         repoDayCapMicrousd,
         installationDayCapMicrousd: caps.installationDayMicrousd,
       }),
-    settle: ({ attemptId }, { hold, spent }) =>
-      settle(db, { hold, attemptId, spentMicrousd: spent }),
-    async record(row) {
-      await recordUsage(db, row);
-    },
+    settle: (usage) => settle(db, usage),
+    keptCalls: (callIds) => keptCalls(db, callIds),
+    giveBack: (call) => giveBack(db, call),
     cooled: ({ attemptId }, route, cooled) => noteCooled(db, attemptId, routeName(route), cooled),
   };
 }

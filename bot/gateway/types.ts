@@ -2,7 +2,8 @@
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import type { PriceTable } from '../../schema/wire/prices.ts';
 import type { Cooled } from '../domain/cool-downs.ts';
-import type { Reservation } from '../store/budgets.ts';
+import type { CallKey, Hold, Reservation } from '../store/budgets.ts';
+import type { CallUsage } from '../store/usage.ts';
 import type { CoolDownStore } from './cool-downs.ts';
 import type { GatewayLimits } from './limits.ts';
 import type { Provider } from './pricing.ts';
@@ -22,27 +23,8 @@ export interface Grant {
   models: readonly ModelRoute[];
 }
 
-/**
- * `cut`: the answer ended early, tokens are the best known; `refused`: the provider answered with an
- * error or not at all, no tokens.
- */
-export type UsageOutcome = 'ok' | 'cut' | 'refused';
-
-/** One row of the table `usage` (schema/sql/0001_init.sql). */
-export interface UsageRow {
-  attemptId: number;
-  taskId: number;
-  runId: number;
-  repoId: number;
-  provider: Provider;
-  model: string;
-  /** All input tokens; the cached ones are part of them. */
-  inputTokens: number;
-  cachedInputTokens: number;
-  outputTokens: number;
-  costMicrousd: number;
-  outcome: UsageOutcome;
-}
+/** A call that money is held for, before it is made. */
+export type CallToHold = Pick<Hold, 'callId' | 'provider' | 'model' | 'microusd'>;
 
 /** Money and rights, kept by the store. Amounts are whole micro-dollars. */
 export interface Ledger {
@@ -52,10 +34,16 @@ export interface Ledger {
    * Holds money for one call on all levels; never lets spent and held money together exceed the cap of
    * the task, the run, or the day of the repository or the installation.
    */
-  reserve(grant: Grant, microusd: number): Promise<Reservation>;
-  /** Replaces what was held for a call by what it cost; called exactly once per reservation. */
-  settle(grant: Grant, call: { hold: number; spent: number }): Promise<void>;
-  record(row: UsageRow): Promise<void>;
+  reserve(grant: Grant, call: CallToHold): Promise<Reservation>;
+  /**
+   * Writes down what a call used, and replaces what was held for it by what it cost; once, however often it
+   * is asked for.
+   */
+  settle(usage: CallUsage): Promise<void>;
+  /** Which of these calls are settled for good. */
+  keptCalls(callIds: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Frees what is held for a call that was not made. */
+  giveBack(call: CallKey): Promise<void>;
   /** Keeps with the attempt that a model could not be called, for people to read. */
   cooled(grant: Grant, route: ModelRoute, cooled: Cooled): Promise<void>;
 }

@@ -4,7 +4,7 @@ import type { Attempt, AttemptSpec, AttemptState } from '../domain/runs.ts';
 import type { Refusal } from '../domain/budgets.ts';
 import type { Cooled } from '../domain/cool-downs.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
-import { lockRunMoney, releaseHolds } from './budgets.ts';
+import { lockRunMoney, spendHolds } from './budgets.ts';
 import type { Db } from './db.ts';
 import { jsonb } from './json.ts';
 
@@ -68,7 +68,8 @@ const SUMMARY = `id, task_id as "taskId", run_id as "runId", repo_id as "repoId"
   result,
   cause, refusal, cooled, created_at as "createdAt", claimed_at as "claimedAt", ended_at as "endedAt"`;
 const OPEN = `state in ('requested', 'waiting', 'running')`;
-const NEWEST = `not exists (select 1 from attempts newer
+/** No newer attempt at the same task has taken its place. */
+export const NEWEST = `not exists (select 1 from attempts newer
   where newer.task_id = attempts.task_id and newer.fence > attempts.fence)`;
 
 /**
@@ -228,7 +229,7 @@ export async function heartbeat(
 }
 
 /**
- * Ends an open attempt: its token dies and money it still held is released. False when it had ended
+ * Ends an open attempt: its token dies and money it still held counts as spent. False when it had ended
  * before, or when an attempt that is not the newest wants to finish with a result.
  */
 export async function finishAttempt(
@@ -250,7 +251,7 @@ export async function finishAttempt(
       [id, end.state, end.cause, end.result === undefined ? null : jsonb(end.result)],
     );
     if (ended.length === 0) return false;
-    await releaseHolds(tx, id);
+    await spendHolds(tx, id);
     return true;
   });
 }

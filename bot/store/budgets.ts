@@ -5,23 +5,31 @@
  */
 import type { BudgetLevel, DaySpent, Refusal } from '../domain/budgets.ts';
 import type { Db } from './db.ts';
+import type { CallUsage } from './usage.ts';
 
-export interface Hold {
+/** One model call of an attempt. */
+export interface CallKey {
+  /** A UUID that the caller makes; all that is asked for a call again under its id happens once. */
+  callId: string;
   attemptId: number;
+}
+
+export interface Hold extends CallKey {
+  provider: string;
+  model: string;
   microusd: number;
   repoDayCapMicrousd: number;
   installationDayCapMicrousd: number;
 }
 
 export type Reservation =
-  | { ok: true; hold: number }
+  | { ok: true }
   /** The attempt has ended: it holds no money any more. */
   | { ok: false; level: 'over' }
   | ({ ok: false; spentMicrousd: number } & Refusal);
 
 interface HoldRow {
-  hold: number | null;
-  level: BudgetLevel | 'over';
+  level: BudgetLevel | 'over' | null;
   cap: number;
   spent: number;
   opensAt: Date | null;
@@ -33,41 +41,70 @@ interface HoldRow {
  */
 export async function reserve(db: Db, wanted: Hold): Promise<Reservation> {
   const [row] = await db.query<HoldRow>(
-    `select hold_id as hold, full_level as level, cap, spent, opens_at as "opensAt"
-     from hold_money($1, $2, $3, $4)`,
+    `select full_level as level, cap, spent, opens_at as "opensAt"
+     from hold_call($1, $2, $3, $4, $5, $6, $7)`,
     [
+      wanted.callId,
       wanted.attemptId,
+      wanted.provider,
+      wanted.model,
       amount(wanted.microusd),
       amount(wanted.repoDayCapMicrousd),
       amount(wanted.installationDayCapMicrousd),
     ],
     'budgets_hold',
   );
-  const { hold, level, cap, spent, opensAt } = row as HoldRow;
-  if (hold !== null) return { ok: true, hold };
+  const { level, cap, spent, opensAt } = row as HoldRow;
+  if (level === null) return { ok: true };
   if (level === 'over') return { ok: false, level };
   const at = opensAt === null ? null : opensAt.toISOString();
   return { ok: false, level, capMicrousd: cap, opensAt: at, spentMicrousd: spent };
 }
 
 /**
- * Replaces what was held for a call by what it really cost (0 when it cost nothing). What was released
- * with its attempt meanwhile is counted all the same.
+ * Writes down what a call used, and puts what it cost in the place of what was held for it: both or none,
+ * and once, however often it is asked for. A call that was counted as spent because its attempt ended is put
+ * right. It is on disk only when `keptCalls` says so.
  */
-export async function settle(
-  db: Db,
-  call: { hold: number; attemptId: number; spentMicrousd: number },
-): Promise<void> {
+export async function settle(db: Db, call: CallUsage): Promise<void> {
   await db.query(
-    'select settle_money($1, $2, $3)',
-    [call.hold, call.attemptId, amount(call.spentMicrousd)],
+    'select settle_call($1, $2, $3, $4, $5, $6, $7, $8, $9)',
+    [
+      call.callId,
+      call.attemptId,
+      call.provider,
+      call.model,
+      call.inputTokens,
+      call.cachedInputTokens,
+      call.outputTokens,
+      amount(call.costMicrousd),
+      call.outcome,
+    ],
     'budgets_settle',
   );
 }
 
-/** Gives up whatever is held for an attempt; part of its end. */
-export async function releaseHolds(db: Db, attemptId: number): Promise<void> {
-  await db.query('select release_money($1)', [attemptId], 'budgets_release');
+/** Which of these calls are settled and on disk; a crash of the server may lose what it has just settled. */
+export async function keptCalls(db: Db, callIds: readonly string[]): Promise<Set<string>> {
+  const rows = await db.query<{ id: string }>(
+    'select id from kept_calls($1) as id',
+    [callIds],
+    'budgets_kept',
+  );
+  return new Set(rows.map(({ id }) => id));
+}
+
+/** Frees what was held for a call that was not made; nothing happens when nothing was held. */
+export async function giveBack(db: Db, { callId, attemptId }: CallKey): Promise<void> {
+  await db.query('select give_back_call($1, $2)', [callId, attemptId], 'budgets_give_back');
+}
+
+/**
+ * Counts whatever is held for an attempt as spent; part of its end. Nobody may ever tell what those calls
+ * cost, and a process that dies must not make them free.
+ */
+export async function spendHolds(db: Db, attemptId: number): Promise<void> {
+  await db.query('select spend_holds($1)', [attemptId], 'budgets_spend_holds');
 }
 
 /**

@@ -189,16 +189,6 @@ export async function runById(db: Db, id: number): Promise<RunRow | null> {
   return rows[0] ?? null;
 }
 
-/** What a run was started with, without the rest of it. */
-export async function runContext(db: Db, id: number): Promise<RunContext | null> {
-  const rows = await db.query<{ context: RunContext }>(
-    'select context from runs where id = $1',
-    [id],
-    'runs_context',
-  );
-  return rows[0]?.context ?? null;
-}
-
 /**
  * Writes facts that are true for every decision (ids, links), whatever the run's version; inside a
  * transaction only. Nothing happens when there is no such run.

@@ -3,19 +3,19 @@ import type { Estimate } from '../domain/budgets.ts';
 import type { Db } from './db.ts';
 
 /**
- * `cut`: the stream ended early, tokens are the best known; `refused`: upstream error, no tokens.
+ * `cut`: the stream ended early, tokens are the best known; `refused`: upstream error or no answer, no
+ * tokens. Rows may also be `unknown` (schema/sql/0006_calls.sql).
  */
 export type UsageOutcome = 'ok' | 'cut' | 'refused';
 
-export interface NewUsage {
+/** What one call used, as its end told. */
+export interface CallUsage {
+  callId: string;
   attemptId: number;
-  taskId: number;
-  runId: number;
-  repoId: number;
   provider: string;
   model: string;
+  /** All input tokens; the cached ones are part of them. */
   inputTokens: number;
-  /** Part of `inputTokens` that came from the provider's cache. */
   cachedInputTokens: number;
   outputTokens: number;
   costMicrousd: number;
@@ -31,30 +31,6 @@ export interface ModelUsage {
   cachedInputTokens: number;
   outputTokens: number;
   costMicrousd: number;
-}
-
-/** Adds one call; returns its id. */
-export async function recordUsage(db: Db, usage: NewUsage): Promise<number> {
-  const [row] = await db.query<{ id: number }>(
-    `insert into usage (attempt_id, task_id, run_id, repo_id, provider, model, input_tokens,
-       cached_input_tokens, output_tokens, cost_microusd, outcome)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id`,
-    [
-      usage.attemptId,
-      usage.taskId,
-      usage.runId,
-      usage.repoId,
-      usage.provider,
-      usage.model,
-      usage.inputTokens,
-      usage.cachedInputTokens,
-      usage.outputTokens,
-      Math.ceil(usage.costMicrousd),
-      usage.outcome,
-    ],
-    'usage_insert',
-  );
-  return (row as { id: number }).id;
 }
 
 /** What is told of each model. */
@@ -97,7 +73,7 @@ export interface Worker {
 export async function workersOfRun(db: Db, runId: number): Promise<Worker[]> {
   return db.query<Worker>(
     `select task_id as "taskId", provider, model from usage
-     where run_id = $1 and outcome <> 'refused'
+     where run_id = $1 and outcome in ('ok', 'cut')
      group by task_id, provider, model order by min(id)`,
     [runId],
     'usage_workers',

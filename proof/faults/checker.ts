@@ -252,11 +252,12 @@ function usageAgainstModel({ usage, jobs, modelCalls }: History): string[] {
   const unpaid = jobs.filter(({ attempt, answered }) => {
     return (paid.get(String(attempt)) ?? []).length < answered;
   });
-  const more = usage.length > modelCalls;
+  const told = usage.filter(({ known }) => known).length;
+  const more = told > modelCalls;
   return [
     ...unpaid.map(
       ({ attempt, answered }) => `attempt ${attempt} paid for less than ${answered} calls`,
     ),
-    ...(more ? [`${usage.length} calls are paid for, the model saw ${modelCalls}`] : []),
+    ...(more ? [`${told} calls are paid for, the model saw ${modelCalls}`] : []),
   ];
 }

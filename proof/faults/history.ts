@@ -54,7 +54,15 @@ export interface History {
     receipt: Record<string, unknown> | null;
     error: string | null;
   }[];
-  usage: { run: number; task: number; attempt: number; project: number; cost: number }[];
+  usage: {
+    run: number;
+    task: number;
+    attempt: number;
+    project: number;
+    cost: number;
+    /** False for a call whose end nobody told: it is counted in full, and may not have been made. */
+    known: boolean;
+  }[];
   /** `project` is null for the whole installation. */
   budgets: { project: Nullable; spent: number; reserved: number }[];
   holds: number;
@@ -138,7 +146,8 @@ async function readRows(sql: Sql): Promise<Rows> {
     effects: await sql('select id::int, kind, key, state, receipt, error from effects order by id'),
     usage: await sql(
       `select run_id::int as run, task_id::int as task, attempt_id::int as attempt,
-         repo_id::int as project, cost_microusd::float8 as cost from usage order by id`,
+         repo_id::int as project, cost_microusd::float8 as cost, outcome <> 'unknown' as known
+       from usage order by id`,
     ),
     budgets: await sql(
       `select case when scope = 'installation' then null else substr(scope, 6)::int end as project,

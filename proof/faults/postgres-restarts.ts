@@ -3,6 +3,7 @@
  * was accepted is lost, no effect is doubled, and no process of the bot has to be restarted (R8, promise 7).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { History } from './history.ts';
 import { dueTaken } from './resume.ts';
 import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
 import { allBegun, endedAlone, oneRunEach } from './watch.ts';
@@ -38,8 +39,14 @@ function begin({ place, project, measured, counted, full }: RowStage): Cycles {
     },
     // A webhook that came meanwhile was refused, and is found by the poll.
     rest: () => allBegun(project),
-    look: (history) => oneRunEach(project, history),
+    look: (history) => oneRunEach(project, history) ?? untold(history),
   };
+}
+
+/** Calls that are counted in full because their end was not told; no process died that could have told it. */
+function untold({ usage }: History): string | null {
+  const calls = usage.filter(({ known }) => !known).length;
+  return calls === 0 ? null : `the end of ${calls} calls was not told`;
 }
 
 export const postgresRestarts: FaultRow = {

@@ -28,20 +28,19 @@ async function gatewayOn(store: Store, model: ModelServer, sharp: boolean) {
   const none = (): void => undefined;
   const ledger = new MemoryLedger();
   ledger.capMicrousd = Number.MAX_SAFE_INTEGER;
-  const server = createServer(
-    createGateway({
-      ledger,
-      coolDowns: createStoreCoolDowns(store),
-      providers: {
-        openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
-        anthropic: { baseUrl: model.url, apiKey: model.keys.anthropic },
-      },
-      prices: PRICES,
-      log: { info: none, warn: none, error: none },
-      limits: sharp ? { coolDownsFreshMs: -1, coolDownsStaleMs: -1 } : {},
-      now: () => performance.now(),
-    }),
-  );
+  const gateway = createGateway({
+    ledger,
+    coolDowns: createStoreCoolDowns(store),
+    providers: {
+      openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
+      anthropic: { baseUrl: model.url, apiKey: model.keys.anthropic },
+    },
+    prices: PRICES,
+    log: { info: none, warn: none, error: none },
+    limits: sharp ? { coolDownsFreshMs: -1, coolDownsStaleMs: -1 } : {},
+    now: () => performance.now(),
+  });
+  const server = createServer(gateway.handle);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const call = async (): Promise<{ status: number; body: string }> => {

@@ -39,27 +39,24 @@ beforeAll(async () => {
   const steps = [{ text: 'Done.', usage: USAGE }];
   model = await startModelServer({ scripts: [scriptFromSteps({ name: 'one', steps })] });
   const none = (): void => undefined;
-  const app = express();
-  app.use(
-    '/gateway',
-    createGateway({
-      ledger: createStoreLedger(store, { installationDayMicrousd: 1_000_000_000 }),
-      coolDowns: createStoreCoolDowns(store),
-      providers: {
-        openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
-        anthropic: null,
+  const gateway = createGateway({
+    ledger: createStoreLedger(store, { installationDayMicrousd: 1_000_000_000 }),
+    coolDowns: createStoreCoolDowns(store),
+    providers: {
+      openai: { baseUrl: `${model.url}/v1`, apiKey: model.keys.openai },
+      anthropic: null,
+    },
+    prices: PriceTable.parse({
+      openai: {
+        test: { input: 1, cachedInput: 1, cacheWrite: 1, cacheWriteLong: 1, output: 10 },
       },
-      prices: PriceTable.parse({
-        openai: {
-          test: { input: 1, cachedInput: 1, cacheWrite: 1, cacheWriteLong: 1, output: 10 },
-        },
-        anthropic: {},
-      }),
-      limits: { grantCacheMs: 0, defaultOutputTokens: 1000 },
-      log: { info: none, warn: none, error: none },
-      now: () => performance.now(),
+      anthropic: {},
     }),
-  );
+    limits: { grantCacheMs: 0, defaultOutputTokens: 1000 },
+    log: { info: none, warn: none, error: none },
+    now: () => performance.now(),
+  });
+  const app = express().use('/gateway', gateway.handle);
   const server = createServer(app);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/gateway/openai/v1`;
@@ -68,6 +65,7 @@ beforeAll(async () => {
       server.close(() => resolve());
       server.closeAllConnections();
     });
+    await gateway.close();
   };
 });
 afterAll(async () => {

@@ -172,9 +172,7 @@ describe.each(Object.keys(POST))('%s', (kind) => {
       expect(world.ledger.rows).toEqual([
         {
           attemptId: GRANT.attemptId,
-          taskId: GRANT.taskId,
-          runId: GRANT.runId,
-          repoId: GRANT.repoId,
+          callId: expect.any(String),
           provider: kind === 'messages' ? 'anthropic' : 'openai',
           model: 'scripted',
           inputTokens: 1000,

@@ -1,11 +1,13 @@
 /** The part of the store contract about money: caps on four levels, holds, refusals, messages on spending. */
-import { randomInt } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { BudgetLevel } from '../../bot/domain/budgets.ts';
 import { attemptById, finishAttempt } from '../../bot/store/attempts.ts';
 import {
   daysNow,
+  giveBack,
+  keptCalls,
   raiseCaps,
   reserve,
   settle,
@@ -17,14 +19,26 @@ import { insertRun, updateRun } from '../../bot/store/runs.ts';
 import type { Store } from '../../bot/store/store.ts';
 import { insertTask, taskById } from '../../bot/store/tasks.ts';
 import { pastCost } from '../../bot/store/usage.ts';
-import { CONTEXT, newRepo, newWork, nextAttempt, runFor, times } from '../support/store-rows.ts';
+import {
+  CONTEXT,
+  newRepo,
+  newWork,
+  nextAttempt,
+  runFor,
+  times,
+  usageOf,
+} from '../support/store-rows.ts';
 import type { Work } from '../support/store-rows.ts';
 
+const LOST = randomUUID();
 /** Far above what a test spends. */
 const PLENTY = 1_000_000_000_000;
 
 const holdFor = (work: Work, microusd: number, caps: Partial<Hold> = {}): Hold => ({
+  callId: randomUUID(),
   attemptId: work.attempt.id,
+  provider: 'openai',
+  model: 'test',
   microusd,
   repoDayCapMicrousd: PLENTY,
   installationDayCapMicrousd: PLENTY,
@@ -51,6 +65,15 @@ async function booked(
   );
   const of = (key: string) => ({ spent: row?.[`${key}s`] ?? 0, held: row?.[`${key}h`] ?? 0 });
   return { task: of('t'), run: of('r'), repo_day: of('d'), installation_day: of('i') };
+}
+
+/** How the calls of a piece of work ended and what they cost, by its rows of usage. */
+async function outcomes(store: Store, work: Work): Promise<[string, number][]> {
+  const rows = await store.query<{ outcome: string; cost: number }>(
+    'select outcome, cost_microusd as cost from usage where task_id = $1 order by id',
+    [work.task.id],
+  );
+  return rows.map(({ outcome, cost }) => [outcome, cost]);
 }
 
 async function moreWork(store: Store, from: Work, capMicrousd: number): Promise<Work> {
@@ -151,11 +174,10 @@ export function money(db: () => Store): void {
   test('settling replaces what was held by what it cost, on every level', async () => {
     const work = await newWork(db(), 1_000);
     const before = await daysNow(db(), work.repo.id);
-    const held = await reserve(db(), holdFor(work, 600));
-    if (!held.ok) throw new Error('there was money');
+    const call = holdFor(work, 600);
+    expect(await reserve(db(), call)).toEqual({ ok: true });
     expect(await reserve(db(), holdFor(work, 600))).toMatchObject({ ok: false });
-    const { attempt } = work;
-    await settle(db(), { hold: held.hold, attemptId: attempt.id, spentMicrousd: 399.2 });
+    await settle(db(), usageOf(call, 399.2));
     const { task, run, repo_day: repo } = await booked(db(), work);
     for (const level of [task, run, repo]) expect(level).toEqual({ spent: 400, held: 0 });
     const after = await daysNow(db(), work.repo.id);
@@ -181,33 +203,80 @@ export function money(db: () => Store): void {
     expect((await booked(db(), work)).run).toEqual({ spent: 0, held: 0 });
   });
 
-  test('what a dead attempt held is released on every level; another keeps its own', async () => {
+  test('what a dead attempt held is spent on every level; another keeps its own', async () => {
     const work = await newWork(db(), 1_000);
     const before = await daysNow(db(), work.repo.id);
-    const first = await reserve(db(), holdFor(work, 500));
-    if (!first.ok) throw new Error('there was money');
+    const first = holdFor(work, 500);
+    expect(await reserve(db(), first)).toEqual({ ok: true });
     const second = await nextAttempt(db(), work);
     await reserve(db(), holdFor({ ...work, attempt: second }, 200));
     await finishAttempt(db(), work.attempt.id, { state: 'lost', cause: 'no heartbeat' });
     const left = await booked(db(), work);
-    expect([left.task.held, left.run.held, left.repo_day.held]).toEqual([200, 200, 200]);
-    // The late settle of the dead attempt's call still counts, and takes nothing from the other.
-    await settle(db(), { hold: first.hold, attemptId: work.attempt.id, spentMicrousd: 20 });
+    // Nobody knows what its call cost, so it counts in full, and its row says so.
+    for (const level of ['task', 'run', 'repo_day'] as const) {
+      expect(left[level]).toEqual({ spent: 500, held: 200 });
+    }
+    expect(await outcomes(db(), work)).toEqual([['unknown', 500]]);
+    // Told late, it is put right, once, and takes nothing from the other.
+    await times(3, () => settle(db(), usageOf(first, 20)));
+    await settle(db(), usageOf(first, 30));
     const late = await booked(db(), work);
     for (const level of ['task', 'run', 'repo_day'] as const) {
       expect(late[level]).toEqual({ spent: 20, held: 200 });
     }
+    expect(await outcomes(db(), work)).toEqual([['ok', 20]]);
     await finishAttempt(db(), second.id, { state: 'lost', cause: 'no heartbeat' });
     const after = await daysNow(db(), work.repo.id);
-    expect(after.installation.microusd).toBe(before.installation.microusd + 20);
+    expect(after.installation.microusd).toBe(before.installation.microusd + 220);
+  });
+
+  test('a call is settled once, however often and at how many places it is asked for', async () => {
+    const work = await newWork(db(), 1_000);
+    const call = holdFor(work, 600);
+    expect(await reserve(db(), call)).toEqual({ ok: true });
+    expect(await keptCalls(db(), [call.callId])).toEqual(new Set());
+    await times(8, () => settle(db(), usageOf(call, 90)));
+    await giveBack(db(), call);
+    for (const { spent, held } of Object.values(await booked(db(), work)).slice(0, 3)) {
+      expect([spent, held]).toEqual([90, 0]);
+    }
+    expect(await outcomes(db(), work)).toEqual([['ok', 90]]);
+    const ids = [call.callId, randomUUID()];
+    expect(await keptCalls(db(), ids)).toEqual(new Set([call.callId]));
+    // An end of the attempt finds nothing held any more.
+    await finishAttempt(db(), work.attempt.id, { state: 'lost', cause: 'x' });
+    expect((await booked(db(), work)).run).toEqual({ spent: 90, held: 0 });
+  });
+
+  test('a call whose hold was lost with a crash of the server is settled all the same', async () => {
+    const work = await newWork(db(), 1_000);
+    await times(2, () => settle(db(), usageOf({ callId: LOST, attemptId: work.attempt.id }, 70)));
+    expect((await booked(db(), work)).task).toEqual({ spent: 70, held: 0 });
+    expect(await outcomes(db(), work)).toEqual([['ok', 70]]);
+  });
+
+  test('what is given back is free again, also when its attempt has ended meanwhile', async () => {
+    const work = await newWork(db(), 1_000);
+    const [one, two] = [holdFor(work, 400), holdFor(work, 500)];
+    expect(await reserve(db(), one)).toEqual({ ok: true });
+    expect(await reserve(db(), two)).toEqual({ ok: true });
+    await times(2, () => giveBack(db(), one));
+    expect((await booked(db(), work)).repo_day).toEqual({ spent: 0, held: 500 });
+    await finishAttempt(db(), work.attempt.id, { state: 'lost', cause: 'x' });
+    expect((await booked(db(), work)).repo_day).toEqual({ spent: 500, held: 0 });
+    await times(2, () => giveBack(db(), two));
+    for (const { spent, held } of Object.values(await booked(db(), work)).slice(0, 3)) {
+      expect([spent, held]).toEqual([0, 0]);
+    }
+    expect(await outcomes(db(), work)).toEqual([]);
   });
 
   test('a call that ends after midnight is booked on the day that held for it', async () => {
     const work = await newWork(db(), 1_000);
-    const held = await reserve(db(), holdFor(work, 500));
-    if (!held.ok) throw new Error('there was money');
+    const call = holdFor(work, 500);
+    expect(await reserve(db(), call)).toEqual({ ok: true });
     // As if it had begun yesterday.
-    await db().query('update holds set day = day - 1 where id = $1', [held.hold]);
+    await db().query('update holds set day = day - 1 where call_id = $1', [call.callId]);
     await db().query(
       `insert into budget_days (scope, day, reserved_microusd)
        select scope, day - 1, 500 from budget_days where scope in ('repo/' || $1, 'installation')
@@ -215,11 +284,7 @@ export function money(db: () => Store): void {
        on conflict (scope, day) do update set reserved_microusd = budget_days.reserved_microusd + 500`,
       [String(work.repo.id)],
     );
-    await settle(db(), {
-      hold: held.hold,
-      attemptId: work.attempt.id,
-      spentMicrousd: 120,
-    });
+    await settle(db(), usageOf(call, 120));
     const rows = await db().query<{ today: boolean; spent: number }>(
       `select day = (now() at time zone 'UTC')::date as today, spent_microusd as spent
        from budget_days where scope = 'repo/' || $1 order by day`,
@@ -248,13 +313,14 @@ async function everybodySpends(
   };
   await times(50, async (index) => {
     const work = works[index % works.length] as Work;
-    const held = await reserve(store, holdFor(work, caps.call, limit));
+    const call = holdFor(work, caps.call, limit);
+    const held = await reserve(store, call);
     await expectWithin(store, works, caps, already);
     if (!held.ok) return;
-    // Most calls cost what they held; some nothing, and some are never settled.
+    // Most calls cost what they held; some nothing, some are not made, and some are never settled.
     if (index % 7 === 0) return;
-    const spentMicrousd = index % 5 === 0 ? 0 : caps.call;
-    await settle(store, { hold: held.hold, attemptId: work.attempt.id, spentMicrousd });
+    if (index % 11 === 0) return giveBack(store, call);
+    await settle(store, usageOf(call, index % 5 === 0 ? 0 : caps.call));
   });
   await expectWithin(store, works, caps, already);
   await Promise.all(
@@ -264,14 +330,16 @@ async function everybodySpends(
     const levels = await booked(store, work);
     expect([levels.task.held, levels.run.held, levels.repo_day.held]).toEqual([0, 0, 0]);
   }
-  const [sums] = await store.query<{ tasks: number; runs: number; days: number }>(
+  const [sums] = await store.query<{ tasks: number; runs: number; days: number; calls: number }>(
     `select (select sum(spent_microusd) from tasks where run_id = any($1))::int8 as tasks,
        (select sum(spent_microusd) from runs where id = any($1))::int8 as runs,
-       (select sum(spent_microusd) from budget_days where scope = any($2))::int8 as days`,
+       (select sum(spent_microusd) from budget_days where scope = any($2))::int8 as days,
+       (select coalesce(sum(cost_microusd), 0) from usage where run_id = any($1))::int8 as calls`,
     [works.map(({ run }) => run.id), repos.map(({ id }) => `repo/${id}`)],
   );
   expect(sums?.runs).toBe(sums?.tasks);
   expect(sums?.days).toBe(sums?.tasks);
+  expect(sums?.calls).toBe(sums?.tasks);
 }
 
 async function expectWithin(
@@ -321,11 +389,11 @@ export function messages(db: () => Store): void {
       await db().query('update runs set cap_microusd = 1000 where id = $1', [work.run.id]);
     }
     const other = await moreWork(db(), work, 100_000);
-    const held = await reserve(db(), holdFor(work, spent));
-    if (!held.ok) throw new Error('there was money');
+    const call = holdFor(work, spent);
+    expect(await reserve(db(), call)).toEqual({ ok: true });
     await sayWhenSpent(db(), work.attempt.id, 0.8, 'Finish.');
     expect(await messagesFor(db(), work.attempt, 0)).toEqual([]);
-    await settle(db(), { hold: held.hold, attemptId: work.attempt.id, spentMicrousd: spent });
+    await settle(db(), usageOf(call, spent));
     await times(3, () => sayWhenSpent(db(), work.attempt.id, 0.8, 'Finish.'));
     expect(await messagesFor(db(), work.attempt, 0)).toHaveLength(told);
     expect(await messagesFor(db(), other.attempt, 0)).toEqual([]);

@@ -1,4 +1,5 @@
 /** The part of the store contract about projects, deliveries and runs. */
+import { randomUUID } from 'node:crypto';
 import { expect, jest, test } from '@jest/globals';
 import {
   claimDelivery,
@@ -28,7 +29,7 @@ import { activeRun, deployingRun, latestRun, runByChange } from '../../bot/store
 import { insertRun, runById, updateRun, type RunPatch } from '../../bot/store/runs.ts';
 import { runView } from '../../bot/store/run-view.ts';
 import type { Store } from '../../bot/store/store.ts';
-import { recordUsage } from '../../bot/store/usage.ts';
+import type { CallUsage } from '../../bot/store/usage.ts';
 import {
   dueIds,
   LONG_LEASE,
@@ -38,6 +39,7 @@ import {
   newWork,
   runFor,
   times,
+  usageOf,
 } from '../support/store-rows.ts';
 import { until } from '../support/until.ts';
 import { A_DATE } from '../support/expected.ts';
@@ -303,23 +305,14 @@ export function runs(db: () => Store): void {
 
   test('the view holds tasks, attempts without spec, and money by model', async () => {
     const work = await newWork(db());
-    const call = {
-      attemptId: work.attempt.id,
-      taskId: work.task.id,
-      runId: work.run.id,
-      repoId: work.repo.id,
-      provider: 'openai',
-      model: 'big',
-      inputTokens: 1_000,
-      cachedInputTokens: 900,
+    const call = (model: string, fields: Partial<CallUsage>): CallUsage => ({
+      ...usageOf({ callId: randomUUID(), attemptId: work.attempt.id }, 1_234),
+      ...{ model, inputTokens: 1_000, cachedInputTokens: 900, ...fields },
       outputTokens: 10,
-      costMicrousd: 1_234,
-      outcome: 'ok',
-    } as const;
-    await recordUsage(db(), call);
-    await recordUsage(db(), call);
-    await recordUsage(db(), { ...call, model: 'small', costMicrousd: 1, outcome: 'cut' });
-    await settle(db(), { hold: 0, attemptId: work.attempt.id, spentMicrousd: 2_469 });
+    });
+    await settle(db(), call('big', {}));
+    await settle(db(), call('big', {}));
+    await settle(db(), call('small', { costMicrousd: 1, outcome: 'cut' }));
     const view = await runView(db(), work.run.id);
     expect(view).toMatchObject({ spentMicrousd: 2_469, run: work.run });
     expect(view?.tasks.map((task) => task.id)).toEqual([work.task.id]);

@@ -25,9 +25,11 @@ import {
   settleEffect,
   startEffect,
 } from '../../bot/store/effects.ts';
+import { grantByToken } from '../../bot/store/grants.ts';
 import { newLeaseOwner } from '../../bot/store/leases.ts';
 import type { Store } from '../../bot/store/store.ts';
 import {
+  CONTEXT,
   dueIds,
   LONG_LEASE,
   SHORT_LEASE,
@@ -35,11 +37,18 @@ import {
   nextAttempt,
   reply,
   sha256,
+  SPEC,
   statusComment,
   times,
 } from '../support/store-rows.ts';
 import { until } from '../support/until.ts';
 import { A_DATE } from '../support/expected.ts';
+
+/** The attempt that a token stands for, for whoever asks: the job API and the gateway. */
+async function foundBy(store: Store, token: string): Promise<(number | undefined)[]> {
+  const hash = sha256(token);
+  return [(await attemptByToken(store, hash))?.id, (await grantByToken(store, hash))?.attemptId];
+}
 
 export function attempts(db: () => Store): void {
   const claimOf = (fields: { jti?: string; token?: string; seconds?: number } = {}) => ({
@@ -77,13 +86,18 @@ export function attempts(db: () => Store): void {
     const work = await newWork(db());
     const token = randomUUID();
     expect(await claimAttempt(db(), work.attempt.id, claimOf({ token }))).toBe('claimed');
-    expect((await attemptByToken(db(), sha256(token)))?.id).toBe(work.attempt.id);
+    expect(await foundBy(db(), token)).toEqual([work.attempt.id, work.attempt.id]);
+    const { id: attemptId, taskId, runId, repoId } = work.attempt;
+    expect(await grantByToken(db(), sha256(token))).toEqual({
+      ...{ attemptId, taskId, runId, repoId },
+      ...{ models: SPEC.models, repoDayCapMicrousd: CONTEXT.repoDayCapMicrousd },
+    });
     const progress = { turn: 3, doing: 'npm test' };
     expect(await heartbeat(db(), work.attempt.id, { progress, seen: 3 })).toBe('ok');
     expect(await attemptById(db(), work.attempt.id)).toMatchObject({ progress, jobId: 5 });
 
     const second = await nextAttempt(db(), work);
-    expect(await attemptByToken(db(), sha256(token))).toBeNull();
+    expect(await foundBy(db(), token)).toEqual([undefined, undefined]);
     expect(await heartbeat(db(), work.attempt.id, { progress, seen: 0 })).toBe('gone');
     expect(await claimAttempt(db(), work.attempt.id, claimOf())).toBe('gone');
     const finished = { state: 'finished', cause: null } as const;
@@ -102,14 +116,14 @@ export function attempts(db: () => Store): void {
     expect(await finishAttempt(db(), work.attempt.id, { state: 'finished', cause: 'ok' })).toBe(
       true,
     );
-    expect(await attemptByToken(db(), sha256(token))).toBeNull();
+    expect(await foundBy(db(), token)).toEqual([undefined, undefined]);
     expect(await finishAttempt(db(), work.attempt.id, { state: 'cancelled', cause: '' })).toBe(
       false,
     );
     const second = await nextAttempt(db(), work);
     const expired = randomUUID();
     await claimAttempt(db(), second.id, claimOf({ token: expired, seconds: -1 }));
-    expect(await attemptByToken(db(), sha256(expired))).toBeNull();
+    expect(await foundBy(db(), expired)).toEqual([undefined, undefined]);
     const rows = await db().query('select 1 from attempts where token_hash = $1', [sha256(token)]);
     expect(rows).toEqual([]);
   });

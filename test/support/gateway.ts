@@ -6,8 +6,10 @@ import type { BudgetLevel } from '../../bot/domain/budgets.ts';
 import type { Cooled } from '../../bot/domain/cool-downs.ts';
 import type { CoolDownStore } from '../../bot/gateway/cool-downs.ts';
 import { createGateway } from '../../bot/gateway/gateway.ts';
-import type { GatewayDeps, Grant, Ledger, UsageRow } from '../../bot/gateway/types.ts';
+import type { CallToHold, GatewayDeps, Grant, Ledger } from '../../bot/gateway/types.ts';
+import type { CallKey, Reservation } from '../../bot/store/budgets.ts';
 import type { CoolDownRow, NewCoolDown } from '../../bot/store/providers.ts';
+import type { CallUsage } from '../../bot/store/usage.ts';
 import type { ModelRoute } from '../../schema/wire/job-api.ts';
 import { PriceTable } from '../../schema/wire/prices.ts';
 import type { Script } from '../../sandbox/model/types.ts';
@@ -46,12 +48,12 @@ export class MemoryLedger implements Ledger {
   reservedMicrousd = 0;
   /** Most that was ever spent and held together. */
   peakMicrousd = 0;
-  readonly rows: UsageRow[] = [];
+  readonly rows: CallUsage[] = [];
   readonly met: { route: ModelRoute; cooled: Cooled }[] = [];
   readonly reservations: number[] = [];
   /** Which level says no. */
   full: { level: BudgetLevel; opensAt: string | null } = { level: 'task', opensAt: null };
-  private readonly held = new Map<number, number>();
+  private readonly held = new Map<string, number>();
   readonly settled: { reserved: number; spent: number }[] = [];
   lookups = 0;
 
@@ -68,28 +70,40 @@ export class MemoryLedger implements Ledger {
     return this.grants.get(tokenHash.toString('hex')) ?? null;
   }
 
-  async reserve(_grant: Grant, microusd: number): ReturnType<Ledger['reserve']> {
+  async reserve(_grant: Grant, { callId, microusd }: CallToHold): Promise<Reservation> {
     const { capMicrousd, spentMicrousd, full } = this;
     if (spentMicrousd + this.reservedMicrousd + microusd > capMicrousd) {
       return { ok: false, ...full, capMicrousd, spentMicrousd };
     }
-    const hold = this.reservations.push(microusd);
-    this.held.set(hold, microusd);
+    this.reservations.push(microusd);
+    this.held.set(callId, microusd);
     this.reservedMicrousd += microusd;
     this.peakMicrousd = Math.max(this.peakMicrousd, spentMicrousd + this.reservedMicrousd);
-    return { ok: true, hold };
+    return { ok: true };
   }
 
-  async settle(_grant: Grant, { hold, spent }: { hold: number; spent: number }): Promise<void> {
-    const reserved = this.held.get(hold) ?? 0;
-    this.held.delete(hold);
+  async settle(usage: CallUsage): Promise<void> {
+    if (this.rows.some(({ callId }) => callId === usage.callId)) return;
+    const reserved = this.take(usage.callId);
+    this.spentMicrousd += usage.costMicrousd;
+    this.settled.push({ reserved, spent: usage.costMicrousd });
+    this.rows.push(usage);
+  }
+
+  async keptCalls(callIds: readonly string[]): Promise<Set<string>> {
+    const asked = new Set(callIds);
+    return new Set(this.rows.map(({ callId }) => callId).filter((callId) => asked.has(callId)));
+  }
+
+  async giveBack({ callId }: CallKey): Promise<void> {
+    this.take(callId);
+  }
+
+  private take(callId: string): number {
+    const reserved = this.held.get(callId) ?? 0;
+    this.held.delete(callId);
     this.reservedMicrousd -= reserved;
-    this.spentMicrousd += spent;
-    this.settled.push({ reserved, spent });
-  }
-
-  async record(row: UsageRow): Promise<void> {
-    this.rows.push(row);
+    return reserved;
   }
 
   async cooled(_grant: Grant, route: ModelRoute, cooled: Cooled): Promise<void> {
@@ -190,7 +204,7 @@ export async function startGatewayWorld(options: {
     now: () => performance.now(),
     ...options.deps,
   });
-  const server = createServer(gateway);
+  const server = createServer(gateway.handle);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -203,6 +217,7 @@ export async function startGatewayWorld(options: {
         server.close(() => resolve());
         server.closeAllConnections();
       });
+      await gateway.close();
       await model.close();
     },
   };

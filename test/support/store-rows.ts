@@ -2,6 +2,7 @@
 import { createHash, randomInt, randomUUID } from 'node:crypto';
 import type { AttemptSpec, RunContext } from '../../bot/domain/runs.ts';
 import { type AttemptRow, insertAttempt } from '../../bot/store/attempts.ts';
+import type { CallKey } from '../../bot/store/budgets.ts';
 import type { Db } from '../../bot/store/db.ts';
 import type { NewDelivery } from '../../bot/store/deliveries.ts';
 import type { NewEffect } from '../../bot/store/effects.ts';
@@ -9,6 +10,7 @@ import { insertLaunch } from '../../bot/store/launches.ts';
 import { type RepoRow, upsertRepo } from '../../bot/store/repos.ts';
 import { type NewRun, type RunRow, insertRun } from '../../bot/store/runs.ts';
 import { type TaskRow, insertTask } from '../../bot/store/tasks.ts';
+import type { CallUsage } from '../../bot/store/usage.ts';
 
 export const CONTEXT: RunContext = {
   title: 'Add --json output',
@@ -124,6 +126,12 @@ export async function nextAttempt(db: Db, work: Omit<Work, 'attempt'>): Promise<
     sha: 'a'.repeat(40),
   });
 }
+
+/** What a call used, for a test that cares about its money only. */
+export const usageOf = (call: CallKey, costMicrousd: number): CallUsage => ({
+  ...{ callId: call.callId, attemptId: call.attemptId, provider: 'openai', model: 'test' },
+  ...{ inputTokens: 10, cachedInputTokens: 0, outputTokens: 1, costMicrousd, outcome: 'ok' },
+});
 
 /** Shortest lease that a test can wait for and that a slow machine does not lose at once. */
 export const SHORT_LEASE = 0.3;

@@ -96,7 +96,7 @@ test.each(Object.keys(BODY) as Api[])('%s', async (api) => {
     const res = new FakeResponse();
     await new Promise<void>((resolve) => {
       res.on('close', resolve);
-      gateway(req as unknown as IncomingMessage, res as unknown as ServerResponse);
+      gateway.handle(req as unknown as IncomingMessage, res as unknown as ServerResponse);
     });
     return res;
   };

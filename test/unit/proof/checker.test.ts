@@ -31,8 +31,8 @@ function good(): History {
       effect(3, 'reply', { noteId: 92 }),
     ],
     usage: [
-      { run: 1, task: 5, attempt: 8, project: 2, cost: 10 },
-      { run: 1, task: 5, attempt: 8, project: 2, cost: 20 },
+      { run: 1, task: 5, attempt: 8, project: 2, cost: 10, known: true },
+      { run: 1, task: 5, attempt: 8, project: 2, cost: 20, known: true },
     ],
     budgets: [
       { project: null, spent: 30, reserved: 0 },
@@ -150,6 +150,14 @@ const child = { project: 7, source: 'parent_pipeline', parent: 500, status: 'suc
 
 test('a good history breaks nothing', () => {
   expect(violationsIn(good())).toEqual([]);
+});
+
+test('a call whose end nobody told is counted, though it may not have been made', () => {
+  const history = good();
+  again(history.usage, { cost: 0, known: false });
+  expect(violationsIn(history)).toEqual([]);
+  again(history.usage, { cost: 0 });
+  expect(violationsIn(history)).toHaveLength(1);
 });
 
 test('every rule has a history that it must catch', () => {
