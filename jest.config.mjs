@@ -1,5 +1,7 @@
 // One configuration for every kind of test; the folder under test/ says which kind it is.
 // ES modules need `node --experimental-vm-modules`, which .ci/jest.mjs passes (`npm test -- <path>`).
+import { availableParallelism } from 'node:os';
+
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
@@ -17,8 +19,9 @@ export default {
   },
   // Long enough for a database to start while the machine is busy with other tests.
   testTimeout: 60_000,
-  // Most tests wait for processes and sockets: as many files at once as there are cores.
-  maxWorkers: '100%',
+  // Most tests wait for processes and sockets half of their time.
+  maxWorkers: availableParallelism() + 2,
+  testSequencer: '<rootDir>/.ci/jest-sequencer.mjs',
   modulePathIgnorePatterns: ['<rootDir>/dist/'],
   reporters: ['default', '<rootDir>/.ci/jest-reporter.mjs'],
 };

@@ -7,6 +7,10 @@ import { root, run } from './tools.mjs';
 
 const LIMIT_SECONDS = 3_500;
 
+// Tests start hundreds of programs from source. Each of them takes a second of computing less when it finds
+// its modules compiled.
+process.env.NODE_COMPILE_CACHE ??= join(root, 'node_modules', '.cache', 'autodev-test-code');
+
 const { code } = await run(
   'node',
   [

@@ -1,5 +1,6 @@
 /** The largest resident memory of the agent's process over a long task. */
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import {
   headOf,
   idToken,
@@ -13,6 +14,7 @@ import {
 
 const TURNS = 30;
 const KB_PER_MB = 1024;
+const LOOK_MS = 50;
 
 /** One turn each: reads, searches, long outputs of commands, edits. */
 function turn(n: number): Reply {
@@ -29,16 +31,14 @@ function turn(n: number): Reply {
 export async function agentPeakMb(entry?: string): Promise<{ mb: number; turns: number }> {
   const large = Array.from({ length: 20_000 }, (_, n) => `line ${n} of a large file`).join('\n');
   const repo = makeRepository({ 'large.txt': large }, 'token-of-the-job');
-  let peak = 0;
   const spec = makeSpec('openai', { turns: TURNS + 5, commandSeconds: 30 });
   const standin = await startStandin({ ...spec, baseSha: headOf(repo) }, (n) =>
     n < TURNS - 1
       ? turn(n)
       : { calls: [{ name: 'finish', args: { outcome: 'done', summary: 'ok' } }] },
   );
-  const look = setInterval(() => {
-    void peakOf(standin.url).then((kb) => (peak = Math.max(peak, kb)));
-  }, 25);
+  const over = new AbortController();
+  const looking = watchPeak(standin.url, over.signal);
   try {
     const env = {
       AUTODEV_ID_TOKEN: idToken(standin.url),
@@ -48,12 +48,24 @@ export async function agentPeakMb(entry?: string): Promise<{ mb: number; turns: 
     };
     const { code, err } = await startProgram(['run'], env, entry).done;
     if (code !== 0) throw new Error(`the job ended with ${code}: ${err}`);
-    return { mb: peak / KB_PER_MB, turns: standin.requests.length };
+    over.abort();
+    return { mb: (await looking) / KB_PER_MB, turns: standin.requests.length };
   } finally {
-    clearInterval(look);
+    over.abort();
+    await looking;
     await standin.close();
     removeTree(repo);
   }
+}
+
+/** Looks at the agents until it is over; kilobytes of the largest. The kernel keeps the peak of each. */
+async function watchPeak(server: string, over: AbortSignal): Promise<number> {
+  let peak = 0;
+  while (!over.aborted) {
+    peak = Math.max(peak, await peakOf(server));
+    await setTimeout(LOOK_MS);
+  }
+  return peak;
 }
 
 /** The agents that work now: their supervisor carries this stand-in's address in its environment. */

@@ -23,36 +23,42 @@ const PEERS = { openai: codex, anthropic: claude } as const;
 
 export async function benchAgent(effort: Effort): Promise<Figure[]> {
   const dir = await buildJob();
-  const figures: Figure[] = [];
-  const bare: number[] = [];
   try {
-    for (const provider of ['openai', 'anthropic'] as const) {
-      effort.say(`agent: ${provider}`);
-      const peer = PEERS[provider];
-      const program = cliProgram(peer.name);
-      if (program === null) effort.say(`agent: ${peer.name} is not installed, so it is left out`);
-      const agent: number[] = [];
-      const peers: number[] = [];
-      const job: number[] = [];
-      for (let run = 0; run < (effort.quick ? 3 : 10); run += 1) {
-        bare.push(await bareNodeMs());
-        const times = await oneRun(provider, path.join(dir, 'autodev-job.mjs'));
-        agent.push(times.agentMs);
-        job.push(times.jobMs);
-        if (program !== null) peers.push(await firstRequestMs(peer, program));
-      }
-      const compared = program === null ? undefined : median(peers);
-      figures.push(figure(`agent.first_request.${provider}`, median(agent), 'ms', compared));
-      figures.push(figure(`job.first_request.${provider}`, median(job), 'ms'));
-    }
-    figures.push(figure('agent.first_request.bare_node', median(bare), 'ms'));
+    const entry = path.join(dir, 'autodev-job.mjs');
+    const figures = await firstRequests(effort, entry);
     effort.say('agent: memory over 30 turns');
-    const { mb } = await agentPeakMb(path.join(dir, 'autodev-job.mjs'));
-    figures.push(figure('agent.memory.30_turns', mb, 'MB'));
-    return figures;
+    const { mb } = await agentPeakMb(entry);
+    return [...figures, figure('agent.memory.30_turns', mb, 'MB')];
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+/** Milliseconds to the first request of the program `entry` and of the programs of others that are here. */
+export async function firstRequests(effort: Effort, entry: string): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  const bare: number[] = [];
+  for (const provider of ['openai', 'anthropic'] as const) {
+    effort.say(`agent: ${provider}`);
+    const peer = PEERS[provider];
+    const program = cliProgram(peer.name);
+    if (program === null) effort.say(`agent: ${peer.name} is not installed, so it is left out`);
+    const agent: number[] = [];
+    const peers: number[] = [];
+    const job: number[] = [];
+    for (let run = 0; run < (effort.quick ? 3 : 10); run += 1) {
+      bare.push(await bareNodeMs());
+      const times = await oneRun(provider, entry);
+      agent.push(times.agentMs);
+      job.push(times.jobMs);
+      if (program !== null) peers.push(await firstRequestMs(peer, program));
+    }
+    const compared = program === null ? undefined : median(peers);
+    figures.push(figure(`agent.first_request.${provider}`, median(agent), 'ms', compared));
+    figures.push(figure(`job.first_request.${provider}`, median(job), 'ms'));
+  }
+  figures.push(figure('agent.first_request.bare_node', median(bare), 'ms'));
+  return figures;
 }
 
 async function oneRun(

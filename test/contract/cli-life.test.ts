@@ -113,7 +113,7 @@ describe('a new installation', () => {
     const issue = world.gitlab.api.issue('shop/cart', 1);
     await until(
       () => issue.notes.some((one) => one.authorId === world.bot.id && !one.system),
-      20_000,
+      60_000,
       "the bot's reply",
     );
     await stopBot('SIGTERM');

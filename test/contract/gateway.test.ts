@@ -86,7 +86,7 @@ const post = (kind: Kind, extra: object = {}, init: RequestInit = {}): Promise<R
     ...init,
   });
 const settled = (): Promise<void> =>
-  until(() => world.ledger.rows.length === world.ledger.reservations.length, 5_000, 'the ledger');
+  until(() => world.ledger.rows.length === world.ledger.reservations.length, 30_000, 'the ledger');
 
 describe('the official SDKs', () => {
   test('responses, streamed and whole', async () => {
@@ -232,7 +232,7 @@ describe.each(Object.keys(POST))('%s', (kind) => {
     await reader.read();
     stop.abort();
     await reader.read().catch(() => undefined);
-    await until(() => world.model.requests[0]!.aborted, 5_000, 'the provider to see the end');
+    await until(() => world.model.requests[0]!.aborted, 30_000, 'the provider to see the end');
     await settled();
     expect(world.ledger.rows).toMatchObject([{ outcome: 'cut', model: 'scripted' }]);
     expect(world.ledger.rows[0]!.costMicrousd).toBeGreaterThan(0);

@@ -200,7 +200,7 @@ describe('the issuer’s keys', () => {
     await publish(rotating, KEY, next);
     await until(
       async () => (await stage.claim(waiting, fresh, later)).status === 200,
-      5_000,
+      30_000,
       'the new key to be known',
     );
     expect(rotating.fetches).toBe(fetches + 1);

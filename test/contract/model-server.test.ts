@@ -253,7 +253,7 @@ describe('faults and refusals', () => {
       if ('hang' in fault) setTimeout(() => stop.abort(), 50);
       await run.catch(() => undefined);
       const call = server.requests.at(-1)!;
-      await until(() => call.aborted, 5_000, 'the server to see the end');
+      await until(() => call.aborted, 30_000, 'the server to see the end');
       expect(call.complete).toBe(false);
     },
   );

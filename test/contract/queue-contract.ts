@@ -17,7 +17,7 @@ export interface OpenedQueue {
   close(): Promise<void>;
 }
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 30_000;
 /** The measured values are 4 ms on PGlite and 1 ms on Redis; the limit leaves room for a busy machine. */
 const P50_MS = 50;
 

@@ -115,7 +115,7 @@ export function deliveries(db: () => Store): void {
     expect(early).toBeNull();
     await until(
       async () => (await claimDelivery(db(), id, 'quick', LONG_LEASE)) !== null,
-      3_000,
+      30_000,
       'the lease to run out',
     );
 

@@ -215,7 +215,7 @@ export function effects(db: () => Store): void {
     expect(slow).toMatchObject({ fence: 1, attempts: 1, startedAt: null });
     await until(
       async () => (await claimEffect(db(), id, 'quick', LONG_LEASE)) !== null,
-      3_000,
+      30_000,
       'the lease to run out',
     );
     expect(await startEffect(db(), id, slow.fence)).toBe(false);

@@ -143,7 +143,7 @@ async function killAfter(child: ChildProcess, count: number): Promise<string[]> 
   const reader = createInterface({ input: child.stdout });
   reader.on('line', (line) => lines.push(line));
   const ended = new Promise((resolve) => reader.once('close', resolve));
-  await until(() => lines.length >= count, 15_000, `${count} rows of the child`);
+  await until(() => lines.length >= count, 50_000, `${count} rows of the child`);
   await stopChild(child, 'SIGKILL');
   await ended;
   return lines;

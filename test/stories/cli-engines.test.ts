@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import type { EngineName } from '../../schema/wire/job-api.ts';
 import type { Finding } from '../../schema/wire/finding.ts';
 import type { Answer, Conversation } from '../../sandbox/model/types.ts';
@@ -22,7 +22,7 @@ type Cli = Exclude<EngineName, 'builtin'>;
 type Role = 'builder' | 'reviewer';
 
 const agentsDir = mkdtempSync(path.join(tmpdir(), 'autodev-agents-'));
-let stage: Stage | null = null;
+let stage: Stage;
 afterAll(async () => {
   await stage?.close();
   rmSync(agentsDir, { recursive: true, force: true });
@@ -236,19 +236,22 @@ describe(SUITE, () => {
       imagePath: [bin],
     });
 
-  test('codex implements and claude reviews, then the other way round', async () => {
+  beforeAll(async () => {
     hire({ builder: 'codex', reviewer: 'claude' });
     stage = await open();
-    await journey(stage, 'codex', 'claude');
-    await stage.stop();
-    hire({ builder: 'claude', reviewer: 'codex' });
-    await stage.start();
-    await journey(stage, 'claude', 'codex');
   });
 
-  test('who cancels ends the program with everything it started', async () => {
-    hire({ builder: 'claude', reviewer: 'codex' });
-    stage ??= await open();
-    await cancelled(stage);
+  test('codex implements and claude reviews', () => journey(stage, 'codex', 'claude'));
+
+  describe('the other way round', () => {
+    beforeAll(async () => {
+      await stage.stop();
+      hire({ builder: 'claude', reviewer: 'codex' });
+      await stage.start();
+    });
+
+    test('claude implements and codex reviews, while who cancels ends all that was started', async () => {
+      await Promise.all([journey(stage, 'claude', 'codex'), cancelled(stage)]);
+    });
   });
 });

@@ -14,8 +14,8 @@ import { until } from './until.ts';
 
 export type ServerKind = 'postgres' | 'redis';
 
-const START_MS = 15_000;
-const STOP_MS = 5_000;
+const START_MS = 50_000;
+const STOP_MS = 20_000;
 
 /** A PostgreSQL server of the test. */
 export interface PostgresServer {

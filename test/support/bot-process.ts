@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import path from 'node:path';
+import { compiled } from './compiled.ts';
 import { ROOT } from './story.ts';
 import { until } from './until.ts';
 
@@ -24,7 +25,7 @@ export async function startLife(
   const child = spawn(
     process.execPath,
     [path.join(ROOT, 'bot/cli/main.ts'), 'serve', ...(options.args ?? [])],
-    { env: { ...pathOnly(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
+    { env: { ...pathOnly(), ...compiled(), ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const log = createWriteStream(options.logFile, { flags: 'a' });
   child.stderr.pipe(log);

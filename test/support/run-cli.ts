@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
+import { compiled } from './compiled.ts';
 
 const MAIN = join(import.meta.dirname, '../../bot/cli/main.ts');
 
@@ -14,7 +15,7 @@ export interface CliResult {
 /** Starts a command; the caller ends it. */
 export function startCli(args: readonly string[], env: Record<string, string>): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+    env: { PATH: process.env['PATH'] ?? '', ...compiled(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

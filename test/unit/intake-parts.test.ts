@@ -99,7 +99,7 @@ test('a refusal is said at once, its repetitions as a number', async () => {
     ['webhook refused', 'wrong'],
     ['webhook refused', 'missing'],
   ]);
-  await until(() => lines.length === 4, 2_000, 'the number');
+  await until(() => lines.length === 4, 30_000, 'the number');
   expect(lines[3]).toMatchObject({ msg: 'webhooks refused', reason: 'wrong', times: 999 });
   refused('gitlab', 'wrong');
   expect(lines[4]).toMatchObject({ msg: 'webhook refused', reason: 'wrong' });

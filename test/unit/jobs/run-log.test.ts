@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { createLog, safeLine, stripAnsi } from '../../../jobs/run-log.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 
 test.each([
   ['plain', 'plain'],
@@ -34,8 +35,9 @@ test('secrets are hidden, also those learnt later', () => {
 });
 
 test('stripping takes time in proportion to the text', () => {
-  const started = performance.now();
-  for (const text of ['\u001b[', '\u001b]', '\u001b[0', '\u001b]8;'])
-    stripAnsi(text.repeat(100_000));
-  expect(performance.now() - started).toBeLessThan(2_000);
+  const took = cpuMs(() => {
+    for (const text of ['\u001b[', '\u001b]', '\u001b[0', '\u001b]8;'])
+      stripAnsi(text.repeat(100_000));
+  });
+  expect(took).toBeLessThan(2_000);
 });

@@ -264,7 +264,7 @@ test('a pattern with exponential time is stopped with the search', async () => {
     { pattern: '^(a+)+$' },
     { env: { PATH: gitOnlyPath() }, signal: AbortSignal.timeout(1_500) },
   );
-  expect(Date.now() - started).toBeLessThan(8_000);
+  expect(Date.now() - started).toBeLessThan(30_000);
   expect(result.text).not.toContain('long.txt:1');
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { neutralise, neutraliseTitle } from '../../../bot/worker/publish/neutralise.ts';
+import { cpuMs } from '../../support/cpu-time.ts';
 
 const OPTIONS = { allowedHost: 'gitlab.example.com' };
 const inert = (text: string): string => neutralise(text, OPTIONS);
@@ -142,9 +143,7 @@ test('is idempotent', () => {
 
 test('100 kB of any pattern takes no time', () => {
   for (const piece of ['/', '@', '<', '`', '](', 'a://', '!', '> ', 'closes #', '\u200B']) {
-    const started = performance.now();
-    inert(piece.repeat(100_000 / piece.length));
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(cpuMs(() => inert(piece.repeat(100_000 / piece.length)))).toBeLessThan(1_000);
   }
 });
 
