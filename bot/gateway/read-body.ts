@@ -47,6 +47,7 @@ export async function readBody(
       counted?.end();
       req.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
       req.once('error', () => undefined);
+      if (!result.ok) parts.giveBack();
       resolve(result);
     };
     const tooSlow = (): void => finish({ ok: false, fault: 'too_slow' });
@@ -103,6 +104,10 @@ class Parts {
       giveBack(chunk);
     }
     this.size += length;
+  }
+
+  giveBack(): void {
+    for (const chunk of this.chunks.splice(0)) giveBack(chunk);
   }
 
   whole(): Buffer {
