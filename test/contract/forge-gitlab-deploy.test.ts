@@ -45,7 +45,7 @@ async function makeWorld(): Promise<DeployWorld> {
   const dev = member('dev', 30);
   project.settings.protectedEnvironments['guarded'] = [];
   const forgeOf = (token: string) =>
-    createGitLabForge({ url: gitlab.url, token, webhooks: {} as Webhooks, timeoutMs: 10_000 });
+    createGitLabForge({ url: gitlab.url, token, webhooks: {} as Webhooks, timeoutMs: 50_000 });
   const forge = forgeOf(api.createToken(bot).value);
   let count = 0;
   return {

@@ -80,7 +80,7 @@ export async function makeGitLabWorld({
   };
   const ask = (path: string, init: RequestInit = {}) => askAs('dana', path, init);
   const forgeWith = (token: string) =>
-    createGitLabForge({ url: gitlab.url, token, webhooks: {} as Webhooks, timeoutMs: 10_000 });
+    createGitLabForge({ url: gitlab.url, token, webhooks: {} as Webhooks, timeoutMs: 50_000 });
 
   return {
     forge: forgeWith(api.createToken(bot).value),

@@ -47,7 +47,7 @@ async function play(provider: Provider, steps: Step[], fault?: Fault): Promise<L
       commandSeconds: 5,
       env: { PATH: process.env['PATH'] ?? '', HOME: root, LANG: 'C', TMPDIR: tmpdir() },
       self: [process.execPath, join(process.cwd(), 'jobs/main.ts')],
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(50_000),
       ...NOBODY,
       onCommand: () => undefined,
     },

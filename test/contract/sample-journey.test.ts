@@ -97,7 +97,7 @@ async function play(role: AgentRole, type: TaskType, facts: TaskInputFacts): Pro
       commandSeconds: 10,
       env: env(),
       self: [process.execPath, resolve('jobs/main.ts')],
-      signal: AbortSignal.timeout(15_000),
+      signal: AbortSignal.timeout(50_000),
       ...NOBODY,
       onCommand: (check) => checks.push(check),
     },

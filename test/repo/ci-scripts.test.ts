@@ -17,7 +17,7 @@ function run(command: string, args: readonly string[], env?: Record<string, stri
     cwd: root,
     ...(env ? { env } : {}),
     encoding: 'utf8',
-    timeout: 15_000,
+    timeout: 50_000,
   });
   return { status, lines: stdout.trimEnd().split('\n'), stderr };
 }

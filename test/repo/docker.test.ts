@@ -44,7 +44,7 @@ function run(command: string, args: readonly string[], cwd: string) {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd,
     encoding: 'utf8',
-    timeout: 20_000,
+    timeout: 50_000,
     env: { PATH: process.env['PATH'] ?? '', HOME: folder },
   });
   return { status, output: stdout + stderr };

@@ -47,7 +47,7 @@ function jobs(variables: Readonly<Record<string, string>>): string[] {
     {
       cwd: folder,
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: 50_000,
       env: { PATH: process.env['PATH'] ?? '', HOME: folder, NO_COLOR: '1' },
     },
   );

@@ -63,7 +63,7 @@ test('stop lets the process stand still until it is woken', async () => {
   let said = '';
   child.stdout?.on('data', (part: string) => (said += part));
   const state = (): string => readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1] ?? '';
-  await until(() => state().startsWith('T'), 10_000, 'the process to stand still');
+  await until(() => state().startsWith('T'), 50_000, 'the process to stand still');
   expect(said).toBe('before ');
   child.kill('SIGCONT');
   await ended;

@@ -9,10 +9,19 @@ const bash = (command: string, more: Partial<GroupCommand> = {}) =>
     args: ['--norc', '-c', command],
     cwd: tmpdir(),
     env: { PATH: process.env['PATH'] ?? '' },
-    timeoutMs: 10_000,
+    timeoutMs: 50_000,
     capBytes: 10_000,
     ...more,
   });
+
+/** Long enough for a shell on a busy machine to start and to say which child it has. */
+const TOLD_MS = 2_000;
+
+/** The process that a command told of. */
+function pidIn(output: string): number {
+  expect(output).toMatch(/^\d+\n/);
+  return Number.parseInt(output, 10);
+}
 
 /** Runs, and is not just waiting to be collected by its parent. */
 function alive(pid: number): boolean {
@@ -37,23 +46,25 @@ test('a command that cannot start says why', async () => {
 });
 
 test('the time-out ends a command that ignores SIGTERM, with its children', async () => {
-  const result = await bash('trap "" TERM; sleep 77 & echo $!; wait; sleep 77', { timeoutMs: 300 });
+  const result = await bash('trap "" TERM; sleep 77 & echo $!; wait; sleep 77', {
+    timeoutMs: TOLD_MS,
+  });
   expect(result).toMatchObject({ timedOut: true, exitCode: null, signal: 'SIGKILL' });
-  expect(result.seconds).toBeLessThan(6);
-  expect(alive(Number(result.output.trim()))).toBe(false);
+  expect(result.seconds).toBeLessThan(30);
+  expect(alive(pidIn(result.output))).toBe(false);
 });
 
 test('the time-out reaches a child in a session of its own', async () => {
-  const result = await bash('setsid sleep 76 & echo $!; sleep 76', { timeoutMs: 300 });
+  const result = await bash('setsid sleep 76 & echo $!; sleep 76', { timeoutMs: TOLD_MS });
   expect(result.timedOut).toBe(true);
-  expect(alive(Number(result.output.trim()))).toBe(false);
+  expect(alive(pidIn(result.output))).toBe(false);
 });
 
 test('a background child neither holds the command open nor outlives it', async () => {
   const result = await bash('sleep 78 & echo $!');
   expect(result.exitCode).toBe(0);
-  expect(result.seconds).toBeLessThan(5);
-  expect(alive(Number(result.output.trim()))).toBe(false);
+  expect(result.seconds).toBeLessThan(30);
+  expect(alive(pidIn(result.output))).toBe(false);
 });
 
 test('an abort ends it', async () => {
@@ -65,7 +76,6 @@ test('endless output costs no memory and keeps head and tail', async () => {
   const before = process.memoryUsage().rss;
   const result = await bash('echo first; head -c 200000000 /dev/zero | tr "\\0" x; echo last', {
     capBytes: 1_000,
-    timeoutMs: 25_000,
   });
   expect(result.output.startsWith('first\n')).toBe(true);
   expect(result.output.endsWith('last\n')).toBe(true);
