@@ -3,7 +3,6 @@
  * provider keys, the model list and the budget, and passes streams through untouched (DESIGN §4.9).
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { createAuthorizer, presentedToken } from './authorize.ts';
 import { CoolDowns } from './cool-downs.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
@@ -15,7 +14,7 @@ import { KEY_VARIABLES, priceOf } from './pricing.ts';
 import type { Provider } from './pricing.ts';
 import { readBody, type BodyFault } from './read-body.ts';
 import { ATTEMPT_OVER, sendRefusal } from './refuse.ts';
-import { Settlements } from './settlements.ts';
+import { Settlements, within } from './settlements.ts';
 import type { Api, GatewayDeps, Grant, ProviderAccess, Refusal } from './types.ts';
 import type { ModelPrice } from '../../schema/wire/prices.ts';
 
@@ -229,8 +228,7 @@ function keepingTrack(
       void call.finally(() => calls.delete(call));
     },
     close: async () => {
-      const late = sleep(deps.limits.closeMs, undefined, { ref: false });
-      await Promise.race([Promise.all(calls), late]);
+      await within(deps.limits.closeMs, Promise.all(calls));
       await deps.settlements.close();
     },
   };

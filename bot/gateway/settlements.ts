@@ -15,8 +15,19 @@ type Limits = Pick<
   'openSettlements' | 'settleWaitMs' | 'settleRetryMs' | 'settleRetryMostMs' | 'closeMs'
 >;
 
-/** Most calls that are looked up at once. */
-const LOOK_UP = 500;
+/** Most calls that are looked up at once, and how long others may come before they are. */
+const LOOK_UP = { calls: 500, afterMs: 50 };
+
+/**
+ * Resolves with `work`, or after so many milliseconds without it. Keeps the process alive until then: a
+ * database that is away leaves nothing else that does.
+ */
+export async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const late = sleep(ms, undefined, { signal: over.signal }).catch(() => undefined);
+  await Promise.race([work, late]);
+  over.abort();
+}
 
 interface Open {
   call: CallKey;
@@ -24,8 +35,6 @@ interface Open {
   usage: CallUsage | null;
   tries: number;
   trying: boolean;
-  /** The first try has booked the money, has failed, or takes long. */
-  tried: PromiseWithResolvers<void>;
 }
 
 export class Settlements {
@@ -44,10 +53,11 @@ export class Settlements {
     this.#log = log;
     this.#isKept = gather(
       async (callIds: string[]) => {
+        await sleep(LOOK_UP.afterMs);
         const kept = await ledger.keptCalls(callIds);
         return callIds.map((callId) => kept.has(callId));
       },
-      { most: LOOK_UP },
+      { most: LOOK_UP.calls },
     );
   }
 
@@ -78,49 +88,68 @@ export class Settlements {
    */
   async close(): Promise<void> {
     this.#closing.abort();
-    const last = Promise.all([...this.#open.values()].map((open) => this.#try(open)));
-    await Promise.race([last, sleep(this.#limits.closeMs, undefined, { ref: false })]);
+    const last = Promise.all([...this.#open.values()].map((open) => this.#try(open).kept));
+    await within(this.#limits.closeMs, last);
     for (const { call, usage } of this.#open.values()) {
       this.#log.error({ ...(usage ?? call) }, 'a call is left unsettled: its hold will count');
     }
   }
 
   async #add(call: CallKey, usage: CallUsage | null): Promise<void> {
-    const tried = Promise.withResolvers<void>();
-    const open: Open = { call, usage, tries: 0, trying: false, tried };
+    const open: Open = { call, usage, tries: 0, trying: false };
     this.#open.set(call.callId, open);
-    void this.#try(open).then((done) => done || this.#retry());
-    const late = setTimeout(() => tried.resolve(), this.#limits.settleWaitMs);
-    await tried.promise;
+    const waited = Promise.withResolvers<void>();
+    const late = setTimeout(() => waited.resolve(), this.#limits.settleWaitMs);
+    void this.#try(open).booked.then(() => waited.resolve());
+    await waited.promise;
     clearTimeout(late);
   }
 
-  /** Whether the ledger has it now, safe from a crash. */
-  async #try(open: Open): Promise<boolean> {
-    const { call, usage, tried } = open;
-    const { callId } = call;
+  /** Whether its money is booked now, and whether that is safe from a crash; neither ever rejects. */
+  #try(open: Open): { booked: Promise<boolean>; kept: Promise<boolean> } {
     open.tries += 1;
     open.trying = true;
+    const booked = this.#book(open);
+    return { booked, kept: booked.then(async (done) => done && this.#confirm(open)) };
+  }
+
+  async #book(open: Open): Promise<boolean> {
+    const { call, usage } = open;
     try {
       if (usage === null) await this.#ledger.giveBack(call);
       else await this.#ledger.settle(usage);
-      tried.resolve();
-      if (usage !== null && !(await this.#isKept(callId))) throw new Error('a crash took it away');
-      this.#open.delete(callId);
-      if (open.tries > 1) this.#log.info({ ...call, tries: open.tries }, 'a call was settled late');
       return true;
     } catch (error) {
-      // The others come first now: one that can never be settled holds up nothing.
-      this.#open.delete(callId);
-      this.#open.set(callId, open);
-      const fields = { ...(usage ?? call), tries: open.tries, message: (error as Error).message };
-      if (open.tries === 1) this.#log.error(fields, 'a call was not settled; it is tried again');
-      else this.#log.warn({ ...fields, open: this.#open.size }, 'a call is still not settled');
-      return false;
-    } finally {
-      open.trying = false;
-      tried.resolve();
+      return this.#failed(open, error);
     }
+  }
+
+  async #confirm(open: Open): Promise<boolean> {
+    const { call, usage, tries } = open;
+    try {
+      if (usage !== null && !(await this.#isKept(call.callId))) {
+        throw new Error('a crash of the database took it away');
+      }
+    } catch (error) {
+      return this.#failed(open, error);
+    }
+    this.#open.delete(call.callId);
+    if (tries > 1) this.#log.info({ ...call, tries }, 'a call was settled late');
+    return true;
+  }
+
+  #failed(open: Open, error: unknown): false {
+    const { call, usage, tries } = open;
+    open.trying = false;
+    // Another try had it settled meanwhile.
+    if (!this.#open.delete(call.callId)) return false;
+    // The others come first now: one that can never be settled holds up nothing.
+    this.#open.set(call.callId, open);
+    const fields = { ...(usage ?? call), tries, message: (error as Error).message };
+    if (tries === 1) this.#log.error(fields, 'a call was not settled; it is tried again');
+    else this.#log.warn({ ...fields, open: this.#open.size }, 'a call is still not settled');
+    this.#retry();
+    return false;
   }
 
   #retry(): void {
@@ -140,7 +169,7 @@ export class Settlements {
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
       let open = this.#longest();
       while (open !== undefined && !signal.aborted) {
-        const done = await this.#try(open);
+        const done = await this.#try(open).booked;
         failures = done ? 1 : failures + 1;
         if (!done) break;
         open = this.#longest();
