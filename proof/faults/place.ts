@@ -2,7 +2,7 @@
  * A place for faults: the bot's own processes beside a sandbox GitLab, a scripted model and a played CI, with
  * PostgreSQL and Redis as processes too, and a proxy that can break on every line between them.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { Client } from 'pg';
@@ -21,6 +21,7 @@ import type { PersonName } from '../../test/support/stage.ts';
 import { createProject, restOf, ROOT, SECRET, settingsFile } from '../../test/support/story.ts';
 import type { Backend } from '../proof.ts';
 import { temporary } from '../temporary.ts';
+import { mountDisk, type Disk } from './disk.ts';
 import { newLife, openLog, type Life } from './lives.ts';
 import { createPlayedCi, type PlayedCi } from './played-ci.ts';
 import { startProxy, type Proxy } from './proxy.ts';
@@ -35,6 +36,10 @@ export interface PlaceOptions {
   workers?: number;
   /** Flags of Node for every process of the bot, e.g. a mutant's. */
   flags?: readonly string[];
+  /** Flags of Node for the process of this number, besides. */
+  flagsOf?: (index: number) => readonly string[];
+  /** Where the database lies gets a disk of its own, of so many megabytes. */
+  diskMb?: number;
   settings?: (settings: Settings) => void;
   env?: Record<string, string>;
 }
@@ -48,6 +53,8 @@ export interface Place {
   /** Lines to the bot, to GitLab, and to the servers below the bot; null where there is none. */
   lines: { bot: Proxy; gitlab: Proxy; postgres: Proxy | null; redis: Proxy | null };
   servers: { postgres: PostgresServer | null; redis: RedisServer | null };
+  /** The database's own disk; null when it has none. */
+  disk: Disk | null;
   /** Calls GitLab's API as a person; throws for every answer that is no success. */
   as(person: PersonName, method: string, path: string, body?: unknown): Promise<unknown>;
   /** Every project that was made here. */
@@ -74,6 +81,9 @@ export function missingBackend(backend: Backend): string | null {
   return backend === 'redis' && !available('redis') ? 'there is no Redis here' : null;
 }
 
+/** Settings of a server on a disk of its own, so that its log of writes leaves room. */
+const SMALL_DISK = ['fsync=off', 'min_wal_size=32MB', 'max_wal_size=64MB'];
+
 /** Opens a place on free ports; nothing of it outlives `close` but what the operating system keeps. */
 export async function openPlace(options: PlaceOptions): Promise<Place> {
   const { backend } = options;
@@ -89,7 +99,15 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
     await freePort(),
     await freePort(),
   ];
-  const postgres = backend === 'pglite' ? null : await startPostgres(undefined, postgresPort);
+  let disk: Disk | null = null;
+  const mount = (at: string): (() => void) => {
+    if (options.diskMb === undefined) return () => undefined;
+    const mounted = mountDisk(at, options.diskMb);
+    disk = mounted;
+    return mounted.unmount;
+  };
+  const settings = options.diskMb === undefined ? undefined : SMALL_DISK;
+  const postgres = backend === 'pglite' ? null : await startPostgres(settings, postgresPort, mount);
   const redis = backend === 'redis' ? await startRedis(redisPort) : null;
   closers.push(async () => redis?.stop());
   closers.push(async () => postgres?.stop());
@@ -103,12 +121,17 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
   const botUrl = `http://127.0.0.1:${lines.bot.port}`;
   const { world, ci } = await openWorld(dir, botUrl, lines.gitlab.port, gitlabPort);
   closers.unshift(() => world.close());
-  if (database === null) await prepareData(path.join(dir, 'data'));
+  if (database === null) {
+    mkdirSync(path.join(dir, 'disk'));
+    const unmount = mount(path.join(dir, 'disk'));
+    closers.push(async () => unmount());
+    await prepareData(path.join(dir, 'disk/data'));
+  }
   const env: Record<string, string> = {
     ...world.botEnv,
     AUTODEV_WEBHOOK_SECRET: SECRET,
     AUTODEV_HOST: '127.0.0.1',
-    AUTODEV_DATA_DIR: path.join(dir, 'data'),
+    AUTODEV_DATA_DIR: path.join(dir, 'disk/data'),
     AUTODEV_SETTINGS: settingsFile(dir, (settings) => {
       const { limits } = settings;
       Object.assign(limits, { statusSeconds: 0, settleMinutes: 0, runsPerUserHour: 10_000 });
@@ -141,6 +164,7 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
       projects,
       lines,
       servers: { postgres, redis },
+      disk,
       startAll,
       stopAll,
     },
@@ -155,7 +179,7 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
       if (database !== null) return readPostgres(database, work);
       const running = lives.some((life) => life.alive());
       await stopAll();
-      const result = await readPglite(path.join(dir, 'data/pglite'), work);
+      const result = await readPglite(path.join(dir, 'disk/data/pglite'), work);
       if (running) await startAll();
       return result;
     },
@@ -199,7 +223,7 @@ async function allLives(
   env: Record<string, string>,
   logFile: string,
 ): Promise<Life[]> {
-  const { webs = 2, workers = 2, flags = [], backend } = options;
+  const { webs = 2, workers = 2, flags: all = [], backend } = options;
   const log = openLog(logFile);
   const roles =
     backend === 'pglite'
@@ -208,6 +232,7 @@ async function allLives(
   const lives: Life[] = [];
   for (const [index, role] of roles.entries()) {
     const name = `${role} ${index + 1}`;
+    const flags = [...all, ...(options.flagsOf?.(index) ?? [])];
     lives.push(newLife({ name, role, port: await freePort(), env, flags, log }));
   }
   return lives;

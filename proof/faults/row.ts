@@ -20,7 +20,7 @@ import type { Random } from '../random.ts';
 import { expectTakenByGitLab } from '../../test/support/taken-by-gitlab.ts';
 import { violationsIn } from './checker.ts';
 import { readHistory, type History } from './history.ts';
-import { missingBackend, openPlace, type Place } from './place.ts';
+import { missingBackend, openPlace, type Place, type PlaceOptions } from './place.ts';
 import { settle } from './settle.ts';
 
 /** A batch of a row's cycles. */
@@ -55,6 +55,10 @@ export interface FaultRow {
   batch: number;
   /** Settings that are not those of all rows, or null; rows with the same name for them share a place. */
   settings?: (full: boolean) => { name: string; change: (settings: Settings) => void } | null;
+  /** What else a place of this row is like; rows with the same name for it share one. */
+  place?: { name: string } & Pick<PlaceOptions, 'flagsOf' | 'diskMb'>;
+  /** Why it cannot be played on this machine; null: it can. */
+  missing?: () => string | null;
   /** Begins a batch on a place whose processes run. */
   begin(stage: RowStage): Cycles | Promise<Cycles>;
   /** The row's figure over all cycles so far, in the full form or the short one. */
@@ -91,11 +95,12 @@ function playsMutants(row: FaultRow, backend: Backend): boolean {
 let shared: { key: string; place: Place } | null = null;
 
 async function sharedPlace(row: FaultRow, backend: Backend, full: boolean): Promise<Place> {
-  const key = `${backend} ${row.settings?.(full)?.name ?? ''}`;
+  const key = `${backend} ${row.settings?.(full)?.name ?? ''} ${row.place?.name ?? ''}`;
   if (shared?.key === key) return shared.place;
   await closeSharedPlace();
   const place = await openPlace({
     backend,
+    ...row.place,
     settings: (settings) => settingsOf(row, settings, full),
   });
   shared = { key, place };
@@ -126,7 +131,7 @@ export function faultProof(row: FaultRow, backend: Backend): Proof {
   return {
     ...{ id, name, layer: 'faults', backend, runs },
     fullOnly: row.ciOn?.includes(backend) === false,
-    missing: () => missingBackend(backend),
+    missing: () => missingBackend(backend) ?? row.missing?.() ?? null,
     begin: (given) => {
       plan = given;
     },
@@ -140,7 +145,7 @@ export function faultProof(row: FaultRow, backend: Backend): Proof {
       let place: Place | null = null;
       const own = async (): Promise<Place> =>
         (place ??= await openPlace({
-          ...{ backend, webs: 1, workers: 1, flags: [flag], ...row.mutantPlace },
+          ...{ backend, webs: 1, workers: 1, flags: [flag], ...row.place, ...row.mutantPlace },
           settings: (settings) => settingsOf(row, settings, false),
         }));
       const drop = async (): Promise<void> => {

@@ -1,5 +1,7 @@
 /** Rows about what lies around the bot: servers, the forge, models, runners, and whoever restarts it. */
+import { clocks } from './clocks.ts';
 import { expiredToken } from './expired-token.ts';
+import { fullDisk } from './full-disk.ts';
 import { gitlabWeather } from './gitlab-weather.ts';
 import { modelFaults } from './model-faults.ts';
 import { postgresRestarts } from './postgres-restarts.ts';
@@ -20,4 +22,6 @@ export const SURROUNDINGS: readonly FaultRow[] = [
   modelFaults,
   expiredToken,
   runners,
+  clocks,
+  fullDisk,
 ];

@@ -21,8 +21,15 @@ const STOP_MS = 20_000;
 export interface PostgresServer {
   /** Makes a database of its own; it is dropped with the server. Returns its URL. */
   newDatabase(name?: string): Promise<string>;
-  /** Kills the server with this signal, and starts it again on its data; null for one that is not ours. */
-  outage: { begin(signal: NodeJS.Signals): Promise<void>; end(): Promise<void> } | null;
+  /**
+   * Kills the server with this signal, and starts it again on its data; null for one that is not ours. `over` says
+   * that it does not run, e.g. because it ended by itself.
+   */
+  outage: {
+    begin(signal: NodeJS.Signals): Promise<void>;
+    over(): boolean;
+    end(): Promise<void>;
+  } | null;
   stop(): Promise<void>;
 }
 
@@ -88,19 +95,22 @@ const FORGETFUL = ['fsync=off'];
 
 /**
  * Starts (or reaches) PostgreSQL; `extra` are settings of a server of our own. It listens on a socket of its
- * own, or also on a port of 127.0.0.1 when one is given.
+ * own, or also on a port of 127.0.0.1 when one is given; `prepare` gets the folder of a server of our own while it
+ * is empty, and what it returns is called when the server is over.
  */
 export async function startPostgres(
   extra: readonly string[] = FORGETFUL,
   port?: number,
+  prepare?: (dir: string) => () => void,
 ): Promise<PostgresServer> {
   const given = process.env.AUTODEV_TEST_DATABASE_URL;
   if (given !== undefined && port === undefined) {
     return databasesOf(given, null, async () => undefined);
   }
   const place = await clusterPlace();
+  const cleaned = prepare?.(place.dir);
   initCluster(place);
-  return startCluster(place, extra, port);
+  return startCluster(place, extra, port, cleaned);
 }
 
 /** Makes a cluster with a database `autodev`, filled by `fill`, and leaves it in the folder `kept`. */
@@ -159,6 +169,7 @@ async function startCluster(
   place: ClusterPlace,
   extra: readonly string[],
   port?: number,
+  over?: () => void,
 ): Promise<PostgresServer> {
   const { bin, dir, data, account } = place;
   const listen = port === undefined ? [] : [`port=${port}`];
@@ -176,12 +187,14 @@ async function startCluster(
   let child = await start();
   const outage = {
     begin: (signal: NodeJS.Signals) => stopChild(child, signal),
+    over: () => child.exitCode !== null || child.signalCode !== null,
     end: async () => {
       child = await start();
     },
   };
   return databasesOf(url, outage, async () => {
     await stopChild(child, 'SIGINT');
+    over?.();
     await rm(dir, { recursive: true, force: true });
   });
 }
