@@ -3,7 +3,7 @@ import type { Hash, Hmac } from 'node:crypto';
 import { setImmediate as othersFirst } from 'node:timers/promises';
 
 /** SHA-256 of so much takes about a millisecond; most webhooks are smaller, and done at once. */
-const PIECE_BYTES = 256 * 1024;
+export const PIECE_BYTES = 256 * 1024;
 
 /**
  * Calls `work` for one piece of `length` bytes after the other, with where it begins and ends, until it

@@ -29,6 +29,7 @@ const RUN_TIME: Readonly<Record<string, string>> = {
   '@electric-sql/pglite': 'PostgreSQL without a server, so that the bot starts with no set-up',
   '@gitbeaker/requester-utils': 'replaces the retrying requester of @gitbeaker/rest with ours',
   '@gitbeaker/rest': 'typed GitLab REST client',
+  '@octokit/webhooks': 'verifies signatures of GitHub and types its payloads',
   '@secretlint/core': 'the secret scan of the publisher, rules maintained by others',
   '@secretlint/secretlint-rule-preset-recommend': 'the rules of that scan',
   bullmq: 'the queue on Redis or PostgreSQL',
