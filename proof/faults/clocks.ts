@@ -13,6 +13,10 @@ const MINUTES = [4, 0, 10, -10];
 const BEFORE_MS = 1_200;
 const TAKEN_MS = 30_000;
 
+/** SQL of a mutant: the time by the process's own clock, to the minute. */
+const OWN_NOW =
+  'now() + make_interval(mins => ${Math.round((Date.now() - performance.timeOrigin - performance.now()) / 60_000)})';
+
 const flagsOf = (index: number): readonly string[] => [
   `--import=${new URL('./skewed-clock.ts', import.meta.url).href}?minutes=${MINUTES[index] ?? 0}`,
 ];
@@ -53,5 +57,31 @@ export const clocks: FaultRow = {
       ? null
       : { value: quantile(measured, 0.99), unit: 'ms p99 to be taken over', holds: true },
   told: ({ counted }) => `${counted.get('set back') ?? 0} clocks set back`,
-  mutants: [],
+  mutants: [
+    {
+      name: 'leases end by the clock of the database',
+      file: 'bot/store/effects.ts',
+      from: `       and (lease_until is null or lease_until <= now())
+     returning \${COLUMNS}\`,
+    [id, owner, leaseSeconds],
+    'effects_claim',`,
+      to: `       and (lease_until is null or lease_until <= ${OWN_NOW})
+     returning \${COLUMNS}\`,
+    [id, owner, leaseSeconds],`,
+      also: [
+        {
+          file: 'bot/store/deliveries.ts',
+          from: `       and (lease_until is null or lease_until <= now())
+     returning \${SUMMARY}, body\`,
+    [id, owner, leaseSeconds],
+    'deliveries_claim',`,
+          to: `       and (lease_until is null or lease_until <= ${OWN_NOW})
+     returning \${SUMMARY}, body\`,
+    [id, owner, leaseSeconds],`,
+        },
+      ],
+    },
+  ],
+  mutantRuns: 6,
+  mutantPlace: { webs: 2, workers: 2 },
 };

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { missingDisk } from './disk.ts';
+import { onlyStored } from './postgres-restarts.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
 import { allBegun, oneRunEach } from './watch.ts';
 import { ask, say } from './work.ts';
@@ -79,5 +80,6 @@ export const fullDisk: FaultRow = {
   but: ['note twice in words'],
   begin,
   told: ({ counted }) => [...counted].map(([what, times]) => `${what} ${times}`).join(', '),
-  mutants: [],
+  mutants: [onlyStored],
+  mutantRuns: 2,
 };
