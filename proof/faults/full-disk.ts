@@ -72,6 +72,7 @@ export const fullDisk: FaultRow = {
   name: 'the disk of the database is full: nothing accepted is lost, and all goes on when there is room again',
   // The queue in Redis lies on another disk.
   on: ['pglite', 'postgres'],
+  ciOn: ['postgres'],
   runs: { ci: 2, full: 40 },
   batch: 10,
   place: { name: 'small disk', diskMb: DISK_MB },

@@ -8,7 +8,7 @@ import { PGlite } from '@electric-sql/pglite';
 import { Client } from 'pg';
 import type { Settings } from '../../schema/wire/settings.ts';
 import type { Project } from '../../sandbox/gitlab/state/types.ts';
-import { freePort, startWorld, type World } from '../../sandbox/world.ts';
+import { startWorld, type World } from '../../sandbox/world.ts';
 import {
   available,
   startPostgres,
@@ -24,6 +24,7 @@ import { temporary } from '../temporary.ts';
 import { mountDisk, type Disk } from './disk.ts';
 import { newLife, openLog, type Life } from './lives.ts';
 import { createPlayedCi, type PlayedCi } from './played-ci.ts';
+import { ownPort } from './ports.ts';
 import { startProxy, type Proxy } from './proxy.ts';
 
 /** Runs a statement against the bot's database, past every proxy. */
@@ -94,11 +95,7 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
     closers.unshift(() => proxy.close());
     return proxy;
   };
-  const [gitlabPort, postgresPort, redisPort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+  const [gitlabPort, postgresPort, redisPort] = [await ownPort(), await ownPort(), await ownPort()];
   let disk: Disk | null = null;
   const mount = (at: string): (() => void) => {
     if (options.diskMb === undefined) return () => undefined;
@@ -233,7 +230,7 @@ async function allLives(
   for (const [index, role] of roles.entries()) {
     const name = `${role} ${index + 1}`;
     const flags = [...all, ...(options.flagsOf?.(index) ?? [])];
-    lives.push(newLife({ name, role, port: await freePort(), env, flags, log }));
+    lives.push(newLife({ name, role, port: await ownPort(), env, flags, log }));
   }
   return lives;
 }
