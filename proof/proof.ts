@@ -80,6 +80,8 @@ export interface Proof {
   mutantRuns?: number;
   /** Why the promise is not made here, e.g. because the machine gives no namespaces; null: it is made. */
   missing?: () => string | null;
+  /** True: a machine that lacks what it needs fails nothing; its row says SKIPPED. */
+  optional?: boolean;
   /** Looks at what all attacks together left behind. */
   finish?(): Promise<string | null>;
   close?(): Promise<void>;

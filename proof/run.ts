@@ -18,6 +18,8 @@ export interface Outcome {
   seconds: number;
   /** Why it was not played; null: it was. */
   missing: string | null;
+  /** Not being played fails nothing. */
+  optional: boolean;
   /** What else there is to tell. */
   told: string;
   /** What was measured; null: nothing. */
@@ -46,6 +48,7 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
     spared: 0,
     seconds: 0,
     missing,
+    optional: proof.optional ?? false,
     told: '',
     figure: null,
   };

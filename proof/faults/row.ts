@@ -130,6 +130,7 @@ export function faultProof(row: FaultRow, backend: Backend): Proof {
   const { id, name, runs } = row;
   return {
     ...{ id, name, layer: 'faults', backend, runs },
+    optional: row.missing !== undefined,
     fullOnly: row.ciOn?.includes(backend) === false,
     missing: () => missingBackend(backend) ?? row.missing?.() ?? null,
     begin: (given) => {
