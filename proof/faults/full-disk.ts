@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { missingDisk } from './disk.ts';
 import { onlyStored } from './postgres-restarts.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
-import { allBegun, oneRunEach } from './watch.ts';
+import { allBegun, hookAnswers, oneRunEach } from './watch.ts';
 import { ask, say } from './work.ts';
 
 /** Room for the database and its log, and not much more. */
@@ -22,7 +22,8 @@ function begin({ place, project, counted, full }: RowStage): Cycles {
   const { disk, lives, servers } = place;
   const server = servers.postgres?.outage ?? null;
   if (disk === null) throw new Error('the database has no disk of its own');
-  const count = (what: string): void => void counted.set(what, (counted.get(what) ?? 0) + 1);
+  const count = (what: string, more = 1): void =>
+    void counted.set(what, (counted.get(what) ?? 0) + more);
   const service = async (): Promise<void> => {
     if (server?.over() === true) {
       count('restarts of PostgreSQL');
@@ -48,11 +49,6 @@ function begin({ place, project, counted, full }: RowStage): Cycles {
         await service();
         await sleep(SERVICE_MS);
       }
-      const refused = project.hooks.flatMap((hook) => hook.logs);
-      counted.set(
-        'webhooks refused',
-        refused.filter(({ responseStatus }) => responseStatus.startsWith('503')).length,
-      );
       disk.free();
       await service();
       await place.startAll();
@@ -63,7 +59,10 @@ function begin({ place, project, counted, full }: RowStage): Cycles {
       await place.startAll();
       await allBegun(project);
     },
-    look: (history) => oneRunEach(project, history),
+    look: (history) => {
+      count('webhooks refused', hookAnswers(project).refusals.length);
+      return oneRunEach(project, history);
+    },
   };
 }
 

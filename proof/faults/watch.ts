@@ -32,12 +32,17 @@ export function oneRunEach(project: Project, { runs }: History): string | null {
     : `${wrong.length} of ${project.issues.length} issues have not one run`;
 }
 
+/** The project's webhooks so far, and the answers to those that were not answered with 2xx. */
+export function hookAnswers(project: Project): { all: number; refusals: string[] } {
+  const answers = project.hooks.flatMap((hook) => hook.logs).map((log) => log.responseStatus);
+  return { all: answers.length, refusals: answers.filter((answer) => !/^2\d\d$/.test(answer)) };
+}
+
 /** Webhooks of the project that were not answered with 2xx, as a failure; null: none. */
 export function refusedHooks(project: Project): string | null {
-  const logs = project.hooks.flatMap((hook) => hook.logs);
-  const bad = logs.filter(({ responseStatus }) => !/^2\d\d$/.test(responseStatus));
-  const [first] = bad;
+  const { all, refusals } = hookAnswers(project);
+  const [first] = refusals;
   return first === undefined
     ? null
-    : `${bad.length} of ${logs.length} webhooks were not accepted: ${first.responseStatus}`;
+    : `${refusals.length} of ${all} webhooks were not accepted: ${first}`;
 }
