@@ -44,6 +44,7 @@ const QUEUE_OPTIONS = {
 
 /** What is used of BullMQ's Queue. */
 export interface JobQueue {
+  waitUntilReady(): Promise<unknown>;
   add(name: string, data: object, options: JobsOptions): Promise<unknown>;
   addBulk(jobs: { name: string; data: object; opts: JobsOptions }[]): Promise<unknown>;
   getJobCounts(): Promise<Record<string, number>>;
@@ -53,6 +54,8 @@ export interface JobQueue {
 
 /** What is used of BullMQ's Worker. */
 export interface JobWorker {
+  /** Rejects when its first connection failed: BullMQ remembers that, and the worker never works. */
+  waitUntilReady(): Promise<unknown>;
   close(): Promise<void>;
   on(event: 'error', listener: (error: Error) => void): unknown;
   on(event: 'failed', listener: (job: Job | undefined, error: Error) => void): unknown;
@@ -107,7 +110,17 @@ export async function openRedisBackend(redisUrl: string, name: string): Promise<
     adding.disconnect();
     throw error;
   }
-  const working: Redis[] = [];
+  // All workers share it; BullMQ makes the connection that waits for jobs by itself.
+  let working: Redis | null = null;
+  const connect = (): Redis => {
+    const connection = new Redis(redisUrl, {
+      maxRetriesPerRequest: null,
+      retryStrategy: () => RECONNECT_MS,
+      disconnectTimeout: DISCONNECT_MS,
+    });
+    connection.on('error', () => undefined);
+    return connection;
+  };
   return {
     kind: 'redis',
     queue: new BullQueue(name, {
@@ -117,18 +130,13 @@ export async function openRedisBackend(redisUrl: string, name: string): Promise<
       skipWaitingForReady: true,
     }),
     worker: (processor, concurrency) => {
-      const connection = new Redis(redisUrl, {
-        maxRetriesPerRequest: null,
-        retryStrategy: () => RECONNECT_MS,
-        disconnectTimeout: DISCONNECT_MS,
-      });
-      connection.on('error', () => undefined);
-      working.push(connection);
-      const options = { ...WORKER_OPTIONS, prefix: SCHEMA, connection, concurrency };
+      working ??= connect();
+      const options = { ...WORKER_OPTIONS, prefix: SCHEMA, connection: working, concurrency };
       return new BullWorker(name, processor, options);
     },
     close: async () => {
-      for (const connection of [adding, ...working]) connection.disconnect();
+      adding.disconnect();
+      working?.disconnect();
     },
   };
 }

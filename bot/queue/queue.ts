@@ -2,6 +2,7 @@
  * The doorbell: jobs carry the id of a row and nothing else, the row says whether there is work. A
  * job may come twice, or never (then the sweeper rings again), so no handler relies on it.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Job, JobsOptions } from 'bullmq';
 import { insideTransaction } from '../store/db.ts';
 import { StoreError } from '../store/errors.ts';
@@ -71,6 +72,8 @@ export interface QueueOptions {
 
 const DEFAULT_NAME = 'autodev';
 const DRAIN_MS = 20_000;
+/** Between two tries to start a worker. */
+const RESTART_MS = 500;
 
 /** Opens the queue; rejects when its backend cannot be reached. */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
@@ -81,6 +84,11 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
       : await openRedisBackend(options.redisUrl, name);
   const log = options.log ?? (() => undefined);
   backend.queue.on('error', (error) => log('The queue had a connection problem', { error }));
+  // A queue whose first connection failed never adds anything, so it is not handed out.
+  await backend.queue.waitUntilReady().catch(async (error: unknown) => {
+    await backend.close();
+    throw error;
+  });
   const workers = new Set<QueueWorker>();
   return {
     kind: backend.kind,
@@ -168,15 +176,36 @@ function startWorker(
   log: NonNullable<QueueOptions['log']>,
 ): QueueWorker {
   const closing = new AbortController();
-  const worker = backend.worker(async (job) => {
-    const known = parseJob(job);
-    if (known === null) return log('A job of unknown shape was dropped', { error: null });
-    return handleAll(handlers, known, closing.signal);
-  }, concurrency);
-  worker.on('error', (error) => log('A worker had a connection problem', { error }));
-  worker.on('failed', (job, error) => {
-    log('A job failed; its row stays due', { error, ...(job !== undefined && { job: job.name }) });
-  });
+  const start = (): JobWorker => {
+    const worker = backend.worker(async (job) => {
+      const known = parseJob(job);
+      if (known === null) return log('A job of unknown shape was dropped', { error: null });
+      return handleAll(handlers, known, closing.signal);
+    }, concurrency);
+    worker.on('error', (error) => log('A worker had a connection problem', { error }));
+    worker.on('failed', (job, error) => {
+      const name = job !== undefined && { job: job.name };
+      log('A job failed; its row stays due', { error, ...name });
+    });
+    return worker;
+  };
+  let worker = start();
+  // The backend may have died while the worker began; such a worker is given up for a new one.
+  const becomeReady = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      try {
+        await worker.waitUntilReady();
+        return;
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        log('A worker did not start; it is started again', { error });
+      }
+      worker.close().catch(() => undefined);
+      await sleep(RESTART_MS, null, { signal: closing.signal }).catch(() => null);
+      if (!closing.signal.aborted) worker = start();
+    }
+  };
+  void becomeReady();
   let closed: Promise<void> | null = null;
   return {
     close: () => {

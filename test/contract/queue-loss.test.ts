@@ -1,6 +1,8 @@
 /** What a killed worker, an emptied Redis or one that is away leave behind: nothing that stays undone. */
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
@@ -124,6 +126,25 @@ function withPostgres(): void {
     await removeDir(place.dataDir);
   });
 
+  test('a worker that starts while PostgreSQL dies works when it is back', async () => {
+    if (server.outage === null) return;
+    const place = await newPlace(server);
+    const store = await storeAt(place);
+    await migrate(store);
+    const { id } = await insertDelivery(store, delivery());
+    const queue = await queueAt(place, store);
+    const seen: string[] = [];
+    queue.work({ ...idle, delivery: async (job) => void seen.push(job.id) }, { concurrency: 1 });
+    await server.outage.begin('SIGKILL');
+    await server.outage.end();
+    const sweeper = startSweeper({ db: store, queue, everyMs: 100, log: () => undefined });
+    await until(() => seen.includes(id), WAIT_MS, 'the delivery');
+    await sweeper.close();
+    await queue.close();
+    await store.close();
+    await removeDir(place.dataDir);
+  });
+
   if (available('redis')) describe('and Redis', () => withRedis(() => server));
 }
 
@@ -168,10 +189,10 @@ function withRedis(server: () => PostgresServer): void {
     const place = await newPlace(server(), redis.url);
     const store = await storeAt(place);
     await migrate(store);
+    const { id } = await insertDelivery(store, delivery());
     const queue = await queueAt(place, store);
     const seen: string[] = [];
-    queue.work({ ...idle, delivery: async ({ id }) => void seen.push(id) }, { concurrency: 1 });
-    const { id } = await insertDelivery(store, delivery());
+    queue.work({ ...idle, delivery: async (job) => void seen.push(job.id) }, { concurrency: 1 });
     await redis.outage.begin();
     const started = performance.now();
     await expect(queue.add({ name: 'delivery', id })).rejects.toThrow();
@@ -184,4 +205,38 @@ function withRedis(server: () => PostgresServer): void {
     await store.close();
     await removeDir(place.dataDir);
   });
+
+  test('a queue whose Redis died while it was opened is not handed out', async () => {
+    const place = await newPlace(server());
+    const store = await storeAt(place);
+    const lossy = await dyingLine(redis.url);
+    // BullMQ remembers for good what its first connection met: such a queue would never add anything.
+    await expect(queueAt({ ...place, redisUrl: lossy.url }, store)).rejects.toThrow();
+    await lossy.close();
+    await store.close();
+    await removeDir(place.dataDir);
+  });
+}
+
+/** A line to Redis that dies for good before the second question for its version is answered. */
+async function dyingLine(redisUrl: string): Promise<{ url: string; close(): Promise<void> }> {
+  const target = redisUrl.startsWith('redis:') ? new URL(redisUrl) : null;
+  let asked = 0;
+  const line = createServer((client) => {
+    const upstream =
+      target === null ? connect(redisUrl) : connect(Number(target.port), target.hostname);
+    upstream.on('error', () => client.destroy());
+    client.on('error', () => upstream.destroy());
+    upstream.pipe(client);
+    client.on('data', (bytes: Buffer) => {
+      if (/\binfo\b/i.test(bytes.toString('latin1'))) asked += 1;
+      if (asked < 2) upstream.write(bytes);
+      else client.destroy();
+    });
+    client.on('close', () => upstream.destroy());
+  });
+  await once(line.listen(0, '127.0.0.1'), 'listening');
+  const { port } = line.address() as AddressInfo;
+  const close = async (): Promise<void> => void (await once(line.close(), 'close'));
+  return { url: `redis://127.0.0.1:${port}`, close };
 }
