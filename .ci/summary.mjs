@@ -1,12 +1,17 @@
 // Prints what a test run came to, from jest's JSON report, and exits 1 unless all is well.
 //
-//   node .ci/summary.mjs <report.json> <steps that failed outside the tests>
+//   node .ci/summary.mjs <report.json> <steps that failed outside the tests> [<outcome of the proof.json>]
 //
-// The last line is `N passed, N failed, N skipped`. A test file that could not run counts as one
+// What failed is told once more, shortly, so that the end of a long log is enough. The last line is `N passed, N failed, N skipped`. A test file that could not run counts as one
 // failure, and so does a skipped test that needs a service, because CI has the services.
 import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 
 const SERVICE = /\b(postgres(ql)?|redis)\b/i;
+
+/** Lines of a failure that are told. */
+const TOLD_LINES = 12;
+const TOLD_CHARS = 300;
 
 function readReport(path) {
   try {
@@ -16,7 +21,16 @@ function readReport(path) {
   }
 }
 
-const [path, failedSteps = '0'] = process.argv.slice(2);
+/** Prints what failed and the beginning of why. */
+function tell(what, reasons) {
+  const lines = stripVTControlCharacters(reasons.join('\n')).split('\n');
+  const some = lines.filter((line) => line.trim() !== '').slice(0, TOLD_LINES);
+  console.log(
+    [`failed: ${what}`, ...some.map((line) => `  ${line.slice(0, TOLD_CHARS)}`)].join('\n'),
+  );
+}
+
+const [path, failedSteps = '0', proofPath] = process.argv.slice(2);
 const report = readReport(path);
 if (report === null) {
   console.log('Tests:       no report was written\n0 passed, 1 failed, 0 skipped');
@@ -28,6 +42,17 @@ const missed = tests.filter(
   ({ status, fullName }) => status === 'pending' && SERVICE.test(fullName),
 );
 for (const { fullName } of missed) console.log(`skipped although CI has its service: ${fullName}`);
+
+const root = process.cwd();
+for (const { name, message, assertionResults } of report.testResults) {
+  const file = name.replace(`${root}/`, '');
+  const bad = assertionResults.filter(({ status }) => status === 'failed');
+  for (const { fullName, failureMessages } of bad) tell(`${file}: ${fullName}`, failureMessages);
+  if (bad.length === 0 && message !== '') tell(file, [message]);
+}
+for (const { id, backend = '', broken } of readReport(proofPath)?.promises ?? []) {
+  if (broken !== undefined) tell(`proof: ${id} ${backend}`, broken);
+}
 
 const { numPassedTests: passed, numPendingTests: pending, numTodoTests: todo } = report;
 const skipped = pending + todo;

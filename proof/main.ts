@@ -9,7 +9,7 @@ import { closeSharedPlace } from './faults/row.ts';
 import { BACKENDS, LAYERS, type Plan } from './proof.ts';
 import { playLanes, sampled } from './lanes.ts';
 import { runProof, type Outcome } from './run.ts';
-import { machine, promisesOf, table, type Report } from './table.ts';
+import { brokenOnes, machine, promisesOf, table, type Report } from './table.ts';
 
 const lanesOf = (entries: readonly Entry[]): string[] => [
   ...new Set(entries.map(({ lane }) => lane)),
@@ -96,6 +96,8 @@ const spared = outcomes.reduce((sum, outcome) => sum + outcome.spared, 0);
 const attacks = outcomes.reduce((sum, { runs }) => sum + runs, 0);
 const more = spared === 0 ? '' : ` (the short form leaves out ${spared})`;
 console.log(`\n${attacks} attacks, ${killed} of ${mutants} mutants killed${more}, seed ${seed}`);
+const broken = brokenOnes(promises);
+if (broken !== '') console.log(`\n${broken}`);
 if (values.out !== undefined) {
   const report: Report = { machine: here, seed, backend: values.backend, promises };
   await writeFile(values.out, `${JSON.stringify(report, null, 2)}\n`);

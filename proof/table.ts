@@ -24,6 +24,8 @@ interface Promise_ {
   mutants: { killed: number; of: number };
   /** Why it says nothing here. */
   note?: string;
+  /** What broke it, a line each; only where it does not hold. */
+  broken?: string[];
 }
 
 export function machine(): Report['machine'] {
@@ -37,22 +39,40 @@ export function machine(): Report['machine'] {
   };
 }
 
+/** Why the promise of a proof does not hold, a line for each reason; none: it holds. */
+function whatBroke({ missing, failures, mutants, figure }: Outcome): string[] {
+  return [
+    ...(missing === null ? [] : [`not played: ${missing}`]),
+    ...failures.map(({ attack, about, what }) => `attack ${attack}: ${about}: ${what}`),
+    ...mutants.filter(({ killed }) => !killed).map(({ name }) => `nobody noticed: no "${name}"`),
+    ...(figure === null || figure.holds ? [] : [`${Math.round(figure.value)} ${figure.unit}`]),
+  ];
+}
+
+/** What broke promises, as a list for the end of the output; empty when all hold. */
+export function brokenOnes(promises: readonly Promise_[]): string {
+  return promises
+    .filter(({ broken }) => broken !== undefined)
+    .map(({ id, backend, broken = [] }) =>
+      [`${id}${backend === undefined ? '' : ` on ${backend}`}`, ...broken].join('\n  '),
+    )
+    .join('\n');
+}
+
 /** One promise per proof with what it measured, or else its mutants; and a line for each row without one. */
 export function promisesOf(outcomes: readonly Outcome[], all: boolean): Promise_[] {
   const played = outcomes.map((outcome): Promise_ => {
     const { id, name, runs, failures, mutants, missing, told, figure, backend } = outcome;
     const killed = mutants.filter((mutant) => mutant.killed).length;
+    const broken = whatBroke(outcome);
     return {
       ...{ id, name, runs, failures: failures.length, figure: figure?.value ?? killed },
       unit: figure?.unit ?? `of ${mutants.length} mutants killed`,
-      holds:
-        missing === null &&
-        failures.length === 0 &&
-        killed === mutants.length &&
-        (figure?.holds ?? true),
+      holds: broken.length === 0,
       mutants: { killed, of: mutants.length },
       ...(backend === null ? {} : { backend }),
       ...(missing === null && told === '' ? {} : { note: missing ?? told }),
+      ...(broken.length === 0 || (missing !== null && outcome.optional) ? {} : { broken }),
     };
   });
   if (!all) return played;

@@ -25,6 +25,7 @@ function run(command: string, args: readonly string[], env?: Record<string, stri
 interface Outcome {
   readonly status: 'passed' | 'failed' | 'pending';
   readonly fullName: string;
+  readonly failureMessages: readonly string[];
 }
 
 /** A report as jest writes it, as far as it is read. */
@@ -40,14 +41,30 @@ function report(tests: readonly Outcome[], brokenFiles = 0): string {
     numPendingTests: count('pending'),
     numTodoTests: 0,
     numTotalTests: tests.length,
-    testResults: [{ assertionResults: tests }],
+    testResults: [{ name: join(root, 'test/a.test.ts'), message: '', assertionResults: tests }],
   });
 }
 
-const PASSED: Outcome = { status: 'passed', fullName: 'store on PGlite keeps a row' };
-const FAILED: Outcome = { status: 'failed', fullName: 'store on PGlite loses a row' };
-const NO_SERVICE: Outcome = { status: 'pending', fullName: 'queue on Redis keeps order' };
-const NO_CLIENT: Outcome = { status: 'pending', fullName: 'glab lists issues' };
+const PASSED: Outcome = {
+  status: 'passed',
+  fullName: 'store on PGlite keeps a row',
+  failureMessages: [],
+};
+const FAILED: Outcome = {
+  status: 'failed',
+  fullName: 'store on PGlite loses a row',
+  failureMessages: ['\u001B[31mLost 1 row\u001B[39m'],
+};
+const NO_SERVICE: Outcome = {
+  status: 'pending',
+  fullName: 'queue on Redis keeps order',
+  failureMessages: [],
+};
+const NO_CLIENT: Outcome = {
+  status: 'pending',
+  fullName: 'glab lists issues',
+  failureMessages: [],
+};
 
 test.each([
   ['all passed', report([PASSED]), '0', 0, '1 passed, 0 failed, 0 skipped'],
@@ -63,6 +80,23 @@ test.each([
   writeFileSync(file, text);
   const ended = run(process.execPath, ['.ci/summary.mjs', file, failedSteps]);
   expect({ status: ended.status, last: ended.lines.at(-1) }).toEqual({ status, last });
+});
+
+test('summary tells once more what failed, of the tests and of the proof', () => {
+  const [tests, proof] = [join(folder, 'tests.json'), join(folder, 'proof.json')];
+  writeFileSync(tests, report([PASSED, FAILED]));
+  const promises = [
+    { id: 'R1', holds: true },
+    { id: 'R2', backend: 'redis', holds: false, broken: ['attack 3: 30 s: two pipelines'] },
+  ];
+  writeFileSync(proof, JSON.stringify({ promises }));
+  const { lines } = run(process.execPath, ['.ci/summary.mjs', tests, '1', proof]);
+  expect(lines.slice(0, 4)).toEqual([
+    'failed: test/a.test.ts: store on PGlite loses a row',
+    '  Lost 1 row',
+    'failed: proof: R2 redis',
+    '  attack 3: 30 s: two pipelines',
+  ]);
 });
 
 test('check refuses a step it does not know and names those it does', () => {
