@@ -44,6 +44,60 @@ export async function playLanes(
   return lanes.flatMap((lane) => found.get(lane) ?? []);
 }
 
+/**
+ * What a row fell short of beside others, where that says nothing against the product: it took too long, or no
+ * moment came in which a missing defence of a process shows. Null: it holds, or something is wrong.
+ */
+function shortOf(outcome: Outcome): string | null {
+  const { layer, missing, failures, mutants, figure } = outcome;
+  if (missing !== null || failures.some(({ late }) => !late)) return null;
+  const alive = mutants.find(({ killed }) => !killed);
+  if (alive !== undefined && layer !== 'faults') return null;
+  if (failures[0] !== undefined) return failures[0].what;
+  if (figure?.holds === false) return `${Math.round(figure.value)} ${figure.unit}`;
+  return alive === undefined ? null : `nobody noticed: no "${alive.name}"`;
+}
+
+/** Plays one row of a lane anew; resolves with its outcome. */
+export type PlayRow = (row: Outcome) => Promise<Outcome>;
+
+/**
+ * Plays rows that fell short beside other lanes once more, one at a time: what the promises say about time is
+ * about a machine that does nothing else. What comes of it takes the place of the first outcome, and says so.
+ */
+export async function playShortAgain(
+  outcomes: readonly Outcome[],
+  play: PlayRow,
+  say: (line: string) => void,
+): Promise<Outcome[]> {
+  const played: Outcome[] = [];
+  for (const outcome of outcomes) {
+    const short = shortOf(outcome);
+    if (short === null) {
+      played.push(outcome);
+      continue;
+    }
+    const { id, backend } = outcome;
+    const where = backend === null ? id : `${id} on ${backend}`;
+    say(`${where} fell short beside other lanes (${short}) and is played again alone`);
+    const again = await play(outcome);
+    const told = again.told === '' ? '' : `; ${again.told}`;
+    played.push({ ...again, told: `alone, after it fell short beside others (${short})${told}` });
+  }
+  return played;
+}
+
+/** How the command line `args` plays a row anew. */
+export function rowPlayer(args: readonly string[]): PlayRow {
+  return async ({ id, lane, backend }) => {
+    const row = ['--row', id, ...(backend === null ? [] : ['--backend', backend])];
+    const file = path.join(temporary(), 'row.json');
+    const [only] = await playLane(lane, [...args, ...row], file);
+    if (only === undefined) throw new Error(`${id} was not played again`);
+    return only;
+  };
+}
+
 async function playLane(lane: string, args: readonly string[], file: string): Promise<Outcome[]> {
   const main = path.join(import.meta.dirname, 'main.ts');
   const child = spawn(process.execPath, [main, ...args, '--lane', lane, '--outcomes', file], {

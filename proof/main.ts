@@ -7,8 +7,9 @@ import { parseArgs } from 'node:util';
 import { PROOFS, type Entry } from './all.ts';
 import { closeSharedPlace } from './faults/row.ts';
 import { BACKENDS, LAYERS, type Plan } from './proof.ts';
-import { playLanes, sampled } from './lanes.ts';
+import { playLanes, playShortAgain, rowPlayer, sampled } from './lanes.ts';
 import { runProof, type Outcome } from './run.ts';
+import { ONE_SITTING, sittingIn } from './sitting.ts';
 import { brokenOnes, machine, promisesOf, table, type Report } from './table.ts';
 
 const lanesOf = (entries: readonly Entry[]): string[] => [
@@ -16,7 +17,7 @@ const lanesOf = (entries: readonly Entry[]): string[] => [
 ];
 const ids = [...new Set(PROOFS.flatMap(({ proof }) => proof.id.split(' ')))];
 const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME,…] [--backend B] [--seed N] [--share S]
-                    [--at-once N] [--out FILE]
+                    [--at-once N] [--out FILE] [--continue FILE]
   --ci         the short form; it takes away a fifth of the defences whose mutants are processes
   --only ID,…  only these rows: ${ids.join(', ')}
   --layer NAME,… only attacks on functions, on a job, on the whole bot (bot), or faults around it (faults)
@@ -25,7 +26,9 @@ const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME,…] [--ba
   --share S    that part of the attacks, e.g. 0.1
   --at-once N  lanes that are played beside each other: ${lanesOf(PROOFS).join(', ')}; 3 in the
                short form, else 1
-  --out FILE   also write the outcome as JSON`;
+  --out FILE   also write the outcome as JSON
+  --continue FILE  a run in several sittings: keep each row's outcome in FILE as soon as it is there, and
+               play nothing again that FILE has of the same code, seed and form`;
 
 const { values } = parseArgs({
   options: {
@@ -36,10 +39,12 @@ const { values } = parseArgs({
     seed: { type: 'string' },
     share: { type: 'string', default: '1' },
     'at-once': { type: 'string' },
-    // How a lane is asked for, and where it leaves what it found.
+    // How a lane is asked for, or one row of it, and where it leaves what it found.
     lane: { type: 'string' },
+    row: { type: 'string' },
     outcomes: { type: 'string' },
     out: { type: 'string' },
+    continue: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
@@ -70,17 +75,22 @@ const chosen = PROOFS.filter(
     (layers === undefined || layers.includes(proof.layer)) &&
     (proof.backend === undefined || backends.includes(proof.backend)) &&
     (values.lane === undefined || values.lane === lane) &&
+    (values.row === undefined || values.row === proof.id) &&
     !(values.ci && proof.fullOnly === true && layers?.includes('bot') !== true),
 );
+const way = { seed, full: !values.ci, share, samples: values.ci && only === undefined };
 const plan: Plan = {
-  ...{ seed, full: !values.ci, share },
-  takes: values.ci && only === undefined ? sampled(PROOFS, seed) : () => true,
+  ...way,
+  takes: way.samples ? sampled(PROOFS, seed) : () => true,
   say: (line) => console.error(line),
 };
+const { continue: sittings } = values;
+const sitting = sittings === undefined ? ONE_SITTING : await sittingIn(sittings, way);
 const lanes = lanesOf(chosen);
+const args = [...process.argv.slice(2), '--seed', String(seed)];
 const outcomes =
   lanes.length > 1
-    ? await playLanes(lanes, [...process.argv.slice(2), '--seed', String(seed)], atOnce)
+    ? await playShortAgain(await playLanes(lanes, args, atOnce), rowPlayer(args), plan.say)
     : await playHere(chosen);
 if (values.outcomes !== undefined) {
   await writeFile(values.outcomes, JSON.stringify(outcomes));
@@ -110,7 +120,12 @@ async function playHere(entries: readonly Entry[]): Promise<Outcome[]> {
   for (const entry of entries) {
     const { id, name, backend } = entry.proof;
     plan.say(`${id}: ${name}${backend === undefined ? '' : `, on ${backend}`}`);
-    played.push(await runProof(entry, plan));
+    // A row that is asked for by itself is wanted anew.
+    const known = values.row === undefined ? sitting.known(entry.proof) : undefined;
+    if (known !== undefined) plan.say(`  ${id} was played before`);
+    const outcome = known ?? (await runProof(entry, plan));
+    if (known === undefined) sitting.keep(outcome);
+    played.push(outcome);
   }
   await closeSharedPlace();
   return played;

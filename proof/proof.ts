@@ -35,6 +35,8 @@ export interface Played {
   failure: string | null;
   /** What was attacked, for the line of a failure. */
   about: string;
+  /** It took too long, and nothing else is known to be wrong. */
+  late?: boolean;
 }
 
 export interface Edit {
@@ -83,9 +85,11 @@ export interface Proof {
   /** True: a machine that lacks what it needs fails nothing; its row says SKIPPED. */
   optional?: boolean;
   /** Looks at what all attacks together left behind. */
-  finish?(): Promise<string | null>;
+  finish?(): Promise<Pick<Played, 'failure' | 'late'> | null>;
   close?(): Promise<void>;
 }
 
 export const held = (about: string): Played => ({ about, failure: null });
-export const broken = (about: string, failure: string): Played => ({ about, failure });
+export const broken = (about: string, failure: string, late = false): Played => ({
+  ...{ about, failure, late },
+});

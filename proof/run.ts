@@ -8,10 +8,11 @@ export interface Outcome {
   id: string;
   name: string;
   layer: Proof['layer'];
+  lane: string;
   /** What the bot stood on; null: it does not matter. */
   backend: Backend | null;
   runs: number;
-  failures: { attack: number; about: string; what: string }[];
+  failures: { attack: number; about: string; what: string; late: boolean }[];
   mutants: { name: string; killed: boolean; by: string }[];
   /** Mutants that the form does not play. */
   spared: number;
@@ -41,6 +42,7 @@ export async function runProof(entry: Entry, plan: Plan): Promise<Outcome> {
     id,
     name,
     layer,
+    lane: entry.lane,
     backend: proof.backend ?? null,
     runs: 0,
     failures: [],
@@ -98,15 +100,19 @@ async function playAll(
     const random = randomOf(`${seed}/${proof.id}/${attack}`);
     let failure: string | null;
     let about = `attack ${attack}`;
+    let late = false;
     try {
-      ({ failure, about } = await proof.play(attack, random));
+      ({ failure, about, late = false } = await proof.play(attack, random));
     } catch (error) {
       failure = `it threw ${error instanceof Error ? error.message : String(error)}`;
     }
-    if (failure !== null) failures.push({ attack, about, what: failure });
+    if (failure !== null) failures.push({ attack, about, what: failure, late });
   }
-  const after = failures.length < most ? await proof.finish?.() : null;
-  if (after != null) failures.push({ attack: from + runs, about: 'all attacks', what: after });
+  const { failure = null, late = false } =
+    (failures.length < most ? await proof.finish?.() : null) ?? {};
+  if (failure !== null) {
+    failures.push({ attack: from + runs, about: 'all attacks', what: failure, late });
+  }
   return failures;
 }
 

@@ -39,9 +39,9 @@ export const gates: Proof = {
   play,
   finish: () =>
     // Races in which nothing is ever merged would prove nothing.
-    Promise.resolve(
-      races > 200 && merged < races / 20 ? `only ${merged} of ${races} merged` : null,
-    ),
+    Promise.resolve({
+      failure: races > 200 && merged < races / 20 ? `only ${merged} of ${races} merged` : null,
+    }),
   mutants: [
     {
       name: 'the bot decides nothing',

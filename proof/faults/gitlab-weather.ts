@@ -3,7 +3,7 @@
  * of calls (R12, promise 11).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { until } from '../../test/support/until.ts';
+import { TooLate, until } from '../../test/support/until.ts';
 import type { CallTrouble } from '../../sandbox/gitlab/rest/weather.ts';
 import type { Random } from '../random.ts';
 import type { Place } from './place.ts';
@@ -85,10 +85,13 @@ function begin({ place, project, measured, counted, full }: RowStage): Cycles {
       const after = peakSince(place, back);
       counted.set('normal', Math.max(counted.get('normal') ?? 0, normal));
       counted.set('after', Math.max(counted.get('after') ?? 0, after));
-      if (drained > DRAINED_MS) return `it took ${Math.round(drained)} ms to drain`;
+      const ended = endedAlone(place);
+      if (ended !== null) return ended;
+      if (drained > DRAINED_MS) throw new TooLate(`${Math.round(drained)} ms to drain`);
+      // Seconds are unlike each other where others compute, too.
       if (after > (full ? PEAK : SHORT_FORM_PEAK) * normal)
-        return `${after} calls in a second afterwards, ${normal} before`;
-      return endedAlone(place);
+        throw new TooLate(`${after} calls in a second afterwards, ${normal} before`);
+      return null;
     },
     look: (history) => oneRunEach(project, history),
   };

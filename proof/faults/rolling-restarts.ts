@@ -3,6 +3,7 @@
  * in time, and others go on at once with what it had begun (R27, promise 15).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TooLate } from '../../test/support/until.ts';
 import type { Life } from './lives.ts';
 import { dueTaken, resumeAfter } from './resume.ts';
 import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
@@ -46,9 +47,10 @@ async function begin(stage: RowStage): Promise<Cycles> {
     life.start(SLOW);
     await life.ready();
     if (bad !== null) return bad;
-    if (took > EXIT_MS) return `${life.name} took ${Math.round(took)} ms to end`;
     if (left !== null) return `${life.name} left work under its lease for ${Math.round(left)} ms`;
-    if (taken !== null && taken > TAKEN_MS) return `what was due lay still for ${TAKEN_MS} ms`;
+    if (took > EXIT_MS) throw new TooLate(`${life.name} took ${Math.round(took)} ms to end`);
+    if (taken !== null && taken > TAKEN_MS)
+      throw new TooLate(`what was due lay still for ${TAKEN_MS} ms`);
     return null;
   };
   await Promise.all(place.lives.map(restart));
@@ -57,12 +59,15 @@ async function begin(stage: RowStage): Promise<Cycles> {
       const iid = await ask(place, project, `Cycle ${index}`, 'label');
       const stop = load(stage, iid);
       let failure: string | null = null;
-      for (const life of place.lives) {
-        await ask(place, project, `Cycle ${index}, ${life.name}`, 'label');
-        await sleep(random.int(LOAD_MS));
-        failure ??= await restart(life);
+      try {
+        for (const life of place.lives) {
+          await ask(place, project, `Cycle ${index}, ${life.name}`, 'label');
+          await sleep(random.int(LOAD_MS));
+          failure ??= await restart(life);
+        }
+      } finally {
+        await stop();
       }
-      await stop();
       return failure;
     },
     look: (history) => refusedHooks(project) ?? oneRunEach(project, history),

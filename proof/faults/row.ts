@@ -18,6 +18,7 @@ import {
 } from '../proof.ts';
 import type { Random } from '../random.ts';
 import { expectTakenByGitLab } from '../../test/support/taken-by-gitlab.ts';
+import { TooLate } from '../../test/support/until.ts';
 import { violationsIn } from './checker.ts';
 import { readHistory, type History } from './history.ts';
 import { missingBackend, openPlace, type Place, type PlaceOptions } from './place.ts';
@@ -161,6 +162,12 @@ export function faultProof(row: FaultRow, backend: Backend): Proof {
   };
 }
 
+/** What went wrong, and whether that is the time alone. */
+interface Wrong {
+  failure: string;
+  late: boolean;
+}
+
 type Player = Required<Pick<Proof, 'play' | 'finish' | 'figure' | 'told'>>;
 
 /** Where a row is played: `drop` throws the place away, or what went wrong there would be found again. */
@@ -198,18 +205,20 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
     return { place, cycles, played: 0, since: performance.now(), calls };
   };
   /** Does a part of a batch; after anything wrong the next batch begins on another place. */
-  const part = async (work: () => Promise<string | null>): Promise<string | null> => {
-    let wrong: string | null;
+  const part = async (work: () => Promise<string | null>): Promise<Wrong | null> => {
+    let failure: string | null;
+    let late = false;
     try {
-      wrong = await work();
+      failure = await work();
     } catch (error) {
-      wrong = `it threw ${error instanceof Error ? error.message : String(error)}`;
+      late = error instanceof TooLate;
+      failure = `it threw ${error instanceof Error ? error.message : String(error)}`;
     }
-    if (wrong === null) return null;
-    wrong = wrong.slice(0, SAID) + keepLog(current?.place ?? null);
+    if (failure === null) return null;
+    failure = failure.slice(0, SAID) + keepLog(current?.place ?? null);
     current = null;
     await ground.drop();
-    return wrong;
+    return { failure, late };
   };
   const end = (batch: Batch) => async (): Promise<string | null> => {
     const settling = performance.now();
@@ -227,11 +236,11 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
         current.played += 1;
         return current.cycles.cycle(index, random);
       });
-      if (failed !== null) return broken(about, failed);
+      if (failed !== null) return broken(about, failed.failure, failed.late);
       if (current === null || current.played < row.batch) return held(about);
       about = `the ${current.played} cycles up to ${index}`;
       const wrong = await part(end(current));
-      return wrong === null ? held(about) : broken(about, wrong);
+      return wrong === null ? held(about) : broken(about, wrong.failure, wrong.late);
     },
     finish: async () => (current === null ? null : part(end(current))),
     figure: () => row.figure?.(memory, ground.plan().full) ?? null,

@@ -1,6 +1,7 @@
 /** Waiting until the bot has nothing left to do. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Project } from '../../sandbox/gitlab/state/types.ts';
+import { TooLate } from '../../test/support/until.ts';
 import type { Place, Sql } from './place.ts';
 
 const LIMIT_MS = 180_000;
@@ -30,7 +31,7 @@ export async function openWork(sql: Sql): Promise<Open> {
 
 /**
  * Resolves when everything that was asked for is over, and nothing is left. Rejects with what is left
- * after three minutes. A run that waits for a person counts as over.
+ * after three minutes, with TooLate. A run that waits for a person counts as over.
  */
 export async function settle(place: Place): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
@@ -41,7 +42,7 @@ export async function settle(place: Place): Promise<void> {
     if (Object.values(open).every((count: number) => count === 0)) return;
     if (performance.now() > deadline) {
       const left = Object.entries(open).map(([what, count]) => `${count} ${what}`);
-      throw new Error(`not over after ${LIMIT_MS / 1000} s: ${left.join(', ')}`);
+      throw new TooLate(`not over after ${LIMIT_MS / 1000} s: ${left.join(', ')}`);
     }
     await sleep(place.readsBeside ? LOOK_MS : QUIET_MS);
   }

@@ -4,6 +4,7 @@ import type { MergeRequest, Project } from '../../sandbox/gitlab/state/types.ts'
 import type { TaskSpec } from '../../schema/wire/job-api.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
 import { SAMPLE_FINDING, SAMPLE_REPORTS } from '../../test/support/sample-reports.ts';
+import { TooLate } from '../../test/support/until.ts';
 import type { Place } from './place.ts';
 
 const LOOK_MS = 200;
@@ -49,7 +50,7 @@ export async function decideAll(place: Place, project: Project): Promise<void> {
     if (open.length === 0) return;
     if (performance.now() > deadline) {
       const stuck = open.map(({ iid, text }) => `#${iid}: ${text.split('\n')[1] ?? 'nothing'}`);
-      throw new Error(`no verdict in time: ${stuck.slice(0, 3).join('; ')}`);
+      throw new TooLate(`no verdict in time: ${stuck.slice(0, 3).join('; ')}`);
     }
     for (const { iid, text } of open) {
       const change = waitingChange(project, iid, text);

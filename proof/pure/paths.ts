@@ -284,7 +284,7 @@ export const paths: Proof = {
   layer: 'functions',
   runs: { ci: 3_000, full: 10_000 },
   play: playFuzzed,
-  finish: async () => askGit(),
+  finish: async () => ({ failure: await askGit() }),
   mutants: [
     { name: 'forward slashes', file: POLICY, from: "path.includes('\\\\')", to: 'false' },
     {

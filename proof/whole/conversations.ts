@@ -188,7 +188,7 @@ export const conversations: Proof = {
   play,
   finish: async () => {
     const hit = await (await open()).sweep();
-    return hit === null ? null : `${hit.canary} stands in ${hit.place}`;
+    return { failure: hit === null ? null : `${hit.canary} stands in ${hit.place}` };
   },
   close: async () => {
     await (await whole)?.close();

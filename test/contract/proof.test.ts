@@ -27,6 +27,7 @@ const Report = z.strictObject({
         ...{ runs: z.int(), failures: z.int(), figure: z.number(), note: z.string().optional() },
         mutants: z.strictObject({ killed: z.int(), of: z.int() }),
         backend: z.string().optional(),
+        broken: z.array(z.string()).optional(),
       }),
     )
     .min(1),

@@ -28,23 +28,20 @@ interface Outcome {
   readonly failureMessages: readonly string[];
 }
 
-/** A report as jest writes it, as far as it is read. */
+/** A report as jest writes it, as far as it is read; a broken file is one that could not run. */
 function report(tests: readonly Outcome[], brokenFiles = 0): string {
-  const count = (status: string) => tests.filter((one) => one.status === status).length;
+  const failed = tests.some(({ status }) => status === 'failed');
+  const file = { name: FILE, message: '', status: failed ? 'failed' : 'passed' };
+  const broken = { name: join(root, 'test/b.test.ts'), message: 'SyntaxError', status: 'failed' };
   return JSON.stringify({
-    numFailedTestSuites: brokenFiles + (count('failed') > 0 ? 1 : 0),
-    numPassedTestSuites: count('failed') > 0 ? 0 : 1,
-    numTotalTestSuites: 1 + brokenFiles,
-    numRuntimeErrorTestSuites: brokenFiles,
-    numPassedTests: count('passed'),
-    numFailedTests: count('failed'),
-    numPendingTests: count('pending'),
-    numTodoTests: 0,
-    numTotalTests: tests.length,
-    testResults: [{ name: join(root, 'test/a.test.ts'), message: '', assertionResults: tests }],
+    testResults: [
+      { ...file, assertionResults: tests },
+      ...Array.from({ length: brokenFiles }, () => ({ ...broken, assertionResults: [] })),
+    ],
   });
 }
 
+const FILE = join(root, 'test/a.test.ts');
 const PASSED: Outcome = {
   status: 'passed',
   fullName: 'store on PGlite keeps a row',
@@ -96,6 +93,39 @@ test('summary tells once more what failed, of the tests and of the proof', () =>
     '  Lost 1 row',
     'failed: proof: R2 redis',
     '  attack 3: 30 s: two pipelines',
+  ]);
+});
+
+test('summary counts what a second run alone said of a file, and names what passed only then', () => {
+  const [tests, again] = [join(folder, 'tests.json'), join(folder, 'again.json')];
+  writeFileSync(tests, report([PASSED, FAILED]));
+  writeFileSync(again, report([PASSED, { ...FAILED, status: 'passed' }]));
+  const args = ['.ci/summary.mjs', tests, '0', join(folder, 'none.json'), again];
+  const good = run(process.execPath, args);
+  expect(good.status).toBe(0);
+  expect(good.lines).toEqual([
+    'passed only when run alone: test/a.test.ts: store on PGlite loses a row',
+    '  Lost 1 row',
+    'Test Suites: 0 failed, 1 passed, 1 total',
+    'Tests:       0 failed, 0 skipped, 2 passed, 2 total',
+    '2 passed, 0 failed, 0 skipped',
+  ]);
+  writeFileSync(again, report([PASSED, FAILED]));
+  const bad = run(process.execPath, args);
+  expect({ status: bad.status, first: bad.lines[0] }).toEqual({
+    status: 1,
+    first: 'failed: test/a.test.ts: store on PGlite loses a row',
+  });
+});
+
+test('summary lists the files in which something failed', () => {
+  const file = join(folder, 'failed.json');
+  writeFileSync(file, report([PASSED]));
+  expect(run(process.execPath, ['.ci/summary.mjs', '--failed-files', file]).lines).toEqual(['']);
+  writeFileSync(file, report([FAILED], 1));
+  expect(run(process.execPath, ['.ci/summary.mjs', '--failed-files', file]).lines).toEqual([
+    FILE,
+    join(root, 'test/b.test.ts'),
   ]);
 });
 

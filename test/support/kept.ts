@@ -9,15 +9,20 @@ import path from 'node:path';
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const CACHE = path.join(ROOT, 'node_modules/.cache');
 
-/** The folder `name` for this version of `sources`, files and folders below the repository; it may be empty. */
-export async function keptFolder(name: string, sources: readonly string[]): Promise<string> {
+/** What tells one version of these files and folders below the repository from another. */
+export async function versionOf(sources: readonly string[]): Promise<string> {
   const hash = createHash('sha256').update(process.version);
   for (const source of sources) {
     for (const file of await filesOf(path.join(ROOT, source))) {
       hash.update(path.relative(ROOT, file)).update(await readFile(file));
     }
   }
-  return path.join(CACHE, `autodev-test-${name}`, hash.digest('hex').slice(0, 16));
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** The folder `name` for this version of `sources`; it may be empty. */
+export async function keptFolder(name: string, sources: readonly string[]): Promise<string> {
+  return path.join(CACHE, `autodev-test-${name}`, await versionOf(sources));
 }
 
 /** What decides how a CI configuration is resolved, besides its own text. */

@@ -1,7 +1,12 @@
 /** Waiting for a condition instead of for a time. */
 const POLL_MS = 10;
 
-/** Resolves when `condition` holds; rejects after `ms` milliseconds, saying what was waited for. */
+/** Something took longer than it may, which another load of the machine can explain. */
+export class TooLate extends Error {
+  override name = 'TooLate';
+}
+
+/** Resolves when `condition` holds; rejects with TooLate after `ms` milliseconds, saying what was waited for. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   ms: number,
@@ -9,7 +14,7 @@ export async function until(
 ): Promise<void> {
   const deadline = performance.now() + ms;
   while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`Waited ${ms} ms for ${what}.`);
+    if (performance.now() > deadline) throw new TooLate(`Waited ${ms} ms for ${what}.`);
     await new Promise((resolve) => {
       setTimeout(resolve, POLL_MS);
     });

@@ -1,0 +1,63 @@
+/** A run of the proof in several sittings. */
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { held, type Proof } from '../../../proof/proof.ts';
+import type { Outcome } from '../../../proof/run.ts';
+import { sittingIn } from '../../../proof/sitting.ts';
+
+const WAY = { seed: 3, full: true, share: 1, samples: false };
+const PROOF: Proof = {
+  ...{ id: 'R1', name: 'a promise', layer: 'faults', backend: 'postgres' },
+  ...{ runs: { ci: 1, full: 2 }, play: () => held('it'), mutants: [] },
+};
+const OUTCOME: Outcome = {
+  ...{ id: 'R1', name: 'a promise', layer: 'faults', lane: 'postgres', backend: 'postgres' },
+  ...{ runs: 2, failures: [], mutants: [], spared: 0, seconds: 1, missing: null, optional: false },
+  ...{ told: '', figure: null },
+};
+
+let dir: string;
+let file: string;
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), 'autodev-sitting-'));
+  file = path.join(dir, 'rows');
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+test('what one sitting has played is known to the next, the last outcome first', async () => {
+  const first = await sittingIn(file, WAY);
+  expect(first.known(PROOF)).toBeUndefined();
+  first.keep(OUTCOME);
+  first.keep({ ...OUTCOME, seconds: 2 });
+  expect((await sittingIn(file, WAY)).known(PROOF)).toEqual({ ...OUTCOME, seconds: 2 });
+});
+
+test.each([
+  ['seed', { ...WAY, seed: 4 }],
+  ['form', { ...WAY, full: false }],
+  ['share', { ...WAY, share: 0.5 }],
+  ['choice of mutants', { ...WAY, samples: true }],
+])('of another %s nothing is known', async (_case, way) => {
+  (await sittingIn(file, WAY)).keep(OUTCOME);
+  expect((await sittingIn(file, way)).known(PROOF)).toBeUndefined();
+});
+
+test.each([
+  ['id', { id: 'R2' }],
+  ['name', { name: 'another promise' }],
+  ['backend', { backend: 'redis' as const }],
+])('a row of another %s is not known', async (_case, change) => {
+  (await sittingIn(file, WAY)).keep(OUTCOME);
+  expect((await sittingIn(file, WAY)).known({ ...PROOF, ...change })).toBeUndefined();
+});
+
+test('a line that was cut off, and one of other code, are left alone', async () => {
+  const { keep } = await sittingIn(file, WAY);
+  appendFileSync(file, `${JSON.stringify({ of: '{"code":"other"}', outcome: OUTCOME })}\n`);
+  expect((await sittingIn(file, WAY)).known(PROOF)).toBeUndefined();
+  keep(OUTCOME);
+  appendFileSync(file, JSON.stringify({ of: 'x', outcome: OUTCOME }).slice(0, 40));
+  expect((await sittingIn(file, WAY)).known(PROOF)).toEqual(OUTCOME);
+});
