@@ -89,8 +89,8 @@ export async function playShortAgain(
 
 /** How the command line `args` plays a row anew. */
 export function rowPlayer(args: readonly string[]): PlayRow {
-  return async ({ id, lane, backend }) => {
-    const row = ['--row', id, ...(backend === null ? [] : ['--backend', backend])];
+  return async ({ id, name, lane, backend }) => {
+    const row = ['--row', name, ...(backend === null ? [] : ['--backend', backend])];
     const file = path.join(temporary(), 'row.json');
     const [only] = await playLane(lane, [...args, ...row], file);
     if (only === undefined) throw new Error(`${id} was not played again`);

@@ -75,7 +75,7 @@ const chosen = PROOFS.filter(
     (layers === undefined || layers.includes(proof.layer)) &&
     (proof.backend === undefined || backends.includes(proof.backend)) &&
     (values.lane === undefined || values.lane === lane) &&
-    (values.row === undefined || values.row === proof.id) &&
+    (values.row === undefined || values.row === proof.name) &&
     !(values.ci && proof.fullOnly === true && layers?.includes('bot') !== true),
 );
 const way = { seed, full: !values.ci, share, samples: values.ci && only === undefined };

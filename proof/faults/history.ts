@@ -29,6 +29,8 @@ export interface History {
     role: string;
     state: string;
     verdicts: number;
+    /** Why it ended. */
+    cause: string | null;
     spent: number;
     reserved: number;
     statusNote: Nullable;
@@ -128,7 +130,7 @@ async function readRows(sql: Sql): Promise<Rows> {
     ),
     runs: await sql(
       `select r.id::int, project_id::int as project, target_type || '/' || target_iid as "on", role,
-         state, case when verdict is null then 0 else 1 end as verdicts, status_note_id::int as "statusNote",
+         state, case when verdict is null then 0 else 1 end as verdicts, verdict->>'cause' as cause, status_note_id::int as "statusNote",
          spent_microusd::float8 as spent, reserved_microusd::float8 as reserved
        from runs r join repos on repos.id = r.repo_id order by r.id`,
     ),

@@ -3,6 +3,7 @@ import { clocks } from './clocks.ts';
 import { expiredToken } from './expired-token.ts';
 import { fullDisk } from './full-disk.ts';
 import { gitlabWeather } from './gitlab-weather.ts';
+import { lostGround } from './lost-ground.ts';
 import { modelFaults } from './model-faults.ts';
 import { postgresRestarts } from './postgres-restarts.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -21,6 +22,7 @@ export const SURROUNDINGS: readonly FaultRow[] = [
   gitlabWeather,
   modelFaults,
   expiredToken,
+  lostGround,
   runners,
   clocks,
   fullDisk,

@@ -23,6 +23,11 @@ test('each stands in a proof, or is named with where it is held or what is missi
   expect(MUST.filter((id) => !played.has(id) && !elsewhere.includes(id))).toEqual([]);
 });
 
+test('no two proofs have one name on one backend', () => {
+  const names = PROOFS.map(({ proof }) => `${proof.name} ${proof.backend ?? ''}`);
+  expect(new Set(names).size).toBe(names.length);
+});
+
 test('none is named twice', () => {
   expect(elsewhere.filter((id) => played.has(id))).toEqual([]);
   expect(new Set(elsewhere).size).toBe(elsewhere.length);

@@ -14,7 +14,7 @@ function good(): History {
     runs: [
       {
         ...{ id: 1, project: 7, on: 'issue/3', role: 'main', state: 'completed', verdicts: 1 },
-        ...{ spent: 30, reserved: 0, statusNote: 91 },
+        ...{ spent: 30, reserved: 0, statusNote: 91, cause: null },
       },
     ],
     tasks: [{ id: 5, run: 1, spent: 30, reserved: 0 }],

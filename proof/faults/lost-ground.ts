@@ -1,0 +1,149 @@
+/**
+ * The ground is taken from under the bot while it works: the project is archived, hidden or moved, the bot loses its
+ * rights there, or the branch of its change is deleted. Each run comes to an end that says why, and GitLab is asked
+ * no more than before (R30).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Project } from '../../sandbox/gitlab/state/types.ts';
+import { ACCESS } from '../../sandbox/gitlab/state/access-levels.ts';
+import { until } from '../../test/support/until.ts';
+import type { History } from './history.ts';
+import type { Place } from './place.ts';
+import { endedAlone } from './watch.ts';
+import type { Cycles, FaultRow, RowStage } from './row.ts';
+import { ask } from './work.ts';
+
+const BEGUN_MS = 60_000;
+/** It is taken within so long after the first write. */
+const AFTER_MS = 400;
+/** Calls are counted for so long afterwards. */
+const COUNTED_MS = { ci: 3_000, full: 10_000 };
+/** Two workers that poll every two seconds: more calls in a second than these are a storm. */
+const STORM = 20;
+
+/** A way to lose the ground, and what the end of a run then says; null: it goes on as if nothing had happened. */
+interface Loss {
+  name: string;
+  take(place: Place, project: Project): Promise<void> | void;
+  cause: RegExp | null;
+}
+
+const LOSSES: readonly Loss[] = [
+  {
+    name: 'archived',
+    take: async (place, { id }) => {
+      await place.as('dana', 'POST', `/projects/${id}/archive`);
+    },
+    cause: /^The project was archived\.$/,
+  },
+  {
+    // What is deleted answers like what is hidden: 404.
+    name: 'hidden',
+    take: ({ world }, project) => {
+      project.visibility = 'private';
+      project.members.delete(world.people.autodev.user.id);
+    },
+    cause: /^The project was deleted, or the bot may not see it any more\.$/,
+  },
+  {
+    name: 'rights lost',
+    take: ({ world }, project) => {
+      world.gitlab.api.addMember(project, world.people.autodev.user, ACCESS.guest);
+    },
+    cause: /^The bot has no rights in the project any more\.$/,
+  },
+  {
+    name: 'branch deleted',
+    take: async (place, { id }) => {
+      const branches = `/projects/${id}/repository/branches`;
+      let own: string | undefined;
+      const appeared = async (): Promise<boolean> => {
+        const all = (await place.as('dana', 'GET', branches)) as { name: string }[];
+        own = all.find(({ name }) => name.startsWith('autodev/'))?.name;
+        return own !== undefined;
+      };
+      await until(appeared, BEGUN_MS, 'a branch by the bot');
+      await place.as('dana', 'DELETE', `${branches}/${encodeURIComponent(own ?? '')}`);
+    },
+    cause: /^The branch `autodev\/.*` was deleted\.$/,
+  },
+  {
+    name: 'moved',
+    take: (_place, project) => {
+      project.path = `${project.path}-moved`;
+    },
+    cause: null,
+  },
+];
+
+/** Calls by the bot about this project since call number `from`. */
+function callsAbout({ world }: Place, { id }: Project, from: number): number {
+  return world.gitlab.calls.all
+    .slice(from)
+    .filter(({ user, path }) => user === 'autodev' && path.includes(`/projects/${id}`)).length;
+}
+
+/** What was on its way already is refused by GitLab, whose words then are the reason. */
+const REFUSED = /GitLab .* answered 40[034]: /;
+
+/** The run of the project that ended in another way than it should; null: none. */
+function wrongEnd({ runs }: History, project: Project, { name, cause }: Loss): string | null {
+  const own = runs.filter((run) => run.project === project.id);
+  if (own.length !== 1) return `${name}: ${own.length} runs`;
+  const reasons = cause === null ? [] : [cause, REFUSED];
+  // What was over already when the ground was lost has ended well.
+  const wrong = own
+    .filter(({ state }) => state !== 'completed')
+    .find((run) => !reasons.some((reason) => reason.test(run.cause ?? '')));
+  return wrong === undefined ? null : `${name}: ${wrong.state} because "${wrong.cause ?? ''}"`;
+}
+
+function begin({ place, measured, counted, full, project: { path } }: RowStage): Cycles {
+  const losses: { project: Project; loss: Loss }[] = [];
+  return {
+    cycle: async (index, random) => {
+      const loss = LOSSES[index % LOSSES.length];
+      if (loss === undefined) throw new Error('there is no way to lose the ground');
+      // Nobody can work in a lost project any more, so each cycle has its own.
+      const project = await place.project(`${path}-${index}`);
+      losses.push({ project, loss });
+      const { calls } = place.world.gitlab;
+      const asked = calls.all.length;
+      await ask(place, project, `Cycle ${index}`, 'label');
+      const wrote = (): boolean =>
+        calls.all.slice(asked).some(({ user, method }) => user === 'autodev' && method !== 'GET');
+      await until(wrote, BEGUN_MS, 'the bot to write');
+      await sleep(random.int(AFTER_MS));
+      await loss.take(place, project);
+      counted.set(loss.name, (counted.get(loss.name) ?? 0) + 1);
+      const from = calls.all.length;
+      const ms = full ? COUNTED_MS.full : COUNTED_MS.ci;
+      await sleep(ms);
+      measured.push((callsAbout(place, project, from) * 1_000) / ms);
+      return endedAlone(place);
+    },
+    look: (history) => {
+      const wrong = losses.map(({ project, loss }) => wrongEnd(history, project, loss));
+      return wrong.find((line) => line !== null) ?? null;
+    },
+  };
+}
+
+export const lostGround: FaultRow = {
+  id: 'R30',
+  name: 'project archived, hidden or moved, rights lost, branch deleted: an end that says why, no storm of calls',
+  // What GitLab refuses is told apart above the database; the backend does not matter.
+  on: ['postgres'],
+  runs: { ci: LOSSES.length, full: 20 * LOSSES.length },
+  batch: 2 * LOSSES.length,
+  begin,
+  // What was on its way cannot be written any more.
+  but: ['effect failed'],
+  figure: ({ measured }) => {
+    if (measured.length === 0) return null;
+    const most = Math.max(...measured);
+    return { value: most, unit: 'calls a second at most', holds: most <= STORM };
+  },
+  told: ({ counted }) => [...counted].map(([name, times]) => `${name} ${times}`).join(', '),
+  mutants: [],
+};
