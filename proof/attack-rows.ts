@@ -1,5 +1,6 @@
 /** The proofs of who may make the bot act, of its doors, its jobs' identity and its bounds; `all.ts` plays them with the others. */
 import type { Proof } from './proof.ts';
+import { changedText } from './acting/changed-text.ts';
 import { contributors } from './acting/contributors.ts';
 import { gates } from './acting/gates.ts';
 import { lookalikes } from './acting/lookalikes.ts';
@@ -17,6 +18,7 @@ import { yamlBombs } from './doors/yaml-bombs.ts';
 
 export const ATTACK_ROWS: readonly { module: string; name: string; proof: Proof }[] = [
   { module: 'acting/lookalikes.ts', name: 'lookalikes', proof: lookalikes },
+  { module: 'acting/changed-text.ts', name: 'changedText', proof: changedText },
   { module: 'acting/rights.ts', name: 'rights', proof: rights },
   { module: 'acting/lookups.ts', name: 'lookups', proof: lookups },
   { module: 'acting/gates.ts', name: 'gates', proof: gates },

@@ -4,6 +4,7 @@
 import type { Effect } from '../domain/effects.ts';
 import type { Actor } from '../domain/events.ts';
 import type { Target } from '../domain/runs.ts';
+import type { SeenText } from '../domain/seen-text.ts';
 import { acted } from './decision.ts';
 import type { Decision } from '../domain/snapshot.ts';
 
@@ -15,6 +16,8 @@ export interface Ask {
   noteId: number | null;
   discussionId: string | null;
   internal: boolean;
+  /** What the issue or change said when it was asked; null where nothing tells. */
+  seen: SeenText | null;
   /** Names the input, so that it is answered once. */
   about: string;
 }

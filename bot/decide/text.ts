@@ -3,7 +3,7 @@
  * (EXPERIENCE): no exclamation marks, no "I". Words by people are shown in code spans only.
  */
 import { outageUntil } from '../domain/outages.ts';
-import { spentOn, stageOf, type Run } from '../domain/runs.ts';
+import { spentOn, stageOf, type Run, type Target } from '../domain/runs.ts';
 import { money, utc } from './format.ts';
 
 /** `text` as an inline code span that cannot be left: no backticks, no line breaks, bounded. */
@@ -74,6 +74,14 @@ export function confidentialIssue(): string {
     'This issue is confidential, and what an agent makes of it would be readable by everyone who ' +
     'can read the repository. Nothing was started. Describe the work in an issue that is not ' +
     'confidential.'
+  );
+}
+
+export function changedText(target: Target): string {
+  const what = target.type === 'issue' ? 'this issue' : 'this merge request';
+  return (
+    `The title or the description of ${what} was changed after you asked, before the work began. Nothing was ` +
+    'started. Read it again, then ask once more.'
   );
 }
 

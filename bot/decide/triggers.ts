@@ -9,6 +9,7 @@ import type { Event } from '../domain/events.ts';
 import { isActive } from '../domain/outcomes.ts';
 import { rightFor, startsWork } from '../domain/work.ts';
 import type { Target } from '../domain/runs.ts';
+import type { SeenText } from '../domain/seen-text.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { accessName, ACCESS_LEVELS } from '../domain/access.ts';
 import { acted, ignored } from './decision.ts';
@@ -53,6 +54,7 @@ export function decideNote(event: NoteEvent, snapshot: Snapshot): Decision {
     noteId: event.note.id,
     discussionId: event.note.discussionId,
     internal: event.note.confidential,
+    seen: seenWithNote(event, target),
     about: `note-${event.note.id}`,
   };
   if (snapshot.handled) return ignored('the note was handled before');
@@ -90,6 +92,7 @@ export function decideLabels(event: IssueEvent, snapshot: Snapshot): Decision {
     noteId: null,
     discussionId: null,
     internal: event.issue.confidential,
+    seen: seenText({ type: 'issue', iid: event.issue.iid }, event.issue),
     about: `label-${label}-${event.actor.id}`,
   };
   if (!permission.allowed) {
@@ -161,6 +164,15 @@ function helpFor(ask: Ask, snapshot: Snapshot): string {
   return helpText(ask.target.type, snapshot, (command) =>
     accessName(ACCESS_LEVELS[neededLevel(command, snapshot)]),
   );
+}
+
+function seenWithNote({ on }: NoteEvent, target: Target): SeenText | null {
+  if (on.type === 'issue') return seenText(target, on.issue);
+  return on.type === 'change' ? seenText(target, on.change) : null;
+}
+
+function seenText(of: Target, { title, description }: Omit<SeenText, 'of'>): SeenText {
+  return { of, title, description };
 }
 
 function targetOfNote(event: NoteEvent): Target | null {

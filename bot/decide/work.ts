@@ -3,6 +3,8 @@
  */
 import type { Effect } from '../domain/effects.ts';
 import { isActive } from '../domain/outcomes.ts';
+import type { Target } from '../domain/runs.ts';
+import { readsAsSeen, type SeenText } from '../domain/seen-text.ts';
 import type { Decision, Snapshot } from '../domain/snapshot.ts';
 import { deployPlanned, isDeploy, placesOf } from '../domain/work.ts';
 import { acted } from './decision.ts';
@@ -38,7 +40,11 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
   }
   const over = isDeploy(ask.command) ? null : dayIsOver(snapshot);
   if (over !== null) return refuse(ask, over, 'the budget of the day is used up');
-  const started = startRun(requestOf(ask, snapshot), snapshot);
+  const request = requestOf(ask, snapshot);
+  if (isChanged(ask.seen, request.target, snapshot)) {
+    return refuse(ask, text.changedText(request.target), 'it was changed meanwhile (threat A2)');
+  }
+  const started = startRun(request, snapshot);
   if (!started.ok) {
     return refuse(ask, text.cannotStart(started.problem, started.next), started.problem);
   }
@@ -56,6 +62,15 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
   const notes: Effect[] =
     said === '' ? [] : [replyTo({ ...ask, discussionId: null, about: 'config' }, said)];
   return acted(started.reasons, started.writes, [...started.effects, ...seen, ...notes]);
+}
+
+/** Whether what the work is about says something else than when it was asked for. */
+function isChanged(seen: SeenText | null, about: Target, snapshot: Snapshot): boolean {
+  const subject = about.type === 'issue' ? snapshot.issue : snapshot.targetChange;
+  if (seen === null || subject === null) return false;
+  // Asked for under a change, the work may be about its issue, which whoever asked need not have read.
+  if (seen.of.type !== about.type || seen.of.iid !== about.iid) return false;
+  return !readsAsSeen(seen, subject);
 }
 
 /** Why it is not done in this place; null when nothing speaks against it. */

@@ -38,6 +38,8 @@ export interface Issue {
 export interface Change {
   iid: number;
   title: string;
+  /** Markdown by its author; what is said of issues holds here, too. */
+  description: string;
   state: 'opened' | 'closed' | 'merged' | 'locked';
   draft: boolean;
   sourceBranch: string;

@@ -4,8 +4,6 @@ import type { KnownFinding } from './findings.ts';
 
 /** A change that a look was asked for, as the forge has it now. */
 export interface TargetChange extends Change {
-  /** Markdown by its author. */
-  description: string;
   /** Changed files; `diff` is empty where the forge shows none. */
   files: readonly { path: string; diff: string }[];
   /** Findings of earlier looks, with what people said of them by now. */

@@ -81,7 +81,7 @@ export interface ForgeRead {
   me(): Promise<User>;
   project(idOrPath: number | string): Promise<ProjectState>;
   issue(projectId: number, iid: number): Promise<Issue & { updatedAt: string }>;
-  change(projectId: number, iid: number): Promise<Change & { description: string }>;
+  change(projectId: number, iid: number): Promise<Change>;
   /**
    * Effective access level of a user, GitLab's numbers (Developer 30, Maintainer 40), inherited
    * membership included; 0 when the user is no active member. Any look-up error throws.

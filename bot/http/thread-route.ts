@@ -6,9 +6,11 @@
 import { promisify } from 'node:util';
 import express, { type Request, type Response } from 'express';
 import { ThreadRequest, type ThreadResponse } from '../../schema/wire/job-api.ts';
+import { seenNotes } from '../domain/seen-text.ts';
 import { audienceCovers, threadPage, type Thread } from '../domain/thread-text.ts';
 import { ForgeError } from '../forge/errors.ts';
 import { repoById } from '../store/repos.ts';
+import { runById, type RunRow } from '../store/runs.ts';
 import { sendError } from './api-error.ts';
 import { byToken, wrongBody, type JobApiDeps } from './job-auth.ts';
 
@@ -35,7 +37,8 @@ export function threadRoute(
       return sendError(response, 403, 'enough_read', message, 'Go on with what was read.');
     }
     const repo = await repoById(deps.db, attempt.repoId);
-    const found = repo && (await threadOf(repo.projectId, body.data, deps));
+    const run = await runById(deps.db, attempt.runId);
+    const found = repo && run && (await threadOf(repo.projectId, body.data, run, deps));
     const page = found && threadPage(found, body.data.page);
     if (found && !page) {
       const message = `${nameOf(body.data)} has fewer pages than ${body.data.page}.`;
@@ -54,6 +57,7 @@ export function threadRoute(
 async function threadOf(
   projectId: number,
   { type, iid }: ThreadRequest,
+  run: RunRow,
   deps: JobApiDeps,
 ): Promise<Thread | null> {
   const { threads } = deps;
@@ -71,19 +75,20 @@ async function threadOf(
     if (subject === null) return refused('the issue is confidential');
     const notes = await threads.notes(projectId, { type, iid });
     const bot = await deps.botUserId();
+    const shown = notes.filter((note) => !note.system && !note.internal);
+    // What the work is about is read as it was when somebody asked for it (threat A2).
+    const own = run.targetType === type && run.targetIid === iid;
+    const asked = { noteId: run.triggerNoteId, at: run.createdAt };
+    const { seen, later } = own ? seenNotes(shown, asked) : { seen: shown, later: 0 };
     return {
-      type,
-      iid,
-      title: subject.title,
-      state: subject.state,
-      text: subject.description,
-      notes: notes
-        .filter((note) => !note.system && !note.internal)
-        .map(({ body, authorId, createdAt }) => ({
-          body,
-          by: authorId === bot ? 'AutoDev' : `user ${authorId}`,
-          at: createdAt,
-        })),
+      ...{ type, iid, later, state: subject.state },
+      title: own ? run.context.title : subject.title,
+      text: own ? run.context.text : subject.description,
+      notes: seen.map(({ body, authorId, createdAt }) => ({
+        body,
+        by: authorId === bot ? 'AutoDev' : `user ${authorId}`,
+        at: createdAt,
+      })),
     };
   } catch (error) {
     // Whatever cannot be looked up is refused.

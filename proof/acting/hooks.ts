@@ -10,7 +10,13 @@ export interface Asked {
   command: string;
   /** A number that no other payload has. */
   n: number;
+  /** What the issue says, if it is not the same as ever. */
+  title?: string;
+  description?: string;
 }
+
+/** What an issue says. */
+export const SAID = { title: 'Add a thing', description: 'Please.' };
 
 export interface Way {
   name: string;
@@ -28,8 +34,9 @@ const base = ({ project, actor, name }: Asked): object => ({
   },
 });
 
-const issue = ({ project, iid, other }: Asked, more: object = {}): object => ({
-  ...{ id: iid, iid, project_id: project, title: 'Add a thing', description: 'Please.' },
+const issue = ({ project, iid, other, ...asked }: Asked, more: object = {}): object => ({
+  ...{ id: iid, iid, project_id: project },
+  ...{ title: asked.title ?? SAID.title, description: asked.description ?? SAID.description },
   ...{ state: 'opened', author_id: other, labels: [], type: 'Issue', ...more },
 });
 

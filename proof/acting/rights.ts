@@ -2,9 +2,9 @@
 import { decide } from '../../bot/decide/decide.ts';
 import { interestOf } from '../../bot/decide/interest.ts';
 import { normaliseGitLab } from '../../bot/forge/gitlab/events/normalise.ts';
-import { snapshot } from '../../test/unit/decide/builders.ts';
+import { issue, snapshot } from '../../test/unit/decide/builders.ts';
 import { broken, held, type Played, type Proof } from '../proof.ts';
-import { WAYS } from './hooks.ts';
+import { SAID, WAYS } from './hooks.ts';
 
 const LEVELS = [0, 5, 10, 15, 20, 30, 40, 50];
 const COMMANDS = ['fix', 'plan', 'implement', 'spec'];
@@ -50,6 +50,7 @@ function play(index: number): Played {
     event,
     snapshot({
       actorAccess: access,
+      issue: { ...issue, ...SAID },
       bot: { id: BOT, username: 'autodev' },
       repoConfig: {
         problems: [],

@@ -1,4 +1,5 @@
 /** A GitLab in memory behind the real driver: who may do what, what is written there, and which look-ups fail. */
+import { SAID } from './hooks.ts';
 import pino from 'pino';
 import { parseRepoConfig, REPO_CONFIG_PATH } from '../../bot/config/repo-config.ts';
 import { loadAgents, loadSettings, loadWorkflows } from '../../bot/config/settings.ts';
@@ -127,8 +128,8 @@ const projectOf = (id: number): object => ({
 function issueOf(stub: StubForge, project: string, iid: string): object {
   const known = stub.texts.get(`${project}/${iid}`);
   return {
-    ...{ id: 1, iid: Number(iid), project_id: Number(project), title: 'Add a thing' },
-    ...{ description: 'Please.', state: 'opened', labels: [], author: { id: 1000 }, type: 'ISSUE' },
+    ...{ id: 1, iid: Number(iid), project_id: Number(project), ...SAID },
+    ...{ state: 'opened', labels: [], author: { id: 1000 }, type: 'ISSUE' },
     ...{ confidential: false, updated_at: '2026-11-26T10:00:00Z', issue_type: 'issue' },
     web_url: `https://gitlab.example.com/group/p${project}/-/issues/${iid}`,
     ...known,

@@ -82,6 +82,25 @@ test('an issue with its comments, as people see it and fenced as data', async ()
   expect(text.match(/<\/data>/g)).toHaveLength(4);
 });
 
+test('the issue of the run is read as it was when somebody asked for the work', async () => {
+  const later = '2100-01-01T00:00:00Z';
+  forge.notes = [
+    note('An old remark.'),
+    note('EDITED CANARY', { updatedAt: later }),
+    note('LATER CANARY', { createdAt: later, updatedAt: later }),
+  ];
+  const { targetIid, context } = job.work.run;
+  const own = ThreadResponse.parse((await ask({ ...ISSUE, iid: targetIid })).json);
+  expect(own.text).toContain(`<data name="title">\n${context.title}\n</data>`);
+  expect(own.text).toContain(`<data name="text">\n${context.text}\n</data>`);
+  expect(own.text).toContain('An old remark.');
+  expect(own.text).toContain('Written or touched after this work was asked for, and left out: 2.');
+  expect(own.text).not.toMatch(/CANARY|Wish/);
+  // Of other threads nobody knows what was seen.
+  const other = ThreadResponse.parse((await ask(ISSUE)).json);
+  expect(other.text).toMatch(/EDITED CANARY.*LATER CANARY/s);
+});
+
 test('pages are bounded, and one that is not there is named', async () => {
   forge.notes = Array.from({ length: 25 }, (_, index) => note(`${index} ${'x'.repeat(5_000)}`));
   const third = ThreadResponse.parse((await ask({ ...ISSUE, page: 3 })).json);

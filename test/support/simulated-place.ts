@@ -166,6 +166,7 @@ export class SimulatedPlace {
       change: {
         iid,
         title: 't',
+        description: '',
         state,
         draft: false,
         sourceBranch: branch,

@@ -68,7 +68,7 @@ export const ChangeAnswer = z.object({
 });
 
 /** `headSha` is empty while GitLab has no commits for the change. */
-export function toChange(row: z.infer<typeof ChangeAnswer>): Change & { description: string } {
+export function toChange(row: z.infer<typeof ChangeAnswer>): Change {
   return {
     iid: row.iid,
     title: row.title,

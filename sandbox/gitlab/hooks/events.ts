@@ -14,6 +14,7 @@ import {
   hookUser,
   hookUsers,
   webPath,
+  withAbsolutePictures,
 } from './parts.ts';
 
 /** `changes.<field>` of update payloads. */
@@ -136,7 +137,7 @@ function hookNote(gl: Instance, project: Project, item: Noteable, note: Note) {
     internal: note.internal,
     line_code: null,
     note: note.body,
-    description: note.body,
+    description: withAbsolutePictures(gl, project, note.body),
     noteable_id: item.id,
     noteable_type: item.kind === 'issue' ? 'Issue' : 'MergeRequest',
     original_position: note.position,

@@ -85,11 +85,18 @@ export function webPath(item: Noteable): string {
   return item.kind === 'issue' ? `-/issues/${item.iid}` : `-/merge_requests/${item.iid}`;
 }
 
-function common(item: Noteable, project: Project): Record<string, unknown> {
+/** Links of uploaded pictures are absolute in webhooks, and only there (gitlab-facts §2). */
+export function withAbsolutePictures(gl: Instance, project: Project, text: string): string {
+  const here = `${gl.url}/-/project/${project.id}`;
+  return text.replaceAll(/(!\[[^\]]*\]\()(\/uploads\/)/g, `$1${here}$2`);
+}
+
+function common(gl: Instance, item: Noteable, project: Project): Record<string, unknown> {
   return {
     author_id: item.authorId,
     created_at: hookTime(item.createdAt),
-    description: item.description,
+    description:
+      item.description === null ? null : withAbsolutePictures(gl, project, item.description),
     id: item.id,
     iid: item.iid,
     last_edited_at: hookTime(item.lastEditedAt),
@@ -116,7 +123,7 @@ function common(item: Noteable, project: Project): Record<string, unknown> {
 export function hookIssue(gl: Instance, issue: Issue): Record<string, unknown> {
   const project = projectOf(gl.state, issue.projectId);
   return {
-    ...common(issue, project),
+    ...common(gl, issue, project),
     closed_at: hookTime(issue.closedAt),
     confidential: issue.confidential,
     discussion_locked: issue.discussionLocked,
@@ -143,7 +150,7 @@ export async function hookMergeRequest(
   const project = projectOf(gl.state, mr.targetProjectId);
   const source = projectOf(gl.state, mr.sourceProjectId);
   return {
-    ...common(mr, project),
+    ...common(gl, mr, project),
     target_branch: mr.targetBranch,
     source_branch: mr.sourceBranch,
     source_project_id: mr.sourceProjectId,

@@ -107,6 +107,7 @@ const approved: Event = {
   change: {
     iid: 3,
     title: 't',
+    description: '',
     state: 'opened',
     draft: false,
     sourceBranch: 'autodev/spec-12',

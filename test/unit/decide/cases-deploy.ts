@@ -111,6 +111,7 @@ const underChange = (body: string, lastRun: Run | null): Case => ({
       change: {
         iid: 4,
         title: 'A change',
+        description: '',
         state: 'merged',
         draft: false,
         sourceBranch: codeChange.branch,

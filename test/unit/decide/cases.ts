@@ -204,6 +204,7 @@ export const CASES: Readonly<Record<string, Case>> = {
         change: {
           iid: 4,
           title: 't',
+          description: '',
           state: 'opened',
           draft: false,
           sourceBranch: 'x',

@@ -8,6 +8,7 @@ import { codeChange, known, note, run, sam, snapshot } from './builders.ts';
 const change = {
   iid: 4,
   title: 'Add an option',
+  description: '',
   state: 'opened',
   draft: false,
   sourceBranch: 'x',

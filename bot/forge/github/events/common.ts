@@ -100,6 +100,7 @@ export function changeOf(pull: unknown): Change | null {
   return {
     iid,
     title: text(at(pull, 'title')),
+    description: text(at(pull, 'body')),
     state: merged ? 'merged' : open ? 'opened' : 'closed',
     draft: at(pull, 'draft') === true,
     sourceBranch: text(at(pull, 'head', 'ref')),

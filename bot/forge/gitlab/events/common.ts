@@ -122,6 +122,7 @@ export function changeOf(attrs: unknown, payload: Payload): Change | null {
   return {
     iid,
     title: text(at(attrs, 'title')),
+    description: text(at(attrs, 'description')),
     state: changeState(at(attrs, 'state')),
     draft: at(attrs, 'draft') === true || at(attrs, 'work_in_progress') === true,
     sourceBranch: text(at(attrs, 'source_branch')),
