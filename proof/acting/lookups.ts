@@ -67,7 +67,9 @@ async function play(index: number): Promise<Played> {
   const started = decision?.writes.some(({ op }) => op === 'create_run') ?? false;
   const stray = at.calls.find((call) => !call.includes(`/projects/${PROJECT}`));
   if (stray !== undefined) return broken(about, `it asked for ${stray}`);
-  const entitled = level >= (file === null ? 30 : 40);
+  // Where GitLab says that there is no file, nobody can know that it asks for more.
+  const unseen = at.fault?.of === 'file' && at.fault.is === 404;
+  const entitled = level >= (file === null || unseen ? 30 : 40);
   const doubt = at.fault !== null && !harmless(lookup, fault);
   if (started && !entitled) return broken(about, 'work was started');
   if (started && doubt) return broken(about, 'work was started in doubt');
