@@ -119,8 +119,14 @@ async function openPglite(options: StoreOptions): Promise<Store> {
   };
 }
 
-/** Without a listener an idle connection's error would end the process. */
+/**
+ * Without a listener a connection's error would end the process: the pool hears of idle ones, and of those that
+ * somebody has taken only they themselves, between two queries.
+ */
 function watched(pool: Pool, options: StoreOptions): Pool {
-  pool.on('error', (error) => options.log?.('A database connection was lost', error));
+  pool.on('connect', (client) => {
+    client.on('error', (error) => options.log?.('A database connection was lost', error));
+  });
+  pool.on('error', () => undefined);
   return pool;
 }

@@ -67,6 +67,28 @@ function withPostgres(): void {
     await store.close();
   });
 
+  test.each(['taken', 'idle'])(
+    'a connection that is cut while it is %s is told of once',
+    async (how) => {
+      const lost: unknown[] = [];
+      const log = (_: string, error: unknown): void => void lost.push(error);
+      const databaseUrl = await server.newDatabase();
+      const store = await openStore({ databaseUrl, dataDir: '/nowhere', log });
+      const pool = store.connection.newPool('public', 1);
+      const client = await pool.connect();
+      const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+      if (how === 'idle') client.release();
+      // Nobody waits for an answer on it, so nobody else hears of its end.
+      await store.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+      await until(() => lost.length > 0, 30_000, 'the loss to be told');
+      if (how === 'taken') client.release(true);
+      expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+      expect(lost).toHaveLength(1);
+      await pool.end();
+      await store.close();
+    },
+  );
+
   test('a server that does not answer is an error, not a wait', async () => {
     const url = new URL(await server.newDatabase());
     url.pathname = '/not_there';
