@@ -279,16 +279,17 @@ test('orders inside of a result give no tool and no right, whatever the model ma
   expect(verdict).toMatchObject({ outcome: 'finished', summary: 'Approved and merged.' });
 });
 
-test('50 MB of output are cut while they come, without being held', async () => {
+test('400 MB of output are cut while they come, without being held', async () => {
   const [tool] = selectTools({ tools: ['run_command'], report: 'none', reports: [] });
   const before = process.memoryUsage().rss;
   const result = await tool?.run(
-    { command: "head -c 52428800 /dev/zero | tr '\\0' x; echo END" },
+    { command: "head -c 419430400 /dev/zero | tr '\\0' x; echo END" },
     { ...context(), commandSeconds: 30 },
   );
   expect(result?.ok).toBe(true);
   expect(result?.text).toContain('bytes left out');
   expect(result?.text.trimEnd().endsWith('END')).toBe(true);
   expect(Buffer.byteLength(result?.text ?? '')).toBeLessThan(6_000);
-  expect(process.memoryUsage().rss - before).toBeLessThan(60 * 1024 * 1024);
+  // What waits for the garbage collector counts, too: 63 MB were seen.
+  expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
 });
