@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Entry } from './all.ts';
 import type { Mutant } from './proof.ts';
 import type { Outcome } from './run.ts';
+import { measured, rowName, unnoticed } from './table.ts';
 import { temporary } from './temporary.ts';
 
 /** Of the mutants that are processes, the short form plays one in so many. */
@@ -54,8 +55,8 @@ function shortOf(outcome: Outcome): string | null {
   const alive = mutants.find(({ killed }) => !killed);
   if (alive !== undefined && layer !== 'faults') return null;
   if (failures[0] !== undefined) return failures[0].what;
-  if (figure?.holds === false) return `${Math.round(figure.value)} ${figure.unit}`;
-  return alive === undefined ? null : `nobody noticed: no "${alive.name}"`;
+  if (figure?.holds === false) return measured(figure);
+  return alive === undefined ? null : unnoticed(alive);
 }
 
 /** Plays one row of a lane anew; resolves with its outcome. */
@@ -77,8 +78,7 @@ export async function playShortAgain(
       played.push(outcome);
       continue;
     }
-    const { id, backend } = outcome;
-    const where = backend === null ? id : `${id} on ${backend}`;
+    const where = rowName(outcome.id, outcome.backend);
     say(`${where} fell short beside other lanes (${short}) and is played again alone`);
     const again = await play(outcome);
     const told = again.told === '' ? '' : `; ${again.told}`;

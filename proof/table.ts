@@ -1,6 +1,7 @@
 /** The outcome as a table for people and as one JSON object. */
 import { arch, cpus, platform, totalmem } from 'node:os';
 import { NOT_APPLICABLE } from './all.ts';
+import type { Figure } from './proof.ts';
 import type { Outcome } from './run.ts';
 
 export interface Report {
@@ -44,18 +45,24 @@ function whatBroke({ missing, failures, mutants, figure }: Outcome): string[] {
   return [
     ...(missing === null ? [] : [`not played: ${missing}`]),
     ...failures.map(({ attack, about, what }) => `attack ${attack}: ${about}: ${what}`),
-    ...mutants.filter(({ killed }) => !killed).map(({ name }) => `nobody noticed: no "${name}"`),
-    ...(figure === null || figure.holds ? [] : [`${Math.round(figure.value)} ${figure.unit}`]),
+    ...mutants.filter(({ killed }) => !killed).map(unnoticed),
+    ...(figure === null || figure.holds ? [] : [measured(figure)]),
   ];
 }
+
+/** A mutant that survived, in words. */
+export const unnoticed = ({ name }: { name: string }): string => `nobody noticed: no "${name}"`;
+/** A figure in words, e.g. `4200 ms p99 to resume`. */
+export const measured = ({ value, unit }: Figure): string => `${Math.round(value)} ${unit}`;
+/** A row and what it stood on, e.g. `R8 on postgres`. */
+export const rowName = (id: string, backend: string | null = null): string =>
+  backend === null ? id : `${id} on ${backend}`;
 
 /** What broke promises, as a list for the end of the output; empty when all hold. */
 export function brokenOnes(promises: readonly Promise_[]): string {
   return promises
     .filter(({ broken }) => broken !== undefined)
-    .map(({ id, backend, broken = [] }) =>
-      [`${id}${backend === undefined ? '' : ` on ${backend}`}`, ...broken].join('\n  '),
-    )
+    .map(({ id, backend, broken = [] }) => [rowName(id, backend), ...broken].join('\n  '))
     .join('\n');
 }
 
@@ -103,7 +110,7 @@ export function table(outcomes: readonly Outcome[], promises: readonly Promise_[
       promise.runs === 0 ? '' : String(promise.runs),
       promise.runs === 0 ? '' : String(promise.failures),
       of === 0 ? '' : `${killed}/${of}`,
-      figure ? `${Math.round(figure.value)} ${figure.unit}` : '',
+      figure ? measured(figure) : '',
       outcome === undefined ? '' : `${outcome.seconds.toFixed(1)} s`,
       stateOf(promise, outcome),
     ];

@@ -154,7 +154,7 @@ function startEffects(request: StartRequest, role: RunRole, launch: Launch | nul
 /** The issue or change that the work is about. */
 type Subject = Pick<Issue, 'title' | 'description' | 'url'>;
 
-function subjectOf(target: Target, snapshot: Snapshot): Subject | null {
+export function subjectOf(target: Target, snapshot: Snapshot): Subject | null {
   return target.type === 'issue' ? snapshot.issue : snapshot.targetChange;
 }
 

@@ -84,15 +84,16 @@ export function decideLabels(event: IssueEvent, snapshot: Snapshot): Decision {
   const permission = permissionFor(command, event.actor, false, snapshot);
   if (!permission.allowed && permission.silent) return ignored(permission.reason);
   if (snapshot.handled) return ignored('the label was acted on before');
+  const target: Target = { type: 'issue', iid: event.issue.iid };
   const ask: Ask = {
     command,
     args: '',
     actor: event.actor,
-    target: { type: 'issue', iid: event.issue.iid },
+    target,
     noteId: null,
     discussionId: null,
     internal: event.issue.confidential,
-    seen: seenText({ type: 'issue', iid: event.issue.iid }, event.issue),
+    seen: seenText(target, event.issue),
     about: `label-${label}-${event.actor.id}`,
   };
   if (!permission.allowed) {

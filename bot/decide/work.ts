@@ -13,7 +13,7 @@ import { refuse, replyTo, type Ask } from './ask.ts';
 import { dayIsOver } from './budget.ts';
 import { lookRefusal } from './look.ts';
 import { deployRefusal, environmentRefusal, placeOf } from './deploy-ask.ts';
-import { startRun, type StartRequest } from './start.ts';
+import { startRun, subjectOf, type StartRequest } from './start.ts';
 import * as text from './text.ts';
 
 /** Starts the work a command stands for, or says why not. */
@@ -66,7 +66,7 @@ export function startWork(ask: Ask, snapshot: Snapshot): Decision {
 
 /** Whether what the work is about says something else than when it was asked for. */
 function isChanged(seen: SeenText | null, about: Target, snapshot: Snapshot): boolean {
-  const subject = about.type === 'issue' ? snapshot.issue : snapshot.targetChange;
+  const subject = subjectOf(about, snapshot);
   if (seen === null || subject === null) return false;
   // Asked for under a change, the work may be about its issue, which whoever asked need not have read.
   if (seen.of.type !== about.type || seen.of.iid !== about.iid) return false;

@@ -36,8 +36,10 @@ export function threadRoute(
       const message = `An attempt is given ${PAGES_PER_ATTEMPT} pages of threads.`;
       return sendError(response, 403, 'enough_read', message, 'Go on with what was read.');
     }
-    const repo = await repoById(deps.db, attempt.repoId);
-    const run = await runById(deps.db, attempt.runId);
+    const [repo, run] = await Promise.all([
+      repoById(deps.db, attempt.repoId),
+      runById(deps.db, attempt.runId),
+    ]);
     const found = repo && run && (await threadOf(repo.projectId, body.data, run, deps));
     const page = found && threadPage(found, body.data.page);
     if (found && !page) {

@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { Redis } from 'ioredis';
-import type { QueueHandlers } from '../../bot/queue/queue.ts';
+import type { Queue, QueueHandlers } from '../../bot/queue/queue.ts';
 import { ringDue, startSweeper } from '../../bot/queue/sweeper.ts';
 import { claimDelivery, insertDelivery } from '../../bot/store/deliveries.ts';
 import { freeLeasesOfTheDead, newLeaseOwner } from '../../bot/store/leases.ts';
@@ -101,6 +101,27 @@ async function takeOver(
   }
 }
 
+/** A due delivery and a worker that has just been started; `taken` waits until it was worked on, then closes all. */
+async function workerStarts(
+  place: Place,
+): Promise<{ id: string; queue: Queue; taken(): Promise<void> }> {
+  const store = await storeAt(place);
+  await migrate(store);
+  const { id } = await insertDelivery(store, delivery());
+  const queue = await queueAt(place, store);
+  const seen: string[] = [];
+  queue.work({ ...idle, delivery: async (job) => void seen.push(job.id) }, { concurrency: 1 });
+  const taken = async (): Promise<void> => {
+    const sweeper = startSweeper({ db: store, queue, everyMs: 100, log: () => undefined });
+    await until(() => seen.includes(id), WAIT_MS, 'the delivery');
+    await sweeper.close();
+    await queue.close();
+    await store.close();
+    await removeDir(place.dataDir);
+  };
+  return { id, queue, taken };
+}
+
 test('what a killed process had in its hands on pglite goes on after the restart', async () => {
   const place = await newPlace(null);
   // Nobody else can hold a lease here, so nothing waits the minute until one runs out.
@@ -129,20 +150,10 @@ function withPostgres(): void {
   test('a worker that starts while PostgreSQL dies works when it is back', async () => {
     if (server.outage === null) return;
     const place = await newPlace(server);
-    const store = await storeAt(place);
-    await migrate(store);
-    const { id } = await insertDelivery(store, delivery());
-    const queue = await queueAt(place, store);
-    const seen: string[] = [];
-    queue.work({ ...idle, delivery: async (job) => void seen.push(job.id) }, { concurrency: 1 });
+    const { taken } = await workerStarts(place);
     await server.outage.begin('SIGKILL');
     await server.outage.end();
-    const sweeper = startSweeper({ db: store, queue, everyMs: 100, log: () => undefined });
-    await until(() => seen.includes(id), WAIT_MS, 'the delivery');
-    await sweeper.close();
-    await queue.close();
-    await store.close();
-    await removeDir(place.dataDir);
+    await taken();
   });
 
   if (available('redis')) describe('and Redis', () => withRedis(() => server));
@@ -187,23 +198,13 @@ function withRedis(server: () => PostgresServer): void {
   test('a Redis that dies makes adding fail fast, and its return is noticed', async () => {
     if (redis.outage === null) return;
     const place = await newPlace(server(), redis.url);
-    const store = await storeAt(place);
-    await migrate(store);
-    const { id } = await insertDelivery(store, delivery());
-    const queue = await queueAt(place, store);
-    const seen: string[] = [];
-    queue.work({ ...idle, delivery: async (job) => void seen.push(job.id) }, { concurrency: 1 });
+    const { id, queue, taken } = await workerStarts(place);
     await redis.outage.begin();
     const started = performance.now();
     await expect(queue.add({ name: 'delivery', id })).rejects.toThrow();
     expect(performance.now() - started).toBeLessThan(20_000);
     await redis.outage.end();
-    const sweeper = startSweeper({ db: store, queue, everyMs: 100, log: () => undefined });
-    await until(() => seen.includes(id), WAIT_MS, 'the delivery');
-    await sweeper.close();
-    await queue.close();
-    await store.close();
-    await removeDir(place.dataDir);
+    await taken();
   });
 
   test('a queue whose Redis died while it was opened is not handed out', async () => {
