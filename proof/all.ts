@@ -1,13 +1,13 @@
 /** Every proof there is, and the rows of the list of threats that have none, with the reason. */
 import { ATTACK_ROWS } from './attack-rows.ts';
 import { branchConfig } from './job/branch-config.ts';
-import { BACKENDS, type Proof } from './proof.ts';
+import { BACKENDS, type Backend, type Proof } from './proof.ts';
 import { droppedReplies } from './faults/dropped-replies.ts';
 import { kills } from './faults/kills.ts';
 import { lostHooks } from './faults/lost-hooks.ts';
 import { faultProof, type FaultRow } from './faults/row.ts';
 import { tenKills } from './faults/ten-kills.ts';
-import { SURROUNDINGS } from './faults/surroundings.ts';
+import { OTHERS, SERVERS } from './faults/surroundings.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { otherPrograms } from './job/other-programs.ts';
 import { bombs } from './pure/bombs.ts';
@@ -29,14 +29,25 @@ export interface Entry {
 }
 
 /** Faults around the whole bot, each on every backend unless it says otherwise. */
-const FAULTS: readonly FaultRow[] = [kills, tenKills, droppedReplies, lostHooks, ...SURROUNDINGS];
+const FAULTS: readonly FaultRow[] = [
+  ...[kills, tenKills, droppedReplies, lostHooks],
+  ...SERVERS,
+  ...OTHERS,
+];
+
+/** On PostgreSQL, which most rows are played on, three lanes share them. */
+function laneOf(row: FaultRow, backend: Backend): string {
+  if (backend !== 'postgres') return backend;
+  if (SERVERS.includes(row)) return 'servers';
+  return OTHERS.includes(row) ? 'others' : backend;
+}
 
 const faults = BACKENDS.flatMap((backend) =>
   FAULTS.filter(({ on }) => on?.includes(backend) ?? true).map((row): Entry => ({
     module: '',
     name: '',
     proof: faultProof(row, backend),
-    lane: backend === 'postgres' && SURROUNDINGS.includes(row) ? 'surroundings' : backend,
+    lane: laneOf(row, backend),
   })),
 );
 
@@ -60,8 +71,7 @@ const ATTACKS: readonly Omit<Entry, 'lane'>[] = [
 
 /** The longest lanes of the short form come first. */
 export const PROOFS: readonly Entry[] = [
-  ...faults.filter(({ lane }) => lane === 'surroundings'),
-  ...faults.filter(({ lane }) => lane !== 'surroundings'),
+  ...faults,
   ...ATTACKS.map((entry) => ({ ...entry, lane: 'attacks' })),
 ];
 

@@ -10,11 +10,11 @@ import { measured, rowName, unnoticed } from './table.ts';
 import { temporary } from './temporary.ts';
 
 /** Of the mutants that are processes, the short form plays one in so many. */
-const ONE_IN = 5;
+const ONE_IN = 10;
 
 /**
  * The mutants that the short form plays: all those that are loaded into the harness, and of those that take
- * processes of their own one in five, beginning at the seed, so that other seeds take away other defences.
+ * processes of their own one in ten, beginning at the seed, so that other seeds take away other defences.
  */
 export function sampled(entries: readonly Entry[], seed: number): (mutant: Mutant) => boolean {
   const processes = entries

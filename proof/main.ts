@@ -18,13 +18,13 @@ const lanesOf = (entries: readonly Entry[]): string[] => [
 const ids = [...new Set(PROOFS.flatMap(({ proof }) => proof.id.split(' ')))];
 const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME,…] [--backend B] [--seed N] [--share S]
                     [--at-once N] [--out FILE] [--continue FILE]
-  --ci         the short form; it takes away a fifth of the defences whose mutants are processes
+  --ci         the short form; it takes away a tenth of the defences whose mutants are processes
   --only ID,…  only these rows: ${ids.join(', ')}
   --layer NAME,… only attacks on functions, on a job, on the whole bot (bot), or faults around it (faults)
   --backend B  faults with pglite, postgres or redis (with PostgreSQL) below the bot; all of them by default
   --seed N     plays the same attacks again
   --share S    that part of the attacks, e.g. 0.1
-  --at-once N  lanes that are played beside each other: ${lanesOf(PROOFS).join(', ')}; 3 in the
+  --at-once N  lanes that are played beside each other: ${lanesOf(PROOFS).join(', ')}; 5 in the
                short form, else 1
   --out FILE   also write the outcome as JSON
   --continue FILE  a run in several sittings: keep each row's outcome in FILE as soon as it is there, and
@@ -55,7 +55,7 @@ const backends =
   values.backend === 'all' ? BACKENDS : BACKENDS.filter((one) => one === values.backend);
 const share = Number(values.share);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
-const atOnce = Number(values['at-once'] ?? (values.ci ? 3 : 1));
+const atOnce = Number(values['at-once'] ?? (values.ci ? 5 : 1));
 const wrong =
   backends.length === 0 ||
   unknown !== undefined ||

@@ -97,7 +97,10 @@ function stateOf(promise: Promise_, outcome: Outcome | undefined): string {
   return outcome.told === '' || outcome.layer === 'faults' ? 'holds' : 'told';
 }
 
-/** The table at the end of a run. */
+/** Columns that a line of prose below a row may fill. */
+const WIDTH = 110;
+
+/** The table at the end of a run: a line of figures for each row, and below it what is promised and told. */
 export function table(outcomes: readonly Outcome[], promises: readonly Promise_[]): string {
   const rows = promises.map((promise, at) => {
     const outcome = outcomes[at];
@@ -105,7 +108,6 @@ export function table(outcomes: readonly Outcome[], promises: readonly Promise_[
     const { figure } = outcome ?? {};
     return [
       promise.id,
-      promise.note === undefined ? promise.name : `${promise.name}: ${promise.note}`,
       promise.backend ?? outcome?.layer ?? '',
       promise.runs === 0 ? '' : String(promise.runs),
       promise.runs === 0 ? '' : String(promise.failures),
@@ -115,7 +117,7 @@ export function table(outcomes: readonly Outcome[], promises: readonly Promise_[
       stateOf(promise, outcome),
     ];
   });
-  const head = ['row', 'promise', 'against', 'attacks', 'broken', 'mutants', 'figure', 'time', ''];
+  const head = ['row', 'against', 'attacks', 'broken', 'mutants', 'figure', 'time', ''];
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>
@@ -123,5 +125,26 @@ export function table(outcomes: readonly Outcome[], promises: readonly Promise_[
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  return all.map(line).join('\n');
+  const below = ({ name, note }: Promise_): string[] => [
+    ...wrapped(name),
+    ...(note === undefined ? [] : wrapped(note)),
+  ];
+  return [
+    line(head),
+    ...rows.flatMap((row, at) => {
+      const promise = promises[at];
+      return [line(row), ...(promise === undefined ? [] : below(promise))];
+    }),
+  ].join('\n');
+}
+
+/** Prose in indented lines of at most WIDTH columns, broken between words. */
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/\s+/)) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > WIDTH) lines.push(`  ${word}`);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }

@@ -9,7 +9,11 @@ import { ask, say } from './work.ts';
 /** So often the reply of each verb is dropped whenever it is used, and in the full form by chance after that. */
 const EACH = 3;
 const FURTHER_SHARE = 0.5;
-const JOURNEYS = ['feature', 'quick', 'issues', 'feature'] as const;
+/** The first two use every verb of the third; in the short form each of them comes three times. */
+const JOURNEYS = [
+  ...(['feature', 'issues', 'feature', 'issues', 'feature', 'issues'] as const),
+  ...(['quick', 'feature'] as const),
+];
 
 /** The verb of a call by its path: numbers, commits and names of branches are left out. */
 function verbOfPath(method: string, path: string): string {
@@ -66,13 +70,15 @@ function begin({ place, project, full, counted, measured }: RowStage): Cycles {
 export const droppedReplies: FaultRow = {
   id: 'R13 R14',
   name: 'The reply to any write is lost: one pipeline, branch, change, note, status and label all the same',
-  runs: { ci: 3, full: 40 },
+  ciOn: ['postgres'],
+  runs: { ci: 6, full: 40 },
   batch: 20,
   begin,
   figure: ({ measured, counted }) => ({
     value: measured.length,
     unit: `replies dropped, ${counted.size} verbs`,
-    holds: [...counted.values()].every((drops) => drops > 0),
+    // What only changes something may be rare; what makes something is never used less than that.
+    holds: [...counted].every(([verb, drops]) => drops >= (verb.startsWith('POST ') ? EACH : 1)),
   }),
   told: ({ counted }) =>
     [...counted]

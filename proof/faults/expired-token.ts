@@ -49,6 +49,7 @@ export const expiredToken: FaultRow = {
   name: 'an expired token: no storm of calls, and when it is renewed everything is done',
   // What GitLab refuses is told apart above the database; the backend does not matter.
   on: ['postgres'],
+  twoProcesses: true,
   runs: { ci: 2, full: 20 },
   batch: 10,
   begin,

@@ -72,8 +72,9 @@ export const fullDisk: FaultRow = {
   // The queue in Redis lies on another disk.
   on: ['pglite', 'postgres'],
   ciOn: ['postgres'],
-  runs: { ci: 2, full: 40 },
+  runs: { ci: 1, full: 40 },
   batch: 10,
+  twoProcesses: true,
   place: { name: 'small disk', diskMb: DISK_MB },
   missing: missingDisk,
   // Help is asked for again and again, and answered each time.

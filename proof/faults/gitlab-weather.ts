@@ -102,6 +102,7 @@ export const gitlabWeather: FaultRow = {
   name: 'an outage of GitLab: nothing lost or doubled, drained in 5 min, at most twice the calls per second',
   // The driver waits and limits, whatever is below the bot.
   on: ['postgres'],
+  twoProcesses: true,
   runs: { ci: 1, full: 6 },
   batch: 2,
   begin,

@@ -15,7 +15,7 @@ const P50_MS = 5_000;
 const P99_MS = 10_000;
 /** The short form shares its cores with other lanes, and its slowest of ten is no 99th percentile. */
 const SHORT_FORM = 3;
-/** A process is killed within so long by chance; one with a failpoint is given so long to die of it. */
+/** A process is killed within so long by chance; the one with a failpoint is given so long to die of it. */
 const CHANCE_MS = 1_200;
 const ARMED_MS = 8_000;
 /** A process that dies of itself is seen after at most so long. */
@@ -43,39 +43,58 @@ const FAILPOINTS: readonly { role: 'web' | 'worker'; name: string }[] = [
 
 function begin({ place, project, full, measured, counted: hits }: RowStage): Cycles {
   const watched: Promise<void>[] = [];
-  /** The failpoint each process runs with. */
-  const armed = new Map<Life, string>();
+  /** The one process that runs with a failpoint: it is the next to die. */
+  let armed: { life: Life; failpoint: string } | null = null;
   let next = 0;
 
   const roleOf = (life: Life): ('web' | 'worker')[] =>
     life.role === 'all' ? ['web', 'worker'] : [life.role];
-  /** The failpoint whose turn it is among those this process comes by. */
-  const arm = (life: Life, random: Random): string => {
+  /** The failpoint whose turn it is among those this process comes by; in the full form, chance leaves it out. */
+  const failpointFor = (life: Life, random: Random): string | null => {
     const own = FAILPOINTS.filter(({ role }) => roleOf(life).includes(role));
     const from = FROM[place.backend] % own.length;
     const turns = [...own.slice(from), ...own.slice(0, from)].map(({ name }) => name);
     const fewest = Math.min(...turns.map((name) => hits.get(name) ?? 0));
     const open = turns.filter((name) => (hits.get(name) ?? 0) === fewest);
-    if (!full) return open[0] ?? '';
-    return random.chance(2 / 3) ? random.pick(open.slice(0, FEW)) : '';
-  };
-  const restart = (life: Life, failpoint: string): void => {
-    armed.set(life, failpoint);
-    life.start(failpoint === '' ? '' : `${failpoint}:kill9@1`);
-  };
-  const died = (life: Life): void => {
-    const failpoint = armed.get(life) ?? '';
-    if (failpoint !== '') hits.set(failpoint, (hits.get(failpoint) ?? 0) + 1);
-    watched.push(
-      resumeAfter(place, life.pid).then((ms) => {
-        if (ms !== null) measured.push(ms);
-      }),
-    );
+    if (!full) return open[0] ?? null;
+    return random.chance(2 / 3) ? random.pick(open.slice(0, FEW)) : null;
   };
   const request = async (index: number, random: Random): Promise<void> => {
     const title = `Cycle ${index}`;
     const iid = await ask(place, project, title, random.chance(0.5) ? 'label' : 'implement');
     if (!full || random.chance(0.5)) await say(place, project, iid, 'sam', '/autodev help');
+  };
+  const upNext = (): Life => {
+    const life = armed?.life ?? place.lives[(next += 1) % place.lives.length];
+    if (life === undefined) throw new Error('there is no process to kill');
+    return life;
+  };
+  /** Lets it die: at its failpoint when it has one, by chance otherwise. */
+  const die = async (life: Life, random: Random): Promise<void> => {
+    const wait = armed === null ? random.int(CHANCE_MS) : ARMED_MS;
+    const deadline = performance.now() + wait;
+    while (life.alive() && performance.now() < deadline) await sleep(LOOK_MS);
+    if (life.alive()) await life.kill();
+    else if (armed !== null) hits.set(armed.failpoint, (hits.get(armed.failpoint) ?? 0) + 1);
+  };
+  /** Resolves when what a process had begun when it died has been gone on with. */
+  const resumed = async (life: Life): Promise<void> => {
+    const ms = await resumeAfter(place, life.pid);
+    if (ms !== null) measured.push(ms);
+  };
+  /**
+   * Starts it again, as whoever runs it would. Where it is the only process, its next death would be in the way of
+   * what is measured: then it is waited for, or nothing is measured.
+   */
+  const restart = async (life: Life, random: Random): Promise<void> => {
+    const failpoint = armed === null ? failpointFor(life, random) : null;
+    const alone = place.lives.length === 1;
+    const follows = !alone || (failpoint === null && (!full || random.chance(0.5)));
+    const going = follows ? resumed(life) : Promise.resolve();
+    armed = failpoint === null ? null : { life, failpoint };
+    life.start(failpoint === null ? '' : `${failpoint}:kill9@1`);
+    if (alone) await going;
+    else watched.push(going);
   };
 
   return {
@@ -83,25 +102,15 @@ function begin({ place, project, full, measured, counted: hits }: RowStage): Cyc
       // One dies at a time: the others are there to go on with what it had begun.
       await Promise.all(place.lives.map((life) => life.ready()));
       await request(index, random);
-      const victim = place.lives[(next += 1) % place.lives.length];
-      if (victim === undefined) throw new Error('there is no process to kill');
-      const wait = (armed.get(victim) ?? '') === '' ? random.int(CHANCE_MS) : ARMED_MS;
-      const deadline = performance.now() + wait;
-      while (victim.alive() && performance.now() < deadline) await sleep(LOOK_MS);
-      if (victim.alive()) {
-        armed.set(victim, '');
-        await victim.kill();
-      }
-      died(victim);
-      restart(victim, arm(victim, random));
+      const life = upNext();
+      await die(life, random);
+      await restart(life, random);
       return null;
     },
     rest: async () => {
-      for (const life of place.lives) {
-        // What is armed would kill it later, in no cycle.
-        if ((armed.get(life) ?? '') !== '' && life.alive()) await life.kill();
-        armed.set(life, '');
-      }
+      // It would die later, in no cycle.
+      if (armed?.life.alive() === true) await armed.life.kill();
+      armed = null;
       await place.startAll();
       await Promise.all(watched.splice(0));
     },
@@ -134,5 +143,5 @@ export const kills: FaultRow = {
       to: 'again: row.startedAt === null && false,',
     },
   ],
-  mutantRuns: 12,
+  mutantRuns: 6,
 };

@@ -24,7 +24,8 @@ const STORM = 20;
 /** A way to lose the ground, and what the end of a run then says; null: it goes on as if nothing had happened. */
 interface Loss {
   name: string;
-  take(place: Place, project: Project): Promise<void> | void;
+  /** Takes it; true when the run cannot have ended well before. */
+  take(place: Place, project: Project): Promise<boolean | void> | void;
   cause: RegExp | null;
 }
 
@@ -68,6 +69,26 @@ const LOSSES: readonly Loss[] = [
     cause: /^The branch `autodev\/.*` was deleted\.$/,
   },
   {
+    name: 'branch of a change deleted',
+    take: async (place, project) => {
+      const opened = (): boolean => project.mergeRequests.length > 0;
+      // Nothing is over while the change's own pipeline runs.
+      const early = !opened();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      place.ci.steer.checks = () => promise;
+      try {
+        await until(opened, BEGUN_MS, 'a change by the bot');
+        const branch = encodeURIComponent(project.mergeRequests[0]?.sourceBranch ?? '');
+        await place.as('dana', 'DELETE', `/projects/${project.id}/repository/branches/${branch}`);
+      } finally {
+        place.ci.steer.checks = () => Promise.resolve();
+        resolve();
+      }
+      return early;
+    },
+    cause: /^The branch `autodev\/.*` was deleted\.$/,
+  },
+  {
     name: 'moved',
     take: (_place, project) => {
       project.path = `${project.path}-moved`;
@@ -83,30 +104,37 @@ function callsAbout({ world }: Place, { id }: Project, from: number): number {
     .filter(({ user, path }) => user === 'autodev' && path.includes(`/projects/${id}`)).length;
 }
 
+/** What was lost; `early`: before anything can have ended well. */
+interface Lost {
+  project: Project;
+  loss: Loss;
+  early: boolean;
+}
+
 /** What was on its way already is refused by GitLab, whose words then are the reason. */
 const REFUSED = /GitLab .* answered 40[034]: /;
 
 /** The run of the project that ended in another way than it should; null: none. */
-function wrongEnd({ runs }: History, project: Project, { name, cause }: Loss): string | null {
+function wrongEnd({ runs }: History, { project, loss, early }: Lost): string | null {
+  const { name, cause } = loss;
   const own = runs.filter((run) => run.project === project.id);
   if (own.length !== 1) return `${name}: ${own.length} runs`;
   const reasons = cause === null ? [] : [cause, REFUSED];
   // What was over already when the ground was lost has ended well.
   const wrong = own
-    .filter(({ state }) => state !== 'completed')
+    .filter(({ state }) => early || state !== 'completed')
     .find((run) => !reasons.some((reason) => reason.test(run.cause ?? '')));
   return wrong === undefined ? null : `${name}: ${wrong.state} because "${wrong.cause ?? ''}"`;
 }
 
 function begin({ place, measured, counted, full, project: { path } }: RowStage): Cycles {
-  const losses: { project: Project; loss: Loss }[] = [];
+  const losses: Lost[] = [];
   return {
     cycle: async (index, random) => {
       const loss = LOSSES[index % LOSSES.length];
       if (loss === undefined) throw new Error('there is no way to lose the ground');
       // Nobody can work in a lost project any more, so each cycle has its own.
       const project = await place.project(`${path}-${index}`);
-      losses.push({ project, loss });
       const { calls } = place.world.gitlab;
       const asked = calls.all.length;
       await ask(place, project, `Cycle ${index}`, 'label');
@@ -114,7 +142,8 @@ function begin({ place, measured, counted, full, project: { path } }: RowStage):
         calls.all.slice(asked).some(({ user, method }) => user === 'autodev' && method !== 'GET');
       await until(wrote, BEGUN_MS, 'the bot to write');
       await sleep(random.int(AFTER_MS));
-      await loss.take(place, project);
+      const early = (await loss.take(place, project)) === true;
+      losses.push({ project, loss, early });
       counted.set(loss.name, (counted.get(loss.name) ?? 0) + 1);
       const from = calls.all.length;
       const ms = full ? COUNTED_MS.full : COUNTED_MS.ci;
@@ -123,7 +152,7 @@ function begin({ place, measured, counted, full, project: { path } }: RowStage):
       return endedAlone(place);
     },
     look: (history) => {
-      const wrong = losses.map(({ project, loss }) => wrongEnd(history, project, loss));
+      const wrong = losses.map((lost) => wrongEnd(history, lost));
       return wrong.find((line) => line !== null) ?? null;
     },
   };
@@ -134,6 +163,7 @@ export const lostGround: FaultRow = {
   name: 'project archived, hidden or moved, rights lost, branch deleted: an end that says why, no storm of calls',
   // What GitLab refuses is told apart above the database; the backend does not matter.
   on: ['postgres'],
+  twoProcesses: true,
   runs: { ci: LOSSES.length, full: 20 * LOSSES.length },
   batch: 2 * LOSSES.length,
   begin,
@@ -145,5 +175,13 @@ export const lostGround: FaultRow = {
     return { value: most, unit: 'calls a second at most', holds: most <= STORM };
   },
   told: ({ counted }) => [...counted].map(([name, times]) => `${name} ${times}`).join(', '),
-  mutants: [],
+  mutants: [
+    {
+      name: 'a deleted branch ends its run',
+      file: 'bot/decide/gone.ts',
+      from: "if (change?.state !== 'opened' || !change.branchGone || ref === null) return null;",
+      to: 'if (change !== undefined || role === null || ref === null) return null;',
+    },
+  ],
+  mutantRuns: LOSSES.length,
 };

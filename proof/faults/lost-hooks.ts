@@ -49,6 +49,7 @@ async function begin(stage: RowStage): Promise<Cycles> {
       [projects.lost.id, projects.lost.path, `${place.world.gitlab.url}/${projects.lost.path}`],
     ),
   );
+  await place.startAll();
   const hookId = (project: Project): number => project.hooks[0]?.id ?? 0;
   weather.hooks({ hookId: hookId(projects.lost) }, { kind: 'drop' }, { times: Infinity });
   const thrice = { kind: 'duplicate', copies: COPIES, laterMs: COPY_MS } as const;
@@ -100,6 +101,7 @@ async function begin(stage: RowStage): Promise<Cycles> {
 export const lostHooks: FaultRow = {
   id: 'R22 R23 R24',
   name: 'Webhooks lost, tripled or reversed: everything is acted on once, missed ones within 90 s',
+  ciOn: ['postgres'],
   runs: { ci: 6, full: 120 },
   batch: 30,
   // In the short form the polls come every two seconds, as in the other rows.

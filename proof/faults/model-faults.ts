@@ -5,6 +5,7 @@
 import type { Fault } from '../../sandbox/model/types.ts';
 import type { Random } from '../random.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
+import { oneRunEach, untold } from './watch.ts';
 import { ask } from './work.ts';
 
 /** Share of calls with a fault, and of runs that must end well. */
@@ -46,15 +47,13 @@ function begin({ place, project, counted }: RowStage): Cycles {
       await ask(place, project, `Cycle ${index}`, 'label');
       return null;
     },
-    look: ({ runs }) => {
+    look: (history) => {
       steer.calls = 1;
       steer.stream = () => false;
       steer.modelFault = () => null;
-      const own = runs.filter((run) => run.project === project.id);
+      const own = history.runs.filter((run) => run.project === project.id);
       for (const { state } of own) count(state === 'completed' ? 'well' : 'badly');
-      return own.length === project.issues.length
-        ? null
-        : `${own.length} of ${project.issues.length} issues have a run`;
+      return oneRunEach(project, history) ?? untold(history);
     },
   };
 }
@@ -64,6 +63,7 @@ export const modelFaults: FaultRow = {
   name: '30 % of model calls fail, streams are cut: 99 % of runs end well, every answer is paid for once',
   // What fails lies before the gateway; the backend does not matter.
   on: ['postgres'],
+  twoProcesses: true,
   runs: { ci: 6, full: 200 },
   batch: 20,
   begin,
@@ -75,5 +75,20 @@ export const modelFaults: FaultRow = {
   },
   told: ({ counted }) =>
     `${counted.get('faults') ?? 0} of ${counted.get('calls') ?? 0} calls failed`,
-  mutants: [],
+  mutants: [
+    {
+      name: 'what a call used is written down',
+      file: 'bot/gateway/metered-call.ts',
+      from: '    await settleCall(call, deps, callId, end);\n',
+      to: '    void settleCall;\n',
+    },
+    {
+      name: 'a call is paid for once',
+      file: 'bot/gateway/metered-call.ts',
+      from: '    await settleCall(call, deps, callId, end);\n',
+      to: `    await settleCall(call, deps, callId, end);
+    await settleCall(call, deps, randomUUID(), end);\n`,
+    },
+  ],
+  mutantRuns: 2,
 };

@@ -62,7 +62,7 @@ export interface Place {
   projects: readonly Project[];
   /** A project that the bot serves, with its hook. */
   project(path: string, files?: Record<string, string | null>): Promise<Project>;
-  /** Asks the database. The embedded one is open to one process only: the bot is stopped meanwhile. */
+  /** Asks the database. The embedded one is open to one process only: the bot is stopped first, and stays so. */
   read<T>(work: (sql: Sql) => Promise<T>): Promise<T>;
   /** True when `read` leaves the bot running. */
   readsBeside: boolean;
@@ -174,11 +174,8 @@ export async function openPlace(options: PlaceOptions): Promise<Place> {
     readsBeside: database !== null,
     read: async (work) => {
       if (database !== null) return readPostgres(database, work);
-      const running = lives.some((life) => life.alive());
       await stopAll();
-      const result = await readPglite(path.join(dir, 'disk/data/pglite'), work);
-      if (running) await startAll();
-      return result;
+      return readPglite(path.join(dir, 'disk/data/pglite'), work);
     },
     log: (count) => tail(logFile, count),
     close: async () => {

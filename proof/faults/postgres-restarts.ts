@@ -3,11 +3,10 @@
  * was accepted is lost, no effect is doubled, and no process of the bot has to be restarted (R8, promise 7).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { History } from './history.ts';
 import type { Mutant } from '../proof.ts';
 import { dueTaken } from './resume.ts';
 import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
-import { allBegun, endedAlone, oneRunEach } from './watch.ts';
+import { allBegun, endedAlone, oneRunEach, untold } from './watch.ts';
 import { ask } from './work.ts';
 
 /** Fast shutdown, immediate shutdown, and no shutdown at all. */
@@ -42,12 +41,6 @@ function begin({ place, project, measured, counted, full }: RowStage): Cycles {
     rest: () => allBegun(project),
     look: (history) => oneRunEach(project, history) ?? untold(history),
   };
-}
-
-/** Calls that are counted in full because their end was not told; no process died that could have told it. */
-function untold({ usage }: History): string | null {
-  const calls = usage.filter(({ known }) => !known).length;
-  return calls === 0 ? null : `the end of ${calls} calls was not told`;
 }
 
 /** A database that takes nothing makes the mutant answer 200 all the same. */

@@ -56,6 +56,8 @@ export interface FaultRow {
   batch: number;
   /** Settings that are not those of all rows, or null; rows with the same name for them share a place. */
   settings?: (full: boolean) => { name: string; change: (settings: Settings) => void } | null;
+  /** Whether two processes, one that listens and one that works, are enough for the short form; default: no. */
+  twoProcesses?: true;
   /** What else a place of this row is like; rows with the same name for it share one. */
   place?: { name: string } & Pick<PlaceOptions, 'flagsOf' | 'diskMb'>;
   /** Why it cannot be played on this machine; null: it can. */
@@ -96,11 +98,13 @@ function playsMutants(row: FaultRow, backend: Backend): boolean {
 let shared: { key: string; place: Place } | null = null;
 
 async function sharedPlace(row: FaultRow, backend: Backend, full: boolean): Promise<Place> {
-  const key = `${backend} ${row.settings?.(full)?.name ?? ''} ${row.place?.name ?? ''}`;
+  const few = !full && row.twoProcesses === true;
+  const key = `${backend} ${row.settings?.(full)?.name ?? ''} ${row.place?.name ?? ''} ${few}`;
   if (shared?.key === key) return shared.place;
   await closeSharedPlace();
   const place = await openPlace({
     backend,
+    ...(few ? { webs: 1, workers: 1 } : {}),
     ...row.place,
     settings: (settings) => settingsOf(row, settings, full),
   });

@@ -121,6 +121,7 @@ export const runners: FaultRow = {
   name: 'runner killed, silent or missing, pipeline cancelled, result late or twice: the right end, nothing twice',
   // Jobs talk to the bot over HTTP; the backend does not matter.
   on: ['postgres'],
+  twoProcesses: true,
   runs: { ci: 6, full: 120 },
   batch: 24,
   settings: (full) => ({

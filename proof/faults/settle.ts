@@ -30,8 +30,8 @@ export async function openWork(sql: Sql): Promise<Open> {
 }
 
 /**
- * Resolves when everything that was asked for is over, and nothing is left. Rejects with what is left
- * after three minutes, with TooLate. A run that waits for a person counts as over.
+ * Resolves when everything that was asked for is over, and nothing is left; on the embedded database the bot is
+ * stopped then. Rejects with what is left after three minutes, with TooLate. A run that waits for a person counts as over.
  */
 export async function settle(place: Place): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
@@ -44,6 +44,7 @@ export async function settle(place: Place): Promise<void> {
       const left = Object.entries(open).map(([what, count]) => `${count} ${what}`);
       throw new TooLate(`not over after ${LIMIT_MS / 1000} s: ${left.join(', ')}`);
     }
+    if (!place.readsBeside) await place.startAll();
     await sleep(place.readsBeside ? LOOK_MS : QUIET_MS);
   }
 }

@@ -13,17 +13,22 @@ import type { FaultRow } from './row.ts';
 import { runners } from './runners.ts';
 import { zombies } from './zombies.ts';
 
-export const SURROUNDINGS: readonly FaultRow[] = [
+/** What the bot stands on: its servers, its disk, its clocks, and whoever restarts it. */
+export const SERVERS: readonly FaultRow[] = [
   redisGone,
   postgresRestarts,
   zombies,
   rollingRestarts,
+  clocks,
+  fullDisk,
+];
+
+/** What the bot talks to: the forge, models and runners. */
+export const OTHERS: readonly FaultRow[] = [
   rateLimit,
   gitlabWeather,
   modelFaults,
   expiredToken,
   lostGround,
   runners,
-  clocks,
-  fullDisk,
 ];

@@ -24,6 +24,12 @@ export function hireReviewers(place: Place): void {
       const files = [`played/${about.replace(' ', '-')}.txt`];
       return { report: { ...SAMPLE_REPORTS.spec, confidence: 9, files } };
     }
+    if (spec.report === 'issues') {
+      const issues = SAMPLE_REPORTS.issues.issues.map((issue) => {
+        return { ...issue, title: `${issue.title} of ${about}`, files: [`src/${about}.js`] };
+      });
+      return { report: { ...SAMPLE_REPORTS.issues, issues } };
+    }
     if (spec.report === 'triage') {
       return { report: { ...SAMPLE_REPORTS.triage, missing: [], duplicates: [] } };
     }

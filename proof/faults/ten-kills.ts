@@ -55,12 +55,25 @@ export const tenKills: FaultRow = {
   id: 'R4',
   name: `${STEPS.length} kills on one task, one at each of its steps: it ends well, once`,
   runs: { ci: 1, full: 5 },
-  ciOn: ['postgres'],
+  ciOn: [],
   batch: 5,
   begin,
   figure: ({ measured }) =>
     measured.length === 0
       ? null
       : { value: quantile(measured, 1), unit: 'ms for ten deaths at most', holds: true },
-  mutants: [],
+  mutants: [
+    {
+      name: 'a pipeline that was taken is known again',
+      file: 'bot/worker/effects/pipelines.ts',
+      from: '  if (own !== null) return receipt(await deps.forge.ci.pipeline(repo.projectId, own), true);',
+      to: '  void own;',
+    },
+    {
+      name: 'a commit that was made is known again',
+      file: 'bot/worker/effects/changes.ts',
+      from: 'if (head?.message.includes(attemptTrailer(attempt)))',
+      to: 'if (head?.message === attemptTrailer(attempt))',
+    },
+  ],
 };

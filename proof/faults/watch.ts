@@ -46,3 +46,9 @@ export function refusedHooks(project: Project): string | null {
     ? null
     : `${refusals.length} of ${all} webhooks were not accepted: ${first}`;
 }
+
+/** Calls that are counted in full because their end was not told; for rows in which no process dies before that. */
+export function untold({ usage }: History): string | null {
+  const calls = usage.filter(({ known }) => !known).length;
+  return calls === 0 ? null : `the end of ${calls} calls was not told`;
+}

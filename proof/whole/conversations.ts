@@ -194,5 +194,25 @@ export const conversations: Proof = {
     await (await whole)?.close();
     whole = null;
   },
-  mutants: [],
+  mutants: [
+    {
+      name: 'words of a model are made harmless',
+      file: 'bot/worker/publish/neutralise.ts',
+      from: '  const max = options.maxChars ?? MAX_CHARS;',
+      to: '  const max = options.maxChars ?? MAX_CHARS;\n  if (max > 0) return text;',
+    },
+    {
+      name: 'path policy',
+      file: 'bot/worker/publish/path-policy.ts',
+      from: '  if (first === undefined) return { ok: true };',
+      to: '  if (first === undefined || files.length > 0) return { ok: true };',
+    },
+    {
+      name: 'the bot’s own secrets are looked for',
+      file: 'bot/worker/publish/secret-scan.ts',
+      from: '  if (known.in(content))',
+      to: '  if (known === undefined)',
+    },
+  ],
+  mutantRuns: CONVERSATIONS.length,
 };
