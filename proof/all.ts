@@ -30,7 +30,10 @@ export interface Entry {
 
 /** Faults around the whole bot, each on every backend unless it says otherwise. */
 const FAULTS: readonly FaultRow[] = [
-  ...[kills, tenKills, droppedReplies, lostHooks],
+  kills,
+  tenKills,
+  droppedReplies,
+  lostHooks,
   ...SERVERS,
   ...OTHERS,
 ];

@@ -125,23 +125,14 @@ export function table(outcomes: readonly Outcome[], promises: readonly Promise_[
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  const below = ({ name, note }: Promise_): string[] => [
-    ...wrapped(name),
-    ...(note === undefined ? [] : wrapped(note)),
-  ];
-  return [
-    line(head),
-    ...rows.flatMap((row, at) => {
-      const promise = promises[at];
-      return [line(row), ...(promise === undefined ? [] : below(promise))];
-    }),
-  ].join('\n');
+  const below = promises.map(({ name, note = '' }) => [...wrapped(name), ...wrapped(note)]);
+  return [line(head), ...rows.flatMap((row, at) => [line(row), ...(below[at] ?? [])])].join('\n');
 }
 
 /** Prose in indented lines of at most WIDTH columns, broken between words. */
 function wrapped(text: string): string[] {
   const lines: string[] = [];
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.split(/\s+/).filter((part) => part !== '')) {
     const last = lines.at(-1);
     if (last === undefined || last.length + 1 + word.length > WIDTH) lines.push(`  ${word}`);
     else lines[lines.length - 1] = `${last} ${word}`;

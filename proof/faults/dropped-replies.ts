@@ -11,9 +11,15 @@ const EACH = 3;
 const FURTHER_SHARE = 0.5;
 /** The first two use every verb of the third; in the short form each of them comes three times. */
 const JOURNEYS = [
-  ...(['feature', 'issues', 'feature', 'issues', 'feature', 'issues'] as const),
-  ...(['quick', 'feature'] as const),
-];
+  'feature',
+  'issues',
+  'feature',
+  'issues',
+  'feature',
+  'issues',
+  'quick',
+  'feature',
+] as const;
 
 /** The verb of a call by its path: numbers, commits and names of branches are left out. */
 function verbOfPath(method: string, path: string): string {

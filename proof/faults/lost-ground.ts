@@ -29,6 +29,13 @@ interface Loss {
   cause: RegExp | null;
 }
 
+const BRANCH_DELETED = /^The branch `autodev\/.*` was deleted\.$/;
+const branchesOf = (projectId: number): string => `/projects/${projectId}/repository/branches`;
+
+async function deleteBranch(place: Place, projectId: number, branch = ''): Promise<void> {
+  await place.as('dana', 'DELETE', `${branchesOf(projectId)}/${encodeURIComponent(branch)}`);
+}
+
 const LOSSES: readonly Loss[] = [
   {
     name: 'archived',
@@ -56,17 +63,16 @@ const LOSSES: readonly Loss[] = [
   {
     name: 'branch deleted',
     take: async (place, { id }) => {
-      const branches = `/projects/${id}/repository/branches`;
       let own: string | undefined;
       const appeared = async (): Promise<boolean> => {
-        const all = (await place.as('dana', 'GET', branches)) as { name: string }[];
+        const all = (await place.as('dana', 'GET', branchesOf(id))) as { name: string }[];
         own = all.find(({ name }) => name.startsWith('autodev/'))?.name;
         return own !== undefined;
       };
       await until(appeared, BEGUN_MS, 'a branch by the bot');
-      await place.as('dana', 'DELETE', `${branches}/${encodeURIComponent(own ?? '')}`);
+      await deleteBranch(place, id, own);
     },
-    cause: /^The branch `autodev\/.*` was deleted\.$/,
+    cause: BRANCH_DELETED,
   },
   {
     name: 'branch of a change deleted',
@@ -74,19 +80,20 @@ const LOSSES: readonly Loss[] = [
       const opened = (): boolean => project.mergeRequests.length > 0;
       // Nothing is over while the change's own pipeline runs.
       const early = !opened();
+      const { steer } = place.ci;
+      const { checks } = steer;
       const { promise, resolve } = Promise.withResolvers<void>();
-      place.ci.steer.checks = () => promise;
+      steer.checks = () => promise;
       try {
         await until(opened, BEGUN_MS, 'a change by the bot');
-        const branch = encodeURIComponent(project.mergeRequests[0]?.sourceBranch ?? '');
-        await place.as('dana', 'DELETE', `/projects/${project.id}/repository/branches/${branch}`);
+        await deleteBranch(place, project.id, project.mergeRequests[0]?.sourceBranch);
       } finally {
-        place.ci.steer.checks = () => Promise.resolve();
+        steer.checks = checks;
         resolve();
       }
       return early;
     },
-    cause: /^The branch `autodev\/.*` was deleted\.$/,
+    cause: BRANCH_DELETED,
   },
   {
     name: 'moved',
@@ -183,5 +190,4 @@ export const lostGround: FaultRow = {
       to: 'if (change !== undefined || role === null || ref === null) return null;',
     },
   ],
-  mutantRuns: LOSSES.length,
 };

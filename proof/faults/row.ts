@@ -94,6 +94,9 @@ function playsMutants(row: FaultRow, backend: Backend): boolean {
   return backend === (on.includes(MUTANTS_ON) ? MUTANTS_ON : on[0]);
 }
 
+/** One that listens and one that works. */
+const TWO_PROCESSES = { webs: 1, workers: 1 };
+
 /** One place is open at a time: rows that need another one close it. */
 let shared: { key: string; place: Place } | null = null;
 
@@ -104,7 +107,7 @@ async function sharedPlace(row: FaultRow, backend: Backend, full: boolean): Prom
   await closeSharedPlace();
   const place = await openPlace({
     backend,
-    ...(few ? { webs: 1, workers: 1 } : {}),
+    ...(few ? TWO_PROCESSES : {}),
     ...row.place,
     settings: (settings) => settingsOf(row, settings, full),
   });
@@ -151,7 +154,7 @@ export function faultProof(row: FaultRow, backend: Backend): Proof {
       let place: Place | null = null;
       const own = async (): Promise<Place> =>
         (place ??= await openPlace({
-          ...{ backend, webs: 1, workers: 1, flags: [flag], ...row.place, ...row.mutantPlace },
+          ...{ backend, ...TWO_PROCESSES, flags: [flag], ...row.place, ...row.mutantPlace },
           settings: (settings) => settingsOf(row, settings, false),
         }));
       const drop = async (): Promise<void> => {

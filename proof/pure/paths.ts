@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { loadSettings } from '../../bot/config/settings.ts';
 import { checkResult } from '../../bot/worker/publish/check-result.ts';
 import { JobResult, type FileChange } from '../../schema/wire/result.ts';
-import { broken, held, type Played, type Proof } from '../proof.ts';
+import { broken, held, type Mutant, type Played, type Proof } from '../proof.ts';
 import type { Random } from '../random.ts';
 import { temporary } from '../temporary.ts';
 
@@ -90,6 +90,14 @@ async function playProtected(index: number): Promise<Played> {
   return refused === null ? broken(about, 'it would be published') : held(about);
 }
 
+/** Without it protected files are published. */
+export const pathPolicy: Mutant = {
+  name: 'path policy',
+  file: POLICY,
+  from: '  if (first === undefined) return { ok: true };',
+  to: '  if (first === undefined || files.length > 0) return { ok: true };',
+};
+
 export const protectedFiles: Proof = {
   id: 'D1',
   name: 'No agent touches CI, owners, lock files or the settings of agents',
@@ -97,12 +105,7 @@ export const protectedFiles: Proof = {
   runs: { ci: PROTECTED.length * ways.length, full: PROTECTED.length * ways.length },
   play: playProtected,
   mutants: [
-    {
-      name: 'path policy',
-      file: 'bot/worker/publish/path-policy.ts',
-      from: '  if (first === undefined) return { ok: true };',
-      to: '  if (first === undefined || files.length > 0) return { ok: true };',
-    },
+    pathPolicy,
     {
       name: 'patterns for any folder',
       file: 'bot/domain/path-patterns.ts',

@@ -3,6 +3,7 @@ import { calls, edit, finish, shell, type Story } from '../../test/support/one-s
 import { ENCODING_NAMES, ENCODINGS } from '../encodings.ts';
 import { broken, held, type Played, type Proof } from '../proof.ts';
 import { hostileText, PIECES } from '../pure/hostile-text.ts';
+import { pathPolicy } from '../pure/paths.ts';
 import { deedOf } from '../pure/rendered.ts';
 import type { Random } from '../random.ts';
 import { startWhole, type Whole } from './stage.ts';
@@ -201,12 +202,7 @@ export const conversations: Proof = {
       from: '  const max = options.maxChars ?? MAX_CHARS;',
       to: '  const max = options.maxChars ?? MAX_CHARS;\n  if (max > 0) return text;',
     },
-    {
-      name: 'path policy',
-      file: 'bot/worker/publish/path-policy.ts',
-      from: '  if (first === undefined) return { ok: true };',
-      to: '  if (first === undefined || files.length > 0) return { ok: true };',
-    },
+    pathPolicy,
     {
       name: 'the bot’s own secrets are looked for',
       file: 'bot/worker/publish/secret-scan.ts',
@@ -214,5 +210,4 @@ export const conversations: Proof = {
       to: '  if (known === undefined)',
     },
   ],
-  mutantRuns: CONVERSATIONS.length,
 };
