@@ -18,7 +18,7 @@ const ONE_IN = 10;
  */
 export function sampled(entries: readonly Entry[], seed: number): (mutant: Mutant) => boolean {
   const processes = entries
-    .filter(({ proof }) => proof.playMutant !== undefined)
+    .filter(({ proof }) => proof.playMutant !== undefined && proof.fullOnly !== true)
     .flatMap(({ proof }) => proof.mutants);
   const spared = new Set(processes.filter((_, at) => at % ONE_IN !== seed % ONE_IN));
   return (mutant) => !spared.has(mutant);

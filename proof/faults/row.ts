@@ -52,6 +52,8 @@ export interface FaultRow {
   on?: readonly Backend[];
   /** Those of the short form, where they are fewer. */
   ciOn?: readonly Backend[];
+  /** Cycles of the short form where a backend has its own number of them. */
+  ciRuns?: Readonly<Partial<Record<Backend, number>>>;
   /** Cycles between two looks of the checker; each batch has a project of its own. */
   batch: number;
   /** Settings that are not those of all rows, or null; rows with the same name for them share a place. */
@@ -135,7 +137,8 @@ export function faultProof(row: FaultRow, backend: Backend): Proof {
   let plan: Plan = { seed: 0, full: false, share: 1, takes: () => true, say: () => undefined };
   const open = (): Promise<Place> => sharedPlace(row, backend, plan.full);
   const player = newPlayer(row, { open, drop: closeSharedPlace, plan: () => plan });
-  const { id, name, runs } = row;
+  const { id, name } = row;
+  const runs = { ...row.runs, ci: row.ciRuns?.[backend] ?? row.runs.ci };
   return {
     ...{ id, name, layer: 'faults', backend, runs },
     optional: row.missing !== undefined,

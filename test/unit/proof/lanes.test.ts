@@ -1,6 +1,11 @@
-/** Rows that fell short beside other lanes are played again alone; what is wrong otherwise is not. */
+/**
+ * Rows that fell short beside other lanes are played again alone; what is wrong otherwise is not. Ten seeds take
+ * away every defence of the short form.
+ */
 import { expect, test } from '@jest/globals';
-import { playShortAgain } from '../../../proof/lanes.ts';
+import type { Entry } from '../../../proof/all.ts';
+import { playShortAgain, sampled } from '../../../proof/lanes.ts';
+import type { Proof } from '../../../proof/proof.ts';
 import type { Outcome } from '../../../proof/run.ts';
 
 function outcome(change: Partial<Outcome>): Outcome {
@@ -51,4 +56,35 @@ test.each([
 ])('%s is left as it is', async (_case, change) => {
   const row = outcome(change);
   expect(await again(row)).toEqual({ outcome: row, said: [] });
+});
+
+const NONE: Proof = {
+  ...{ id: 'R1', name: 'a promise', layer: 'faults', runs: { ci: 1, full: 1 }, mutants: [] },
+  play: () => ({ failure: null, about: '' }),
+};
+/** A row with so many mutants, which are processes or loaded. */
+function rowOf(name: string, count: number, more: Partial<Proof>): Entry {
+  const mutants = Array.from({ length: count }, (_, at) => ({
+    ...{ name: `${name} ${at}`, file: 'bot/x.ts', from: 'a', to: 'b' },
+  }));
+  return { module: '', name, lane: 'one', proof: { ...NONE, mutants, ...more } };
+}
+const ofProcesses: Partial<Proof> = { playMutant: () => NONE };
+
+test('each of ten seeds plays its share of the mutants that are processes, and all that are loaded', () => {
+  const rows = [
+    rowOf('first', 13, ofProcesses),
+    // Its mutants are never asked for in the short form, and take the turn of no other.
+    rowOf('full', 7, { ...ofProcesses, fullOnly: true }),
+    rowOf('second', 17, ofProcesses),
+    rowOf('loaded', 3, {}),
+  ];
+  const short = rows.filter(({ proof }) => proof.fullOnly !== true);
+  const played = Array.from({ length: 10 }, (_, seed) => {
+    const takes = sampled(rows, seed);
+    return short.flatMap(({ proof }) => proof.mutants.filter(takes));
+  });
+  expect(played.map(({ length }) => length)).toEqual(Array.from({ length: 10 }, () => 3 + 3));
+  const processes = new Set(short.slice(0, 2).flatMap(({ proof }) => proof.mutants));
+  expect(new Set(played.flat()).intersection(processes)).toEqual(processes);
 });
