@@ -142,17 +142,19 @@ export async function renewEffect(
 }
 
 /**
- * Ends an effect. True when it is settled. False when another claim took over (nothing is written),
- * or when the revision moved meanwhile: then the receipt is kept and the effect is due again at
- * once.
+ * How the end of a claim was taken: `settled`; `asked_again` when the revision moved meanwhile, so that the receipt
+ * is kept and the effect is due again at once; `lost` when another claim took over, and nothing is written.
  */
+export type EffectEnd = 'settled' | 'asked_again' | 'lost';
+
+/** Ends an effect. */
 export async function settleEffect(
   db: Db,
   id: number,
   fence: number,
   revision: number,
   outcome: { state: 'done' | 'failed' | 'dropped'; receipt?: Receipt; error?: string },
-): Promise<boolean> {
+): Promise<EffectEnd> {
   const rows = await db.query<{ settled: boolean }>(
     `update effects set
        state = case when revision = $3 then $4 else state end,
@@ -172,7 +174,9 @@ export async function settleEffect(
     ],
     'effects_settle',
   );
-  return rows[0]?.settled === true;
+  const [row] = rows;
+  if (row === undefined) return 'lost';
+  return row.settled ? 'settled' : 'asked_again';
 }
 
 /** Gives an effect back to be tried again after a delay. False when the claim was lost. */

@@ -41,6 +41,20 @@ export async function takePipeline(db: Db, launchId: number, pipelineId: number)
   }
 }
 
+/**
+ * Takes a pipeline that is one too many for its launch, so that no launch takes it for the one it had lost: it
+ * becomes that of a further launch, which nobody works in. False when another launch has taken it.
+ */
+export async function takeSurplus(db: Db, launchId: number, pipelineId: number): Promise<boolean> {
+  const taken = await db.query(
+    `insert into launches (run_id, repo_id, pipeline_id)
+     select run_id, repo_id, $2 from launches where id = $1
+     on conflict (repo_id, pipeline_id) do nothing returning id`,
+    [launchId, pipelineId],
+  );
+  return taken.length > 0;
+}
+
 /** Pipelines of a project that launches have taken since a moment. */
 export async function takenPipelines(db: Db, repoId: number, since: Date): Promise<number[]> {
   const rows = await db.query<{ id: number }>(

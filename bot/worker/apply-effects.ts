@@ -4,6 +4,7 @@
  */
 import type { Effect, EffectKind, Receipt } from '../domain/effects.ts';
 import { ForgeError } from '../forge/errors.ts';
+import type { Db } from '../store/db.ts';
 import { lockRunMoney } from '../store/budgets.ts';
 import { type OwnEvent, recordOwnEvent } from '../store/own-events.ts';
 import { ring } from '../queue/ring.ts';
@@ -13,6 +14,7 @@ import {
   retryEffect,
   settleEffect,
   startEffect,
+  type EffectEnd,
   type EffectRow,
 } from '../store/effects.ts';
 import { newLeaseOwner } from '../store/leases.ts';
@@ -97,7 +99,8 @@ async function applyClaimed(row: EffectRow, deps: WorkerDeps): Promise<void> {
   try {
     const receipt = await perform(row, repo, deps);
     await deps.failpoint(`${row.kind}.done`);
-    await settle(row, repo, { state: 'done', receipt }, deps);
+    const end = await settle(row, repo, { state: 'done', receipt }, deps);
+    if (end === 'lost') throw new LeaseLost();
     await deps.failpoint(`${row.kind}.settled`);
     log.info('effect done');
   } catch (error) {
@@ -128,33 +131,39 @@ async function perform(row: EffectRow, repo: RepoRow, deps: WorkerDeps): Promise
 
 type Outcome = { state: 'done'; receipt: Receipt } | { state: 'failed'; error: string };
 
-/** Receipt, what follows from it in our own tables, and the event for decide: one transaction. */
+/**
+ * Receipt, what follows from it in our own tables, and the event for decide: one transaction. Nothing of it is
+ * written when the lease was lost (threat R2): who took over finds what was done, and writes it down.
+ */
 async function settle(
   row: EffectRow,
   repo: RepoRow,
   outcome: Outcome,
   deps: WorkerDeps,
-): Promise<void> {
-  const delivery = await deps.db.tx(async (db) => {
+): Promise<EffectEnd> {
+  const { end, delivery } = await deps.db.tx(async (db) => {
     // In the order in which a decision takes the same rows, or each would wait for the other.
     if (row.runId !== null) await lockRunMoney(db, row.runId);
-    const settled = await settleEffect(db, row.id, row.fence, row.revision, outcome);
-    if (outcome.state === 'done') {
+    const end = await settleEffect(db, row.id, row.fence, row.revision, outcome);
+    if (end !== 'lost' && outcome.state === 'done') {
       await applyReceipt(db, row, outcome.receipt, deps);
     }
-    if (!settled || row.runId === null) return null;
-    const effect = row.payload as Effect;
-    if (!FOLLOWED.has(effect.kind)) return null;
-    const event: OwnEvent = { kind: 'effect_settled', runId: row.runId, effectId: row.id };
-    return (await recordOwnEvent(db, event, `effect:${row.id}:${row.revision}`)).id;
+    return { end, delivery: end === 'settled' ? await told(db, row) : null };
   });
-  if (delivery !== null) {
-    ring(deps, { name: 'delivery', id: delivery });
-  } else if (outcome.state === 'done' && row.kind === 'status_comment') {
-    // Asked for again while it was written: the revision moved, so it is due at once.
+  if (delivery !== null) ring(deps, { name: 'delivery', id: delivery });
+  if (end === 'asked_again') {
     deps.queue.add({ name: 'effect', id: row.id }).catch(() => undefined);
   }
-  deps.log.debug({ effect: row.id, project: repo.path }, 'effect settled');
+  deps.log.debug({ effect: row.id, project: repo.path, end }, 'effect settled');
+  return end;
+}
+
+/** Tells decide that the effect is over, where its run goes on by that; the delivery, or null. */
+async function told(db: Db, row: EffectRow): Promise<string | null> {
+  const { kind } = row.payload as Effect;
+  if (row.runId === null || !FOLLOWED.has(kind)) return null;
+  const event: OwnEvent = { kind: 'effect_settled', runId: row.runId, effectId: row.id };
+  return (await recordOwnEvent(db, event, `effect:${row.id}:${row.revision}`)).id;
 }
 
 async function fail(

@@ -167,11 +167,17 @@ function staleWrites({ attempts, jobs }: History): string[] {
   ];
 }
 
-/** Every pipeline the bot started is of exactly one launch, and no launch has two. */
+/**
+ * Every pipeline the bot started is of exactly one launch, and no launch has two. One that was created by a request
+ * which a stopped process had under way already is known, and cancelled.
+ */
 function pipelinesDoubled({ forge, launches, attempts }: History): string[] {
   const own = forge.pipelines.filter(({ source }) => source === 'api');
   const bound = new Set(launches.map(({ pipeline }) => pipeline));
   const strays = own.filter(({ id }) => !bound.has(id));
+  const worked = new Set(attempts.map(({ launch }) => launch));
+  const surplus = new Set(launches.filter(({ id }) => !worked.has(id)).map((one) => one.pipeline));
+  const going = own.filter(({ id, status }) => surplus.has(id) && status !== 'canceled');
   const shared = doubles(
     launches.filter(({ pipeline }) => pipeline !== null),
     ({ pipeline }) => `launches of pipeline ${pipeline}`,
@@ -183,6 +189,7 @@ function pipelinesDoubled({ forge, launches, attempts }: History): string[] {
   const split = [...ofLaunch].filter(([, of]) => new Set(of.map((one) => one.pipeline)).size > 1);
   return [
     ...strays.map(({ id, status }) => `pipeline ${id} (${status}) belongs to no launch`),
+    ...going.map(({ id, status }) => `pipeline ${id} (${status}) is one too many`),
     ...shared,
     ...split.map(([launch]) => `launch ${launch} has several pipelines`),
   ];

@@ -218,6 +218,7 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
   const part = async (work: () => Promise<string | null>): Promise<Wrong | null> => {
     let failure: string | null;
     let late = false;
+    const before = current?.place ?? null;
     try {
       failure = await work();
     } catch (error) {
@@ -225,7 +226,7 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
       failure = `it threw ${error instanceof Error ? error.message : String(error)}`;
     }
     if (failure === null) return null;
-    failure = failure.slice(0, SAID) + keepLog(current?.place ?? null);
+    failure = failure.slice(0, SAID) + keepLog(current?.place ?? before);
     current = null;
     await ground.drop();
     return { failure, late };

@@ -1,8 +1,12 @@
 /** Pipelines whose answers were lost: each launch finds one, no two the same, and none is created again. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pino } from 'pino';
 import type { PipelineInfo } from '../../bot/domain/events.ts';
+import { attemptById } from '../../bot/store/attempts.ts';
+import { claimEffect, effectById, putEffect } from '../../bot/store/effects.ts';
 import { pipelineOf, takePipeline } from '../../bot/store/launches.ts';
 import type { Store } from '../../bot/store/store.ts';
+import { applyEffect } from '../../bot/worker/apply-effects.ts';
 import type { WorkerDeps } from '../../bot/worker/deps.ts';
 import type { EffectContext } from '../../bot/worker/effects/context.ts';
 import { createPipeline } from '../../bot/worker/effects/pipelines.ts';
@@ -23,20 +27,33 @@ const pipeline = (id: number): PipelineInfo & { createdAt: string } =>
     createdAt: new Date().toISOString(),
   }) as PipelineInfo & { createdAt: string };
 
-/** A forge with these pipelines of the bot, the newest first; a further one is created as number 900. */
-function forgeWith(ids: number[]): { deps: WorkerDeps; created: number[] } {
+/**
+ * A forge with these pipelines of the bot, the newest first; a further one is created as number 900, after what
+ * happens meanwhile.
+ */
+function forgeWith(
+  ids: number[],
+  meanwhile: () => Promise<unknown> = async () => null,
+): { deps: WorkerDeps; created: number[]; cancelled: number[] } {
   const created: number[] = [];
+  const cancelled: number[] = [];
   const ci = {
     pipelines: async () => ids.map(pipeline),
     pipeline: async (_: number, id: number) => pipeline(id),
     createPipeline: async () => {
+      await meanwhile();
       created.push(900);
       return pipeline(900);
     },
+    cancelPipeline: async (_: number, id: number) => void cancelled.push(id),
   };
   const bot = async (): Promise<unknown> => ({ id: 1, username: 'autodev' });
-  const deps = { db: store, forge: { ci }, bot, now: () => new Date() };
-  return { deps: deps as unknown as WorkerDeps, created };
+  const deps = {
+    ...{ db: store, forge: { ci }, bot, now: () => new Date(), failpoint: async () => undefined },
+    ...{ settings: { limits: { runnerWaitMinutes: 10 } }, queue: { add: async () => undefined } },
+    log: pino({ level: 'silent' }),
+  };
+  return { deps: deps as unknown as WorkerDeps, created, cancelled };
 }
 
 function context(
@@ -90,4 +107,54 @@ test('one that another launch took for its own is looked for again', async () =>
     },
   );
   expect(await pipelineOf(store, second)).toBeNull();
+});
+
+test('the first pipeline of a launch counts, and a second one is cancelled', async () => {
+  const { work, ids } = await launches(2);
+  const [launch = 0, other = 0] = ids;
+  // The request of an earlier try arrives after this one has looked for it.
+  const { deps, cancelled } = forgeWith([], () => takePipeline(store, launch, 55));
+  const receipt = await createPipeline(context(work, launch, { deps, again: true }));
+  expect(receipt).toMatchObject({ pipelineId: 55, adopted: true });
+  expect(cancelled).toEqual([900]);
+  // Nobody takes it for one that was lost.
+  expect(await takePipeline(store, other, 900)).toBe(false);
+});
+
+test('a second pipeline that another launch has taken is not cancelled', async () => {
+  const { work, ids } = await launches(2);
+  const [launch = 0, other = 0] = ids;
+  const { deps, cancelled } = forgeWith([], async () => {
+    await takePipeline(store, launch, 55);
+    await takePipeline(store, other, 900);
+  });
+  const receipt = await createPipeline(context(work, launch, { deps, again: true }));
+  expect(receipt).toMatchObject({ pipelineId: 55 });
+  expect(cancelled).toEqual([]);
+});
+
+test('who lost the effect writes nothing down, and who took over finds what was done', async () => {
+  const { work, ids } = await launches(1);
+  const [launch = 0] = ids;
+  const { id } = await putEffect(store, {
+    ...{ repoId: work.repo.id, runId: work.run.id, kind: 'create_pipeline', key: `test:${launch}` },
+    payload: { kind: 'create_pipeline', launch, run: work.run.id, ref: 'main' },
+  });
+  const { deps } = forgeWith([], async () => {
+    // It stands still for longer than its lease lasts.
+    await store.query('update effects set lease_until = now() where id = $1', [id]);
+    await claimEffect(store, id, 'who took over', 60);
+  });
+  await applyEffect(id, deps);
+  expect(await attemptById(store, work.attempt.id)).toMatchObject({
+    ...{ state: 'requested', pipelineId: null },
+  });
+  expect(await effectById(store, id)).toMatchObject({ state: 'pending', receipt: null });
+
+  await store.query('update effects set lease_until = now() where id = $1', [id]);
+  await applyEffect(id, deps);
+  expect(await attemptById(store, work.attempt.id)).toMatchObject({
+    ...{ state: 'waiting', pipelineId: 900 },
+  });
+  expect(await effectById(store, id)).toMatchObject({ state: 'done' });
 });

@@ -219,15 +219,15 @@ export function effects(db: () => Store): void {
       'the lease to run out',
     );
     expect(await startEffect(db(), id, slow.fence)).toBe(false);
-    expect(await settleEffect(db(), id, slow.fence, 1, { state: 'done' })).toBe(false);
+    expect(await settleEffect(db(), id, slow.fence, 1, { state: 'done' })).toBe('lost');
     expect(await retryEffect(db(), id, slow.fence, { delaySeconds: 0, error: 'x' })).toBe(false);
     expect(await renewEffect(db(), id, slow.fence, LONG_LEASE)).toBe(false);
     expect(await renewEffect(db(), id, 2, LONG_LEASE)).toBe(true);
     expect(await startEffect(db(), id, 2)).toBe(true);
     expect(await settleEffect(db(), id, 2, 1, { state: 'done', receipt: { kind: 'react' } })).toBe(
-      true,
+      'settled',
     );
-    expect(await settleEffect(db(), id, 2, 1, { state: 'failed' })).toBe(false);
+    expect(await settleEffect(db(), id, 2, 1, { state: 'failed' })).toBe('lost');
     expect(await effectById(db(), id)).toMatchObject({
       state: 'done',
       receipt: { kind: 'react' },
@@ -268,13 +268,13 @@ export function effects(db: () => Store): void {
       state: 'done',
       receipt,
     });
-    expect(settled).toBe(false);
+    expect(settled).toBe('asked_again');
     expect(await effectById(db(), id)).toMatchObject({ state: 'pending', receipt, revision: 2 });
     expect(await dueIds(dueEffects, db(), 1_000)).toContain(id);
 
     const again = await claimEffect(db(), id, 'me', LONG_LEASE);
     expect(again).toMatchObject({ payload: { run: 2 }, receipt, fence: 2 });
-    expect(await settleEffect(db(), id, 2, 2, { state: 'done' })).toBe(true);
+    expect(await settleEffect(db(), id, 2, 2, { state: 'done' })).toBe('settled');
     expect(await effectById(db(), id)).toMatchObject({ state: 'done', receipt });
 
     const later = new Date(Date.now() + 3_600_000);

@@ -110,6 +110,10 @@ const CASES: Record<string, ((history: History) => void)[]> = {
     ({ forge }) => again(forge.pipelines, { id: 510 }),
     ({ launches }) => again(launches, { id: 6 }),
     ({ attempts }) => again(attempts, { id: 9, task: 6, pipeline: 510 }),
+    ({ forge, launches }) => {
+      again(forge.pipelines, { id: 510 });
+      again(launches, { id: 6, pipeline: 510 });
+    },
   ],
   'child doubled': [({ forge }) => forge.pipelines.push({ ...child, id: 511 })],
   'branch doubled': [({ forge }) => again(forge.branches, { name: 'autodev/3-another-title' })],
