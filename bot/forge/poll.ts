@@ -47,8 +47,8 @@ export interface ForgePoll {
   changes(projectId: number, since: Date): Promise<MovedList<Change>>;
   /** Notes made at or after a moment, without the forge's own, oldest first; the newest hundreds only. */
   notes(projectId: number, on: Target, since: Date): Promise<PolledNote[]>;
-  /** The thread a note stands in; null when it is not found. */
-  discussionOf(projectId: number, on: Target, noteId: number): Promise<string | null>;
+  /** The thread of each note, by the note's id. */
+  threads(projectId: number, on: Target): Promise<ReadonlyMap<number, string>>;
   /** Everything that happened to an issue's labels, oldest first; deleted labels and people are left out. */
   labelEvents(projectId: number, issueIid: number): Promise<LabelEvent[]>;
 }

@@ -133,11 +133,13 @@ async function pollNotes(
   const { deps, repo, window, project, botId } = poll;
   const on: NoteTarget = { type: subject.type, iid };
   const notes = await deps.forge.poll.notes(repo.projectId, on, window.since);
+  // Asked for once, however many notes were missed: a long thread is a large answer.
+  let threads: ReadonlyMap<number, string> | null = null;
   for (const note of wantedNotes(notes, window, botId, agentWorks)) {
     const known = [`note/${note.id}`];
     if (await wishKnown(deps.db, repo.id, { known, at: null, withinSeconds: 0 })) continue;
-    const thread = await deps.forge.poll.discussionOf(repo.projectId, on, note.id);
-    await record(noteFound(project, subject, note, thread), poll);
+    threads ??= await deps.forge.poll.threads(repo.projectId, on);
+    await record(noteFound(project, subject, note, threads.get(note.id) ?? null), poll);
   }
 }
 

@@ -73,7 +73,7 @@ export const fullDisk: FaultRow = {
   on: ['pglite', 'postgres'],
   ciOn: ['postgres'],
   runs: { ci: 1, full: 40 },
-  batch: 10,
+  batch: 5,
   twoProcesses: true,
   place: { name: 'small disk', diskMb: DISK_MB },
   missing: missingDisk,

@@ -65,7 +65,8 @@ export const modelFaults: FaultRow = {
   on: ['postgres'],
   twoProcesses: true,
   runs: { ci: 6, full: 200 },
-  batch: 20,
+  // Every cool-down of a provider holds up all of them.
+  batch: 10,
   begin,
   figure: ({ counted }) => {
     const [well, badly] = [counted.get('well') ?? 0, counted.get('badly') ?? 0];

@@ -133,8 +133,9 @@ test('notes of people since a moment, with their authors and threads', async () 
   ]);
   expect(found[0]?.updatedAt).toEqual(found[0]?.createdAt);
   const thread = issue.notes.find(({ id }) => id === asked)?.discussionId;
-  expect(await poll.discussionOf(project.id, on, asked)).toBe(thread);
-  expect(await poll.discussionOf(project.id, on, 1)).toBeNull();
+  const threads = await poll.threads(project.id, on);
+  expect(threads.get(asked)).toBe(thread);
+  expect(threads.has(1)).toBe(false);
 });
 
 test('who put which label on an issue, and who took it away', async () => {

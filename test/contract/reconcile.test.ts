@@ -256,6 +256,16 @@ test('a quiet project costs two requests, one more every five minutes', async ()
   expect(Math.min(...costs)).toBe(2);
 });
 
+test('comments that were missed together cost one request for their threads', async () => {
+  const at = await scene('missed together');
+  for (let times = 0; times < 5; times += 1) await at.say('sam', '/autodev help');
+  const before = world.calls.length;
+  await at.heal();
+  const polled = world.calls.slice(before).filter(({ method }) => method === 'GET');
+  const threads = polled.filter(({ route }) => route.endsWith('/discussions'));
+  expect(threads).toHaveLength(1);
+});
+
 test('a project is polled by one process at a time, and soon by another when that one dies', async () => {
   const { repo } = await world.project('lease');
   const { store } = world;

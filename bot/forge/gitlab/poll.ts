@@ -190,12 +190,12 @@ export function createGitLabPoll(api: Resources): ForgePoll {
     },
 
     /** Lists of notes do not name their threads (gitlab-facts §3.4). */
-    async discussionOf(projectId, on, noteId) {
+    async threads(projectId, on) {
       const what = `GET discussions of ${on.type} ${on.iid} in project ${projectId}`;
       const rows = await listAll(DiscussionAnswer, what, POLL_LIMITS.discussions, (page) =>
         api.on[on.type].discussions.all(projectId, on.iid, page),
       );
-      return rows.find((row) => row.notes.some((note) => note.id === noteId))?.id ?? null;
+      return new Map(rows.flatMap(({ id, notes }) => notes.map((note) => [note.id, id])));
     },
 
     async labelEvents(projectId, issueIid) {
