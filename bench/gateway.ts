@@ -79,11 +79,10 @@ async function claimTokens(databaseUrl: string): Promise<string[]> {
         JSON.stringify({ ...SPEC, models }),
       ]);
       const token = `adt_${randomUUID()}`;
-      const later = new Date(Date.now() + 3_600_000);
       await claimAttempt(store, work.attempt.id, {
         ...{ jti: randomUUID(), jobId: 1, childPipelineId: null },
         tokenHash: createHash('sha256').update(token).digest(),
-        ...{ tokenExpiresAt: later, deadlineAt: later },
+        ...{ tokenSeconds: 3_600, deadlineSeconds: 3_600 },
       });
       tokens.push(token);
     }

@@ -199,7 +199,7 @@ async function newAttempt(
     ...{ taskId: row.id, launchId, runId, repoId, spec: frozen, ref, sha },
   });
   const pipelineId = parentOf(attempt.id);
-  await setPipeline(store, launchId, { pipelineId, pipelineUrl: null, sha, claimBy: null });
+  await setPipeline(store, launchId, { pipelineId, pipelineUrl: null, sha, claimSeconds: null });
   const idToken = `eval-${randomBytes(24).toString('base64url')}`;
   return { attemptId: attempt.id, taskId: row.id, idToken };
 }

@@ -139,8 +139,7 @@ async function claim(request: Request, response: Response, deps: JobApiDeps): Pr
   }
   const token = `adt_${randomBytes(32).toString('base64url')}`;
   const spec = attempt.spec as AttemptSpec;
-  const deadline = new Date(deps.now().getTime() + spec.limits.minutes * 60_000);
-  const expires = new Date(deadline.getTime() + TOKEN_GRACE_MINUTES * 60_000);
+  const seconds = (spec.limits.minutes + TOKEN_GRACE_MINUTES) * 60;
   const event: InternalEvent = {
     kind: 'attempt_claimed',
     runId: attempt.runId,
@@ -152,8 +151,8 @@ async function claim(request: Request, response: Response, deps: JobApiDeps): Pr
       jobId: identity.jobId,
       childPipelineId: identity.pipelineId,
       tokenHash: tokenHash(token),
-      tokenExpiresAt: expires,
-      deadlineAt: expires,
+      tokenSeconds: seconds,
+      deadlineSeconds: seconds,
     });
     const delivery =
       outcome === 'claimed' ? (await recordOwnEvent(db, event, `claimed:${attempt.id}`)).id : null;

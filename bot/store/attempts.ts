@@ -158,8 +158,9 @@ export interface AttemptClaim {
   childPipelineId: number | null;
   /** SHA-256 of the attempt token; the token itself is never stored. */
   tokenHash: Uint8Array;
-  tokenExpiresAt: Date;
-  deadlineAt: Date;
+  /** From now on, by the database's clock, as everything that limits an attempt. */
+  tokenSeconds: number;
+  deadlineSeconds: number;
 }
 
 /**
@@ -179,7 +180,9 @@ export async function claimAttempt(
     if (used.length > 0) return 'taken';
     const claimed = await tx.query(
       `update attempts set state = 'running', jti = $2, job_id = $3, child_pipeline_id = $4,
-         token_hash = $5, token_expires_at = $6, deadline_at = $7,
+         token_hash = $5,
+         token_expires_at = now() + make_interval(secs => $6::float8),
+         deadline_at = now() + make_interval(secs => $7::float8),
          claimed_at = now(), heartbeat_at = now()
        where id = $1 and state in ('requested', 'waiting') and ${NEWEST} returning id`,
       [
@@ -188,8 +191,8 @@ export async function claimAttempt(
         claim.jobId,
         claim.childPipelineId,
         Buffer.from(claim.tokenHash),
-        claim.tokenExpiresAt,
-        claim.deadlineAt,
+        claim.tokenSeconds,
+        claim.deadlineSeconds,
       ],
     );
     if (claimed.length > 0) return 'claimed';

@@ -42,7 +42,8 @@ export interface NewEffect {
   /** The same thing asked for twice has the same key. */
   key: string;
   payload: Effect;
-  notBefore?: Date;
+  /** Due so much later; by default at once. */
+  delaySeconds?: number;
 }
 
 /** The one kind whose key is used again and again: the newest text wins. */
@@ -64,7 +65,7 @@ export async function putEffect(
 ): Promise<{ id: number; inserted: boolean }> {
   const [row] = await db.query<{ id: number; inserted: boolean }>(
     `insert into effects (repo_id, run_id, attempt_id, kind, key, payload, not_before)
-     values ($1, $2, $3, $4, $5, $6, coalesce($7::timestamptz, now()))
+     values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7::float8))
      on conflict (key) do update set
        payload = excluded.payload, run_id = excluded.run_id, revision = effects.revision + 1,
        not_before = case when effects.state = 'pending'
@@ -79,7 +80,7 @@ export async function putEffect(
       effect.kind,
       effect.key,
       jsonb(effect.payload),
-      effect.notBefore ?? null,
+      effect.delaySeconds ?? 0,
     ],
     'effects_put',
   );

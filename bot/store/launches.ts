@@ -67,13 +67,18 @@ export async function takenPipelines(db: Db, repoId: number, since: Date): Promi
 
 /**
  * Binds the parent pipeline that was created for a launch to it and to its open attempts, with the
- * commit it really runs on. True also when the same pipeline was bound before; false when the launch
+ * commit it really runs on; a job has to claim them within `claimSeconds` by the database's clock. True also when the same pipeline was bound before; false when the launch
  * has another one. Throws the driver's unique violation when the pipeline belongs to another launch.
  */
 export async function setPipeline(
   db: Db,
   launchId: number,
-  pipeline: { pipelineId: number; pipelineUrl: string | null; sha: string; claimBy: Date | null },
+  pipeline: {
+    pipelineId: number;
+    pipelineUrl: string | null;
+    sha: string;
+    claimSeconds: number | null;
+  },
 ): Promise<boolean> {
   return db.tx(async (tx) => {
     const bound = await tx.query(
@@ -84,10 +89,10 @@ export async function setPipeline(
     if (bound.length === 0) return false;
     await tx.query(
       `update attempts set pipeline_id = $2, pipeline_url = $3, sha = $5,
-         claim_by = coalesce($4::timestamptz, claim_by),
+         claim_by = coalesce(now() + make_interval(secs => $4::float8), claim_by),
          state = case when state = 'requested' then 'waiting' else state end
        where launch_id = $1 and state in ('requested', 'waiting', 'running')`,
-      [launchId, pipeline.pipelineId, pipeline.pipelineUrl, pipeline.claimBy, pipeline.sha],
+      [launchId, pipeline.pipelineId, pipeline.pipelineUrl, pipeline.claimSeconds, pipeline.sha],
     );
     return true;
   });

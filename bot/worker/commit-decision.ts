@@ -239,7 +239,7 @@ async function put(
     key: effectKey(effect, scope.repo.id, ids),
     payload: effect,
     ...(effect.kind === 'status_comment' && !effect.urgent
-      ? { notBefore: new Date(deps.now().getTime() + deps.settings.limits.statusSeconds * 1000) }
+      ? { delaySeconds: deps.settings.limits.statusSeconds }
       : {}),
   });
   return id;

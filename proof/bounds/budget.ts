@@ -108,10 +108,9 @@ async function newTasks(
     const at = { ref: 'main', sha: 'a'.repeat(40), spec: SPEC };
     const attempt = await insertAttempt(store, { ...ids, ...at, launchId, taskId: task.id });
     const token = `adt_${randomUUID()}`;
-    const later = new Date(Date.now() + 600_000);
     await claimAttempt(store, attempt.id, {
       ...{ jti: randomUUID(), jobId: 1, childPipelineId: null, tokenHash: sha256(token) },
-      ...{ tokenExpiresAt: later, deadlineAt: later },
+      ...{ tokenSeconds: 600, deadlineSeconds: 600 },
     });
     tokens.push(token);
   }

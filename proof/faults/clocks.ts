@@ -39,7 +39,13 @@ function begin({ place, project, measured, counted }: RowStage): Cycles {
       if (ms !== null) measured.push(ms);
       return ms !== null && ms > TAKEN_MS ? `work lay still for ${Math.round(ms)} ms` : null;
     },
-    look: (history) => oneRunEach(project, history),
+    look: (history) => {
+      const own = history.runs.filter((run) => run.project === project.id);
+      const wrong = own.filter(({ state }) => state !== 'completed');
+      return wrong.length === 0
+        ? oneRunEach(project, history)
+        : `runs ended as ${wrong.map(({ state }) => state).join(', ')}`;
+    },
   };
 }
 

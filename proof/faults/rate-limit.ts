@@ -9,11 +9,12 @@ import { ask } from './work.ts';
 /** What the answer says, in seconds. */
 const RETRY_AFTER = 2;
 const BEFORE_MS = 400;
-/** Requests that were on their way when the answer came arrive within so long. */
-const UNDER_WAY_MS = 150;
+/** Requests that were on their way when the answer came arrive within so long; the short form shares its cores. */
+const UNDER_WAY_MS = { full: 150, short: 500 };
 const WAIT_MS = 10_000;
 
-function begin({ place, project, measured, counted }: RowStage): Cycles {
+function begin({ place, project, measured, counted, full }: RowStage): Cycles {
+  const underWay = full ? UNDER_WAY_MS.full : UNDER_WAY_MS.short;
   const { weather, calls } = place.world.gitlab;
   const { token } = place.world.people.autodev;
   return {
@@ -37,7 +38,7 @@ function begin({ place, project, measured, counted }: RowStage): Cycles {
       const early = calls.all
         .slice(seen)
         .filter(({ user, status }) => user === 'autodev' || status === 429)
-        .filter(({ from }) => from > told + UNDER_WAY_MS && from < allowed);
+        .filter(({ from }) => from > told + underWay && from < allowed);
       measured.push(early.length);
       counted.set('limited', (counted.get('limited') ?? 0) + limited().length);
       return early.length > 0

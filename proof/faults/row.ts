@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { describeError } from '../../jobs/errors.ts';
 import type { Settings } from '../../schema/wire/settings.ts';
 import type { Project } from '../../sandbox/gitlab/state/types.ts';
 import {
@@ -295,7 +296,7 @@ async function check(row: FaultRow, { place, cycles, calls }: Batch): Promise<st
 }
 
 const textOf = (problem: unknown): string =>
-  problem instanceof Error ? String(problem) : JSON.stringify(problem);
+  problem instanceof Error ? describeError(problem) : JSON.stringify(problem);
 
 const slug = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-');
 

@@ -78,14 +78,13 @@ afterAll(async () => {
 async function claimed(capMicrousd: number): Promise<Work & { token: string }> {
   const work = await newWork(store, capMicrousd);
   const token = `adt_${randomUUID()}`;
-  const later = new Date(Date.now() + 60_000);
   const claim = await claimAttempt(store, work.attempt.id, {
     jti: randomUUID(),
     jobId: 1,
     childPipelineId: null,
     tokenHash: createHash('sha256').update(token).digest(),
-    tokenExpiresAt: later,
-    deadlineAt: later,
+    tokenSeconds: 60,
+    deadlineSeconds: 60,
   });
   expect(claim).toBe('claimed');
   return { ...work, token };

@@ -142,11 +142,10 @@ type Gate = Awaited<ReturnType<typeof openGate>>;
 async function claimed(store: Db): Promise<Work & { token: string }> {
   const work = await newWork(store);
   const token = `adt_${randomUUID()}`;
-  const later = new Date(Date.now() + 600_000);
   await claimAttempt(store, work.attempt.id, {
     ...{ jti: randomUUID(), jobId: 1, childPipelineId: null },
     tokenHash: createHash('sha256').update(token).digest(),
-    ...{ tokenExpiresAt: later, deadlineAt: later },
+    ...{ tokenSeconds: 600, deadlineSeconds: 600 },
   });
   return { ...work, token };
 }

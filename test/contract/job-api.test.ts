@@ -283,7 +283,7 @@ describe('plan', () => {
     const answer = await plan(claims);
     expectError(answer, 503, 'not_ready');
     expect(answer.headers['retry-after']).toBe('2');
-    const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimBy: null };
+    const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimSeconds: null };
     await setPipeline(stage.store, work.attempt.launchId, pipeline);
     expect((await plan(claims)).text).toContain(`AUTODEV_ATTEMPT: "${work.attempt.id}"`);
   });
@@ -292,7 +292,7 @@ describe('plan', () => {
     const work = await newWork(stage.store);
     const parent = stage.newId();
     const claims = { ...stage.claimsOf(work, parent), pipeline_source: 'api' };
-    const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimBy: null };
+    const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimSeconds: null };
     let looked = false;
     const between: typeof stage.store = {
       ...stage.store,

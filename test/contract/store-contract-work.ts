@@ -56,8 +56,8 @@ export function attempts(db: () => Store): void {
     jobId: 5,
     childPipelineId: 6,
     tokenHash: sha256(fields.token ?? randomUUID()),
-    tokenExpiresAt: new Date(Date.now() + (fields.seconds ?? 600) * 1_000),
-    deadlineAt: new Date(Date.now() + 600_000),
+    tokenSeconds: fields.seconds ?? 600,
+    deadlineSeconds: 600,
   });
 
   test('fences count up, also when tries start at once', async () => {
@@ -134,7 +134,7 @@ export function attempts(db: () => Store): void {
       pipelineId: 77,
       pipelineUrl: 'http://p/77',
       sha: 'c'.repeat(40),
-      claimBy: null,
+      claimSeconds: null,
     };
     const ids = async (): Promise<number[]> =>
       (await requestedAttempts(db(), work.repo.id)).map((attempt) => attempt.id);
@@ -163,7 +163,6 @@ export function attempts(db: () => Store): void {
   });
 
   test('the sweeper sees what nobody claimed, what fell silent and what took too long', async () => {
-    const past = new Date(Date.now() - 60_000);
     const unclaimed = await newWork(db());
     const silent = await newWork(db());
     const late = await newWork(db());
@@ -172,13 +171,13 @@ export function attempts(db: () => Store): void {
     await setPipeline(db(), unclaimed.attempt.launchId, {
       ...pipeline,
       pipelineId: 1,
-      claimBy: past,
+      claimSeconds: -60,
     });
     await claimAttempt(db(), silent.attempt.id, claimOf());
     await db().query("update attempts set heartbeat_at = now() - interval '1 hour' where id = $1", [
       silent.attempt.id,
     ]);
-    await claimAttempt(db(), late.attempt.id, { ...claimOf(), deadlineAt: past });
+    await claimAttempt(db(), late.attempt.id, { ...claimOf(), deadlineSeconds: -60 });
     await claimAttempt(db(), fine.attempt.id, claimOf());
     const mine = new Set([unclaimed, silent, late, fine].map((work) => work.attempt.id));
     const overdue = await openAttempts(db(), { heartbeatSeconds: 40, limit: 1_000 });
@@ -277,11 +276,12 @@ export function effects(db: () => Store): void {
     expect(await settleEffect(db(), id, 2, 2, { state: 'done' })).toBe('settled');
     expect(await effectById(db(), id)).toMatchObject({ state: 'done', receipt });
 
-    const later = new Date(Date.now() + 3_600_000);
-    await putEffect(db(), statusComment(work, 3, { notBefore: later }));
-    expect(await effectById(db(), id)).toMatchObject({ state: 'pending', notBefore: later });
-    await putEffect(db(), statusComment(work, 4, { notBefore: new Date(later.getTime() + 1) }));
-    expect(await effectById(db(), id)).toMatchObject({ revision: 4, notBefore: later });
+    await putEffect(db(), statusComment(work, 3, { delaySeconds: 3_600 }));
+    expect(await dueIds(dueEffects, db(), 1_000)).not.toContain(id);
+    const first = await effectById(db(), id);
+    expect(first?.state).toBe('pending');
+    await putEffect(db(), statusComment(work, 4, { delaySeconds: 3_601 }));
+    expect(await effectById(db(), id)).toMatchObject({ revision: 4, notBefore: first?.notBefore });
     await putEffect(db(), statusComment(work, 5));
     expect(await dueIds(dueEffects, db(), 1_000)).toContain(id);
   });

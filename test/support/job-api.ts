@@ -157,7 +157,7 @@ export async function startJobStage(given?: Store): Promise<JobStage> {
     const work = await newWork(store);
     const [parent, child] = [newId(), newId()];
     children.set(parent, [child]);
-    const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimBy: null };
+    const pipeline = { pipelineId: parent, pipelineUrl: null, sha: SHA, claimSeconds: null };
     if (!(await setPipeline(store, work.attempt.launchId, pipeline))) throw new Error('no launch');
     return { work, parent, child, claims: claimsOf(work, child) };
   };

@@ -27,12 +27,11 @@ export async function applyReceipt(
     case 'create_pipeline': {
       const effect = row.payload as Effect;
       if (effect.kind !== 'create_pipeline' || effect.launch === 'new') return;
-      const wait = deps.settings.limits.runnerWaitMinutes * 60_000;
       await setPipeline(db, effect.launch, {
         pipelineId: receipt.pipelineId,
         pipelineUrl: receipt.url,
         sha: receipt.sha,
-        claimBy: new Date(deps.now().getTime() + wait),
+        claimSeconds: deps.settings.limits.runnerWaitMinutes * 60,
       });
       return;
     }
