@@ -59,13 +59,8 @@ function begin({ place, project, full, counted, measured }: RowStage): Cycles {
       if (kind === 'feature') await ask(place, project, title, 'feature');
       else {
         const iid = await ask(place, project, title, kind === 'quick' ? 'implement' : 'none');
-        await say(
-          place,
-          project,
-          iid,
-          'sam',
-          kind === 'quick' ? '/autodev help' : '/autodev issues',
-        );
+        await say(place, project, iid, 'sam', '/autodev help');
+        if (kind === 'issues') await say(place, project, iid, 'sam', '/autodev issues');
       }
       return null;
     },

@@ -1,4 +1,5 @@
 /** Commits, branches, merge requests, approvals and merging in the sandbox GitLab, over HTTP. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startKit, type Client, type Json, type Kit } from './sandbox-kit.ts';
 
@@ -200,6 +201,28 @@ test('two merges at once: one wins, the other is 405, and there is one merge com
   const head = (await dana('GET', `${P}/repository/branches/main`)).body.commit.id;
   const won = answers.find((one) => one.status === 200);
   expect(won?.body.merge_commit_sha).toBe(head);
+});
+
+test('several requests merged at once: who comes too late is mergeable again', async () => {
+  const open = [await openMr(), await openMr(), await openMr(), await openMr()];
+  await kit.gitlab.hooksIdle();
+  // One after the other, so that some come while another one's commit is told to the open requests.
+  const merge = async ({ iid, sha }: (typeof open)[number], index: number) => {
+    await sleep(index * 10);
+    return (await dana('PUT', `${P}/merge_requests/${iid}/merge`, { sha })).status;
+  };
+  let left = open;
+  for (let round = 0; round < open.length && left.length > 0; round += 1) {
+    const statuses = await Promise.all(left.map(merge));
+    expect(statuses).toContain(200);
+    left = left.filter((_, index) => statuses[index] !== 200);
+    await kit.gitlab.hooksIdle();
+    for (const { iid } of left) {
+      const { body } = await dana('GET', `${P}/merge_requests/${iid}`);
+      expect(body.detailed_merge_status).toBe('mergeable');
+    }
+  }
+  expect(left).toEqual([]);
 });
 
 test('two commits at once on one branch: one wins', async () => {

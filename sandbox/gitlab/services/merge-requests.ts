@@ -8,7 +8,7 @@ import { badRequest, conflict, ApiFailure } from '../rest/reply.ts';
 import { resetApprovalsOnPush } from './approvals.ts';
 import { touch } from './issuables.ts';
 import { labelIds, recordLabelEvents } from './labels.ts';
-import { tryAutoMerge } from './merge.ts';
+import { scheduleMergeCheck } from './merge.ts';
 import { checkMergeability } from './mergeability.ts';
 import { pipelineOfMergeRequest } from './pipelines.ts';
 import { addSystemNote } from './note-records.ts';
@@ -174,16 +174,4 @@ export async function refreshMergeRequest(
   await fireMergeRequest(gl, mr, user, 'update', changes, { oldrev });
   scheduleMergeCheck(gl, project, mr);
   await pipelineOfMergeRequest(gl, project, user, mr);
-}
-
-/** Mergeability is computed later; until then merging answers 405 (gitlab-facts §8.1). */
-export function scheduleMergeCheck(gl: Instance, project: Project, mr: MergeRequest): void {
-  gl.background.run(
-    'check mergeability',
-    async () => {
-      await checkMergeability(project, mr);
-      await tryAutoMerge(gl, project);
-    },
-    gl.mergeCheckMs,
-  );
 }

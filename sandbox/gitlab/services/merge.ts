@@ -7,7 +7,7 @@ import { ZERO_SHA } from '../state/access-levels.ts';
 import type { MergeRequest, Project, User } from '../state/types.ts';
 import { canChangeBranch } from './access.ts';
 import { closeByText } from './closing.ts';
-import { detailedMergeStatus } from './mergeability.ts';
+import { checkMergeability, detailedMergeStatus } from './mergeability.ts';
 import { addSystemNote } from './note-records.ts';
 import { effectiveStatus, headPipelineOf } from './pipeline-list.ts';
 
@@ -77,7 +77,12 @@ async function mergeNow(
   if (!outcome.ok) {
     mr.state = 'opened';
     mr.mergeError = outcome.reason;
-    mr.mergeCheck = 'cannot_be_merged';
+    if (outcome.reason === 'conflict') mr.mergeCheck = 'cannot_be_merged';
+    else {
+      // Another merge came first: like every request for that branch, this one is looked at anew.
+      mr.mergeCheck = 'unchecked';
+      scheduleMergeCheck(gl, project, mr);
+    }
     return { ok: false, status: 422 };
   }
   await markMerged(gl, project, mr, user, outcome.sha);
@@ -125,4 +130,16 @@ export async function tryAutoMerge(gl: Instance, project: Project): Promise<void
       await mergeNow(gl, project, mr, userOf(gl.state, mr.autoMergeById), undefined);
     }
   }
+}
+
+/** Mergeability is computed later; until then merging answers 405 (gitlab-facts §8.1). */
+export function scheduleMergeCheck(gl: Instance, project: Project, mr: MergeRequest): void {
+  gl.background.run(
+    'check mergeability',
+    async () => {
+      await checkMergeability(project, mr);
+      await tryAutoMerge(gl, project);
+    },
+    gl.mergeCheckMs,
+  );
 }

@@ -6,8 +6,8 @@ import { headSha } from '../state/state.ts';
 import { ZERO_SHA } from '../state/access-levels.ts';
 import type { Project, User } from '../state/types.ts';
 import { closeByText } from './closing.ts';
-import { markMerged } from './merge.ts';
-import { refreshMergeRequest, scheduleMergeCheck } from './merge-requests.ts';
+import { markMerged, scheduleMergeCheck } from './merge.ts';
+import { refreshMergeRequest } from './merge-requests.ts';
 import { pipelineOfPush } from './pipelines.ts';
 
 /** A push of more refs than this fires no push hooks at all (`push_event_hooks_limit`, §1.3). */
