@@ -14,7 +14,7 @@ const SHORT_MS = 30_000;
 const LOOK_MS = 20;
 const COPIES = 3;
 /** A copy comes so much later than the one before: what the first one started is over by then. */
-const COPY_MS = 6_000;
+const COPY_MS = 9_000;
 /** Hooks are held for so long, then let go with the newest first. */
 const HELD_MS = 700;
 /** The bot's own pause between polls. */
