@@ -58,7 +58,6 @@ export interface NewAttempt {
   ref: string;
   sha: string;
   workSha?: string | null;
-  claimBy?: Date | null;
 }
 
 const SUMMARY = `id, task_id as "taskId", run_id as "runId", repo_id as "repoId", fence,
@@ -81,9 +80,8 @@ export async function insertAttempt(db: Db, attempt: NewAttempt): Promise<Attemp
     await tx.query('select 1 from tasks where id = $1 for update', [attempt.taskId]);
     const [row] = await tx.query<AttemptRow>(
       `insert into attempts
-         (task_id, run_id, repo_id, fence, state, spec, ref, sha, claim_by, launch_id, work_sha)
-       select $1, $2, $3, coalesce(max(fence), 0) + 1, 'requested', $4, $5, $6, $7::timestamptz,
-         $8, $9
+         (task_id, run_id, repo_id, fence, state, spec, ref, sha, launch_id, work_sha)
+       select $1, $2, $3, coalesce(max(fence), 0) + 1, 'requested', $4, $5, $6, $7, $8
        from attempts where task_id = $1
        returning ${SUMMARY}, spec`,
       [
@@ -93,7 +91,6 @@ export async function insertAttempt(db: Db, attempt: NewAttempt): Promise<Attemp
         jsonb(attempt.spec),
         attempt.ref,
         attempt.sha,
-        attempt.claimBy ?? null,
         attempt.launchId,
         attempt.workSha ?? null,
       ],

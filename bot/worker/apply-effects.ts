@@ -152,6 +152,7 @@ async function settle(
   });
   if (delivery !== null) ring(deps, { name: 'delivery', id: delivery });
   if (end === 'asked_again') {
+    // The revision moved while it was written, so it is due at once.
     deps.queue.add({ name: 'effect', id: row.id }).catch(() => undefined);
   }
   deps.log.debug({ effect: row.id, project: repo.path, end }, 'effect settled');
@@ -160,8 +161,7 @@ async function settle(
 
 /** Tells decide that the effect is over, where its run goes on by that; the delivery, or null. */
 async function told(db: Db, row: EffectRow): Promise<string | null> {
-  const { kind } = row.payload as Effect;
-  if (row.runId === null || !FOLLOWED.has(kind)) return null;
+  if (row.runId === null || !FOLLOWED.has(row.kind)) return null;
   const event: OwnEvent = { kind: 'effect_settled', runId: row.runId, effectId: row.id };
   return (await recordOwnEvent(db, event, `effect:${row.id}:${row.revision}`)).id;
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { resumeAfter } from './resume.ts';
 import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
 import { ask, say } from './work.ts';
-import { oneRunEach } from './watch.ts';
+import { allCompleted, oneRunEach } from './watch.ts';
 
 /** By number of the process: two that listen, two that work. Signed webhooks and tokens allow five minutes. */
 const MINUTES = [4, 0, 10, -10];
@@ -39,13 +39,7 @@ function begin({ place, project, measured, counted }: RowStage): Cycles {
       if (ms !== null) measured.push(ms);
       return ms !== null && ms > TAKEN_MS ? `work lay still for ${Math.round(ms)} ms` : null;
     },
-    look: (history) => {
-      const own = history.runs.filter((run) => run.project === project.id);
-      const wrong = own.filter(({ state }) => state !== 'completed');
-      return wrong.length === 0
-        ? oneRunEach(project, history)
-        : `runs ended as ${wrong.map(({ state }) => state).join(', ')}`;
-    },
+    look: (history) => allCompleted(project, history) ?? oneRunEach(project, history),
   };
 }
 

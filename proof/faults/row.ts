@@ -219,7 +219,6 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
   const part = async (work: () => Promise<string | null>): Promise<Wrong | null> => {
     let failure: string | null;
     let late = false;
-    const before = current?.place ?? null;
     try {
       failure = await work();
     } catch (error) {
@@ -227,7 +226,7 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
       failure = `it threw ${error instanceof Error ? error.message : String(error)}`;
     }
     if (failure === null) return null;
-    failure = failure.slice(0, SAID) + keepLog(current?.place ?? before);
+    failure = failure.slice(0, SAID) + keepLog(current?.place ?? null);
     current = null;
     await ground.drop();
     return { failure, late };
@@ -237,7 +236,8 @@ function newPlayer(row: FaultRow, ground: Ground): Player {
     const wrong = await check(row, batch);
     const times = `played in ${seconds(settling - batch.since)}, settled in ${seconds(performance.now() - settling)}`;
     ground.plan().say(`  ${row.id} on ${batch.place.backend}: ${batch.played} cycles, ${times}`);
-    current = null;
+    // After anything wrong its log is still asked for.
+    if (wrong === null) current = null;
     return wrong;
   };
   return {

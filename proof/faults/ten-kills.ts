@@ -4,6 +4,7 @@
  */
 import { until } from '../../test/support/until.ts';
 import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
+import { allCompleted } from './watch.ts';
 import { ask } from './work.ts';
 
 /** Steps of a task in their order: each is come by after the one before, whatever else happens meanwhile. */
@@ -43,11 +44,7 @@ function begin({ place, project, measured }: RowStage): Cycles {
       await place.startAll();
       return null;
     },
-    look: ({ runs }) => {
-      const ended = runs.filter((run) => run.project === project.id).map(({ state }) => state);
-      const wrong = ended.filter((state) => state !== 'completed');
-      return wrong.length === 0 ? null : `a task ended as ${wrong.join(', ')}`;
-    },
+    look: (history) => allCompleted(project, history),
   };
 }
 

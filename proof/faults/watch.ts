@@ -32,6 +32,13 @@ export function oneRunEach(project: Project, { runs }: History): string | null {
     : `${wrong.length} of ${project.issues.length} issues have not one run`;
 }
 
+/** Every run of the project ended well; what is wrong, or null. */
+export function allCompleted(project: Project, { runs }: History): string | null {
+  const ended = runs.filter((run) => run.project === project.id).map(({ state }) => state);
+  const wrong = ended.filter((state) => state !== 'completed');
+  return wrong.length === 0 ? null : `a run ended as ${wrong.join(', ')}`;
+}
+
 /** The project's webhooks so far, and the answers to those that were not answered with 2xx. */
 export function hookAnswers(project: Project): { all: number; refusals: string[] } {
   const answers = project.hooks.flatMap((hook) => hook.logs).map((log) => log.responseStatus);
