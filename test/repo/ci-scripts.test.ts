@@ -161,6 +161,8 @@ test('.ci/real-clients.sh says what it left out where there is neither Python no
   expect(ended).toEqual({
     status: 0,
     lines: [''],
-    stderr: 'left out: python-gitlab: no python3 here\nleft out: client-go: no go here\n',
+    stderr: ['python-gitlab: no python3', 'client-go: no go', 'glab: no go']
+      .map((line) => `left out: ${line} here\n`)
+      .join(''),
   });
 });

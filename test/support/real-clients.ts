@@ -12,15 +12,15 @@ import { createCiEngine } from '../../sandbox/ci/engine.ts';
 import { startSandboxGitLab, type SandboxGitLab } from '../../sandbox/gitlab/server.ts';
 import { ACCESS } from '../../sandbox/gitlab/state/access-levels.ts';
 
-export type RealClient = 'python-gitlab' | 'client-go';
+export type RealClient = 'python-gitlab' | 'client-go' | 'glab';
 
-/** What a program of one client is started with, below AUTODEV_TEST_CLIENTS_DIR. */
-const PROGRAMS: Readonly<Record<RealClient, readonly string[]>> = {
-  'python-gitlab': [
-    'python/bin/python',
-    path.join(import.meta.dirname, 'real-clients', 'round.py'),
-  ],
-  'client-go': ['round-go'],
+const round = (file: string): string => path.join(import.meta.dirname, 'real-clients', file);
+
+/** What is needed of each client below AUTODEV_TEST_CLIENTS_DIR, and how its round is started with that. */
+const PROGRAMS: Readonly<Record<RealClient, [needs: string, (file: string) => string[]]>> = {
+  'python-gitlab': ['python/bin/python', (python) => [python, round('round.py')]],
+  'client-go': ['round-go', (own) => [own]],
+  glab: ['glab', (glab) => [process.execPath, round('glab-round.ts'), glab]],
 };
 
 export const ROUND_PROJECT = 'acme/app';
@@ -33,9 +33,9 @@ const ROUND_LIMIT_MS = 60_000;
 export function realClient(kind: RealClient): string[] | null {
   const folder = process.env.AUTODEV_TEST_CLIENTS_DIR;
   if (folder === undefined) return null;
-  const [program = '', ...args] = PROGRAMS[kind];
-  const file = path.join(folder, program);
-  return existsSync(file) ? [file, ...args] : null;
+  const [needs, start] = PROGRAMS[kind];
+  const file = path.join(folder, needs);
+  return existsSync(file) ? start(file) : null;
 }
 
 export interface Round {
