@@ -2,12 +2,23 @@
 import { ATTACK_ROWS } from './attack-rows.ts';
 import { branchConfig } from './job/branch-config.ts';
 import { BACKENDS, type Backend, type Proof } from './proof.ts';
+import { clocks } from './faults/clocks.ts';
 import { droppedReplies } from './faults/dropped-replies.ts';
+import { expiredToken } from './faults/expired-token.ts';
+import { fullDisk } from './faults/full-disk.ts';
+import { gitlabWeather } from './faults/gitlab-weather.ts';
 import { kills } from './faults/kills.ts';
+import { lostGround } from './faults/lost-ground.ts';
 import { lostHooks } from './faults/lost-hooks.ts';
+import { modelFaults } from './faults/model-faults.ts';
+import { postgresRestarts } from './faults/postgres-restarts.ts';
+import { rateLimit } from './faults/rate-limit.ts';
+import { redisGone } from './faults/redis-gone.ts';
+import { rollingRestarts } from './faults/rolling-restarts.ts';
 import { faultProof, type FaultRow } from './faults/row.ts';
+import { runners } from './faults/runners.ts';
 import { tenKills } from './faults/ten-kills.ts';
-import { OTHERS, SERVERS } from './faults/surroundings.ts';
+import { zombies } from './faults/zombies.ts';
 import { inNamespaces, notPromised, withoutNamespaces } from './job/jobs.ts';
 import { otherPrograms } from './job/other-programs.ts';
 import { bombs } from './pure/bombs.ts';
@@ -19,39 +30,58 @@ import { sweeping } from './pure/sweeping.ts';
 import { texts } from './pure/texts.ts';
 import { conversations } from './whole/conversations.ts';
 
-/** A proof and the module and name it is loaded anew by for its mutants, where they are no processes. */
+/** A proof, the module it lies in, and the name there by which it is loaded anew for its mutants. */
 export interface Entry {
   module: string;
+  /** Empty where mutants are processes. */
   name: string;
   proof: Proof;
   /** Entries of one lane are played one after the other, in one process; lanes are not in each other's way. */
   lane: string;
 }
 
-/** Faults around the whole bot, each on every backend unless it says otherwise. */
-const FAULTS: readonly FaultRow[] = [
-  kills,
-  tenKills,
-  droppedReplies,
-  lostHooks,
-  ...SERVERS,
-  ...OTHERS,
-];
+/** Faults around the whole bot by module, each on every backend unless it says otherwise. */
+const FAULTS: Readonly<Record<string, FaultRow>> = {
+  'faults/kills.ts': kills,
+  'faults/ten-kills.ts': tenKills,
+  'faults/dropped-replies.ts': droppedReplies,
+  'faults/lost-hooks.ts': lostHooks,
+};
+
+/** What the bot stands on: its servers, its disk, its clocks, and whoever restarts it. */
+const SERVERS: typeof FAULTS = {
+  'faults/redis-gone.ts': redisGone,
+  'faults/postgres-restarts.ts': postgresRestarts,
+  'faults/zombies.ts': zombies,
+  'faults/rolling-restarts.ts': rollingRestarts,
+  'faults/clocks.ts': clocks,
+  'faults/full-disk.ts': fullDisk,
+};
+
+/** What the bot talks to: the forge, models and runners. */
+const OTHERS: typeof FAULTS = {
+  'faults/rate-limit.ts': rateLimit,
+  'faults/gitlab-weather.ts': gitlabWeather,
+  'faults/model-faults.ts': modelFaults,
+  'faults/expired-token.ts': expiredToken,
+  'faults/lost-ground.ts': lostGround,
+  'faults/runners.ts': runners,
+};
 
 /** On PostgreSQL, which most rows are played on, three lanes share them. */
-function laneOf(row: FaultRow, backend: Backend): string {
+function laneOf(module: string, backend: Backend): string {
   if (backend !== 'postgres') return backend;
-  if (SERVERS.includes(row)) return 'servers';
-  return OTHERS.includes(row) ? 'others' : backend;
+  if (module in SERVERS) return 'servers';
+  return module in OTHERS ? 'others' : backend;
 }
 
 const faults = BACKENDS.flatMap((backend) =>
-  FAULTS.filter(({ on }) => on?.includes(backend) ?? true).map((row): Entry => ({
-    module: '',
-    name: '',
-    proof: faultProof(row, backend),
-    lane: laneOf(row, backend),
-  })),
+  Object.entries({ ...FAULTS, ...SERVERS, ...OTHERS })
+    .filter(([, { on }]) => on?.includes(backend) ?? true)
+    .map(([module, row]): Entry => {
+      const proof = faultProof(row, backend);
+      return { module, name: '', proof, lane: laneOf(module, backend) };
+    }),
 );
 
 const ATTACKS: readonly Omit<Entry, 'lane'>[] = [

@@ -28,7 +28,7 @@ const HELP = `node proof/main.ts [--ci] [--only ID,…] [--layer NAME,…] [--ba
                short form, else 1
   --out FILE   also write the outcome as JSON
   --continue FILE  a run in several sittings: keep each row's outcome in FILE as soon as it is there, and
-               play nothing again that FILE has of the same code, seed and form`;
+               play no row again that FILE has of the same code, seed and form`;
 
 const { values } = parseArgs({
   options: {
@@ -85,7 +85,7 @@ const plan: Plan = {
   say: (line) => console.error(line),
 };
 const { continue: sittings } = values;
-const sitting = sittings === undefined ? ONE_SITTING : await sittingIn(sittings, way);
+const sitting = sittings === undefined ? ONE_SITTING : sittingIn(sittings, way);
 const lanes = lanesOf(chosen);
 const args = [...process.argv.slice(2), '--seed', String(seed)];
 const outcomes =
@@ -121,10 +121,10 @@ async function playHere(entries: readonly Entry[]): Promise<Outcome[]> {
     const { id, name, backend } = entry.proof;
     plan.say(`${id}: ${name}${backend === undefined ? '' : `, on ${backend}`}`);
     // A row that is asked for by itself is wanted anew.
-    const known = values.row === undefined ? sitting.known(entry.proof) : undefined;
+    const known = values.row === undefined ? await sitting.known(entry) : undefined;
     if (known !== undefined) plan.say(`  ${id} was played before`);
     const outcome = known ?? (await runProof(entry, plan));
-    if (known === undefined) sitting.keep(outcome);
+    if (known === undefined) await sitting.keep(entry, outcome);
     played.push(outcome);
   }
   await closeSharedPlace();

@@ -51,7 +51,8 @@ export const expiredToken: FaultRow = {
   on: ['postgres'],
   twoProcesses: true,
   runs: { ci: 2, full: 20 },
-  batch: 10,
+  // Waits between tries grow for as long as a batch does, and all has to be begun 90 seconds after it.
+  batch: 4,
   begin,
   figure: ({ measured }) => {
     if (measured.length === 0) return null;

@@ -9,12 +9,11 @@ import { ask } from './work.ts';
 /** What the answer says, in seconds. */
 const RETRY_AFTER = 2;
 const BEFORE_MS = 400;
-/** Requests that were on their way when the answer came arrive within so long; the short form shares its cores. */
-const UNDER_WAY_MS = { full: 150, short: 500 };
+/** Requests that were on their way when the answer came arrive within so long, also where others compute. */
+const UNDER_WAY_MS = 500;
 const WAIT_MS = 10_000;
 
-function begin({ place, project, measured, counted, full }: RowStage): Cycles {
-  const underWay = full ? UNDER_WAY_MS.full : UNDER_WAY_MS.short;
+function begin({ place, project, measured, counted }: RowStage): Cycles {
   const { weather, calls } = place.world.gitlab;
   const { token } = place.world.people.autodev;
   return {
@@ -29,16 +28,18 @@ function begin({ place, project, measured, counted, full }: RowStage): Cycles {
         { kind: 'status', status: 429, retryAfter: RETRY_AFTER },
         { times: Infinity },
       );
-      await ask(place, project, `Cycle ${index}, while it says 429`, 'label');
       await until(() => limited().length > 0, WAIT_MS, 'a call to be limited');
       const told = limited()[0]?.to ?? 0;
+      // What comes now would ask GitLab at once.
+      await sleep(Math.max(0, told + UNDER_WAY_MS - performance.now()));
+      await ask(place, project, `Cycle ${index}, while it says 429`, 'label');
       const allowed = told + RETRY_AFTER * 1000;
       await sleep(Math.max(0, allowed - performance.now()));
       weather.clear();
       const early = calls.all
         .slice(seen)
         .filter(({ user, status }) => user === 'autodev' || status === 429)
-        .filter(({ from }) => from > told + underWay && from < allowed);
+        .filter(({ from }) => from > told + UNDER_WAY_MS && from < allowed);
       measured.push(early.length);
       counted.set('limited', (counted.get('limited') ?? 0) + limited().length);
       return early.length > 0

@@ -65,6 +65,14 @@ export const tenKills: FaultRow = {
       file: 'bot/worker/effects/pipelines.ts',
       from: '  if (own !== null) return receipt(await deps.forge.ci.pipeline(repo.projectId, own), true);',
       to: '  void own;',
+      // A second one would be cancelled.
+      also: [
+        {
+          file: 'bot/worker/effects/pipelines.ts',
+          from: '  if (await takeSurplus(deps.db, effect.launch, created.id)) {',
+          to: '  void takeSurplus;\n  if (Boolean(0)) {',
+        },
+      ],
     },
     {
       name: 'a commit that was made is known again',

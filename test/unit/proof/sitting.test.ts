@@ -3,15 +3,17 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import type { Entry } from '../../../proof/all.ts';
 import { held, type Proof } from '../../../proof/proof.ts';
 import type { Outcome } from '../../../proof/run.ts';
-import { sittingIn } from '../../../proof/sitting.ts';
+import { sittingIn, sourcesOf } from '../../../proof/sitting.ts';
 
 const WAY = { seed: 3, full: true, share: 1, samples: false };
 const PROOF: Proof = {
   ...{ id: 'R1', name: 'a promise', layer: 'faults', backend: 'postgres' },
   ...{ runs: { ci: 1, full: 2 }, play: () => held('it'), mutants: [] },
 };
+const ENTRY: Entry = { module: 'faults/kills.ts', name: '', proof: PROOF, lane: 'postgres' };
 const OUTCOME: Outcome = {
   ...{ id: 'R1', name: 'a promise', layer: 'faults', lane: 'postgres', backend: 'postgres' },
   ...{ runs: 2, failures: [], mutants: [], spared: 0, seconds: 1, missing: null, optional: false },
@@ -27,11 +29,11 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 test('what one sitting has played is known to the next, the last outcome first', async () => {
-  const first = await sittingIn(file, WAY);
-  expect(first.known(PROOF)).toBeUndefined();
-  first.keep(OUTCOME);
-  first.keep({ ...OUTCOME, seconds: 2 });
-  expect((await sittingIn(file, WAY)).known(PROOF)).toEqual({ ...OUTCOME, seconds: 2 });
+  const first = sittingIn(file, WAY);
+  expect(await first.known(ENTRY)).toBeUndefined();
+  await first.keep(ENTRY, OUTCOME);
+  await first.keep(ENTRY, { ...OUTCOME, seconds: 2 });
+  expect(await sittingIn(file, WAY).known(ENTRY)).toEqual({ ...OUTCOME, seconds: 2 });
 });
 
 test.each([
@@ -40,8 +42,8 @@ test.each([
   ['share', { ...WAY, share: 0.5 }],
   ['choice of mutants', { ...WAY, samples: true }],
 ])('of another %s nothing is known', async (_case, way) => {
-  (await sittingIn(file, WAY)).keep(OUTCOME);
-  expect((await sittingIn(file, way)).known(PROOF)).toBeUndefined();
+  await sittingIn(file, WAY).keep(ENTRY, OUTCOME);
+  expect(await sittingIn(file, way).known(ENTRY)).toBeUndefined();
 });
 
 test.each([
@@ -49,15 +51,35 @@ test.each([
   ['name', { name: 'another promise' }],
   ['backend', { backend: 'redis' as const }],
 ])('a row of another %s is not known', async (_case, change) => {
-  (await sittingIn(file, WAY)).keep(OUTCOME);
-  expect((await sittingIn(file, WAY)).known({ ...PROOF, ...change })).toBeUndefined();
+  await sittingIn(file, WAY).keep(ENTRY, OUTCOME);
+  const other = { ...ENTRY, proof: { ...PROOF, ...change } };
+  expect(await sittingIn(file, WAY).known(other)).toBeUndefined();
 });
 
 test('a line that was cut off, and one of other code, are left alone', async () => {
-  const { keep } = await sittingIn(file, WAY);
+  const { keep } = sittingIn(file, WAY);
   appendFileSync(file, `${JSON.stringify({ of: '{"code":"other"}', outcome: OUTCOME })}\n`);
-  expect((await sittingIn(file, WAY)).known(PROOF)).toBeUndefined();
-  keep(OUTCOME);
+  expect(await sittingIn(file, WAY).known(ENTRY)).toBeUndefined();
+  await keep(ENTRY, OUTCOME);
   appendFileSync(file, JSON.stringify({ of: 'x', outcome: OUTCOME }).slice(0, 40));
-  expect((await sittingIn(file, WAY)).known(PROOF)).toEqual(OUTCOME);
+  expect(await sittingIn(file, WAY).known(ENTRY)).toEqual(OUTCOME);
+});
+
+test('a row is known for as long as its own code is the same, whatever other rows became', async () => {
+  await sittingIn(file, WAY).keep(ENTRY, OUTCOME);
+  const moved = { ...ENTRY, module: 'faults/runners.ts' };
+  expect(await sittingIn(file, WAY).known(moved)).toBeUndefined();
+});
+
+test.each([
+  ['faults/kills.ts', ['proof/faults/place.ts', 'proof/run.ts', 'test/support/story.ts', 'bot']],
+  ['faults/clocks.ts', ['proof/faults/skewed-clock.ts']],
+  ['pure/bombs.ts', ['proof/pure/bomb-server.ts']],
+  ['faults/ten-kills.ts', ['proof/mutants/install.ts']],
+])('%s depends on the product and on what it names', (module, some) => {
+  const all = sourcesOf(module);
+  expect(all).toEqual(expect.arrayContaining([`proof/${module}`, ...some]));
+  for (const other of ['all.ts', 'faults/runners.ts', 'whole/conversations.ts']) {
+    expect(all).not.toContain(`proof/${other}`);
+  }
 });
