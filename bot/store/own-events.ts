@@ -25,3 +25,13 @@ export async function recordOwnEvent(
     body: jsonb(event),
   });
 }
+
+/** Runs that a look is still to come for: one that fails is tried again, so that another one would only add to it. */
+export async function runsToLookAt(db: Db): Promise<Set<number>> {
+  const rows = await db.query<{ body: string }>(
+    `select body from deliveries where state = 'new' and event_name = 'wake'`,
+    [],
+    'deliveries_looks',
+  );
+  return new Set(rows.map(({ body }) => (JSON.parse(body) as { runId: number }).runId));
+}

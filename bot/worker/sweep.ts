@@ -5,7 +5,7 @@
  */
 import type { AttemptLoss } from '../domain/events.ts';
 import { openAttempts } from '../store/attempts.ts';
-import { recordOwnEvent, type OwnEvent } from '../store/own-events.ts';
+import { recordOwnEvent, runsToLookAt, type OwnEvent } from '../store/own-events.ts';
 import { putEffect } from '../store/effects.ts';
 import { dueRuns, quietRuns, staleStatusRuns } from '../store/run-queries.ts';
 import { renewFiles } from '../store/file-locks.ts';
@@ -57,8 +57,10 @@ async function reportLostAttempts(deps: WorkerDeps): Promise<number> {
 
 async function wakeWaiting(deps: WorkerDeps): Promise<number> {
   let woken = 0;
+  const awaited = await runsToLookAt(deps.db);
   for (const waitsFor of ['checks', 'person'] as const) {
-    const quiet = await quietRuns(deps.db, waitsFor, QUIET_SECONDS, ROWS);
+    const all = await quietRuns(deps.db, waitsFor, QUIET_SECONDS, ROWS);
+    const quiet = all.filter((runId) => !awaited.has(runId));
     const seconds = Math.min(LOOK_SECONDS[waitsFor], deps.settings.limits.reconcileSeconds || 30);
     const bucket = Math.floor(deps.now().getTime() / 1000 / seconds);
     for (const runId of quiet) {

@@ -167,9 +167,11 @@ function staleWrites({ attempts, jobs }: History): string[] {
   ];
 }
 
+const OVER = new Set(['canceled', 'failed', 'skipped', 'success']);
+
 /**
  * Every pipeline the bot started is of exactly one launch, and no launch has two. One that was created by a request
- * which a stopped process had under way already is known, and cancelled.
+ * which a stopped process had under way already, or that was over before anybody heard of it, is known, and over.
  */
 function pipelinesDoubled({ forge, launches, attempts }: History): string[] {
   const own = forge.pipelines.filter(({ source }) => source === 'api');
@@ -177,7 +179,7 @@ function pipelinesDoubled({ forge, launches, attempts }: History): string[] {
   const strays = own.filter(({ id }) => !bound.has(id));
   const worked = new Set(attempts.map(({ launch }) => launch));
   const surplus = new Set(launches.filter(({ id }) => !worked.has(id)).map((one) => one.pipeline));
-  const going = own.filter(({ id, status }) => surplus.has(id) && status !== 'canceled');
+  const going = own.filter(({ id, status }) => surplus.has(id) && !OVER.has(status));
   const shared = doubles(
     launches.filter(({ pipeline }) => pipeline !== null),
     ({ pipeline }) => `launches of pipeline ${pipeline}`,

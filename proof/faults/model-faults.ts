@@ -4,7 +4,9 @@
  */
 import type { Fault } from '../../sandbox/model/types.ts';
 import type { Random } from '../random.ts';
+import { until } from '../../test/support/until.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
+import { openWork } from './settle.ts';
 import { oneRunEach, untold } from './watch.ts';
 import { ask } from './work.ts';
 
@@ -13,6 +15,8 @@ const FAULTY = 0.3;
 const WELL = 0.99;
 /** Model calls of each job. */
 const CALLS = 4;
+/** Strikes make cool-downs of a provider longer, and runs wait for them. */
+const OVER_MS = 600_000;
 /** The longest answer of the script, as a stream, is shorter than this. */
 const BYTES = 1_500;
 
@@ -47,6 +51,12 @@ function begin({ place, project, counted }: RowStage): Cycles {
       await ask(place, project, `Cycle ${index}`, 'label');
       return null;
     },
+    rest: () =>
+      until(
+        async () => Object.values(await place.read(openWork)).every((count: number) => count === 0),
+        OVER_MS,
+        'every run to be over',
+      ),
     look: (history) => {
       steer.calls = 1;
       steer.stream = () => false;

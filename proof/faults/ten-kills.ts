@@ -69,8 +69,8 @@ export const tenKills: FaultRow = {
       also: [
         {
           file: 'bot/worker/effects/pipelines.ts',
-          from: '  if (await takeSurplus(deps.db, effect.launch, created.id)) {',
-          to: '  void takeSurplus;\n  if (Boolean(0)) {',
+          from: '  await cancelSurplus(context, effect.launch, created.id);\n',
+          to: '  void cancelSurplus;\n',
         },
       ],
     },

@@ -108,6 +108,7 @@ table deliveries (
 );
 CREATE INDEX deliveries_due ON public.deliveries USING btree (not_before) WHERE (state = 'new'::text);
 CREATE INDEX deliveries_held ON public.deliveries USING btree (held_for) WHERE (state = 'held'::text);
+CREATE INDEX deliveries_looks ON public.deliveries USING btree (received_at) WHERE ((state = 'new'::text) AND (event_name = 'wake'::text));
 CREATE INDEX deliveries_received ON public.deliveries USING btree (received_at);
 
 table effects (

@@ -21,24 +21,26 @@ beforeAll(async () => {
 afterAll(() => close());
 
 const SHA = 'c'.repeat(40);
-const pipeline = (id: number): PipelineInfo & { createdAt: string } =>
+const pipeline = (id: number, status = 'running'): PipelineInfo & { createdAt: string } =>
   ({
-    ...{ id, url: `http://p/${id}`, sha: SHA, ref: 'main', status: 'running', source: 'api' },
+    ...{ id, url: `http://p/${id}`, sha: SHA, ref: 'main', status, source: 'api' },
     createdAt: new Date().toISOString(),
   }) as PipelineInfo & { createdAt: string };
 
 /**
- * A forge with these pipelines of the bot, the newest first; a further one is created as number 900, after what
+ * A forge with these pipelines of the bot, the newest first, in that status; a further one is created as number 900, after what
  * happens meanwhile.
  */
 function forgeWith(
   ids: number[],
   meanwhile: () => Promise<unknown> = async () => null,
+  status = 'running',
 ): { deps: WorkerDeps; created: number[]; cancelled: number[] } {
   const created: number[] = [];
   const cancelled: number[] = [];
   const ci = {
-    pipelines: async () => ids.map(pipeline),
+    pipelines: async () => ids.map((id) => pipeline(id, status)),
+    children: async () => [],
     pipeline: async (_: number, id: number) => pipeline(id),
     createPipeline: async () => {
       await meanwhile();
@@ -74,6 +76,15 @@ async function launches(count: number): Promise<{ work: Work; ids: number[] }> {
   return { work, ids };
 }
 
+/** Effects that cancel a pipeline of the work's run. */
+function cancels({ run }: Work): Promise<{ id: number; pipeline: number }[]> {
+  return store.query(
+    `select id, (payload->>'pipelineId')::int as pipeline from effects
+     where kind = 'cancel_pipeline' and run_id = $1 and state = 'pending'`,
+    [run.id],
+  );
+}
+
 test('launches that look at the same time take one each', async () => {
   const { work, ids } = await launches(3);
   const { deps, created } = forgeWith([33, 32, 31]);
@@ -84,6 +95,16 @@ test('launches that look at the same time take one each', async () => {
   expect(found.toSorted()).toEqual([31, 32, 33]);
   expect(receipts.every((receipt) => 'adopted' in receipt && receipt.adopted)).toBe(true);
   expect(created).toEqual([]);
+});
+
+test('one that was over before anybody heard of it is nobody’s, and is not taken for a lost one again', async () => {
+  const { work, ids } = await launches(2);
+  const [launch = 0, other = 0] = ids;
+  const { deps, created } = forgeWith([42], async () => null, 'failed');
+  const receipt = await createPipeline(context(work, launch, { deps, again: true }));
+  expect(receipt).toMatchObject({ pipelineId: 900, adopted: false });
+  expect(created).toEqual([900]);
+  expect(await takePipeline(store, other, 42)).toBe(false);
 });
 
 test('a pipeline taken before a crash is the one of its launch afterwards', async () => {
@@ -116,6 +137,10 @@ test('the first pipeline of a launch counts, and a second one is cancelled', asy
   const { deps, cancelled } = forgeWith([], () => takePipeline(store, launch, 55));
   const receipt = await createPipeline(context(work, launch, { deps, again: true }));
   expect(receipt).toMatchObject({ pipelineId: 55, adopted: true });
+  // It is cancelled however often that fails at first.
+  const left = await cancels(work);
+  expect(left).toEqual([{ id: expect.any(Number), pipeline: 900 }]);
+  await applyEffect(left[0]?.id ?? 0, deps);
   expect(cancelled).toEqual([900]);
   // Nobody takes it for one that was lost.
   expect(await takePipeline(store, other, 900)).toBe(false);
@@ -130,6 +155,7 @@ test('a second pipeline that another launch has taken is not cancelled', async (
   });
   const receipt = await createPipeline(context(work, launch, { deps, again: true }));
   expect(receipt).toMatchObject({ pipelineId: 55 });
+  expect(await cancels(work)).toEqual([]);
   expect(cancelled).toEqual([]);
 });
 

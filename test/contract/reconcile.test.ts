@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Issue, Project } from '../../sandbox/gitlab/state/types.ts';
+import { sweep } from '../../bot/worker/sweep.ts';
 import { recordOwnEvent } from '../../bot/store/own-events.ts';
 import { claimPoll, finishPoll, renewPoll } from '../../bot/store/reconcile.ts';
 import type { RepoRow } from '../../bot/store/repos.ts';
@@ -226,6 +227,56 @@ test('an agent whose project is taken away is looked at, though no webhook tells
   at.project.archived = true;
   await at.heal();
   expect(await at.runs()).toEqual(['cancelled']);
+});
+
+/** Looks at the one run of a project that are still to come. */
+async function looksToCome(repo: RepoRow): Promise<number> {
+  const [row] = await world.store.query<{ count: number }>(
+    `select count(*)::int as count from deliveries
+     where state = 'new' and event_name = 'wake' and body::jsonb ->> 'runId' =
+       (select id::text from runs where repo_id = $1)`,
+    [repo.id],
+  );
+  return row?.count ?? -1;
+}
+
+test('a run that waits is not woken again while a look at it is still to come', async () => {
+  const at = await scene('slow inbox');
+  await at.say('sam', '/autodev implement');
+  await at.heal();
+  await world.store.query(
+    `update runs set waits_for = 'checks', updated_at = now() - interval '1 minute' where repo_id = $1`,
+    [at.repo.id],
+  );
+  const now = Date.now();
+  for (let times = 0; times < 3; times += 1) {
+    await sweep({ ...world.deps, now: () => new Date(now + times * 3_600_000) });
+    expect(await looksToCome(at.repo)).toBe(1);
+  }
+  await world.work();
+  expect(await looksToCome(at.repo)).toBe(0);
+});
+
+test('a run that could not be looked at is not looked at twice when the forge answers again', async () => {
+  const at = await scene('away for long');
+  const looks = (): Promise<number> => looksToCome(at.repo);
+  await at.say('sam', '/autodev implement');
+  await at.heal();
+  const { weather } = world.gitlab;
+  const path = new RegExp(`^/projects/${at.project.id}/repository/`);
+  weather.calls({ path }, { kind: 'status', status: 401 }, { times: Infinity });
+  for (let times = 0; times < 3; times += 1) {
+    world.deps.now = () => new Date(Date.now() + times * 3_600_000);
+    await world.poll(at.repo);
+    await world.work();
+    expect(await looks()).toBe(1);
+  }
+  world.deps.now = () => new Date();
+  weather.clear();
+  await world.store.query(`update deliveries set not_before = now() where state = 'new'`);
+  await world.work();
+  expect(await looks()).toBe(0);
+  expect(await at.runs()).toEqual([null]);
 });
 
 test('a comment that does not move its issue is found all the same', async () => {

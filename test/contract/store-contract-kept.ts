@@ -8,6 +8,7 @@ import {
   dueDeliveries,
   insertDelivery,
   replayDelivery,
+  settleDelivery,
 } from '../../bot/store/deliveries.ts';
 import {
   claimFiles,
@@ -17,6 +18,7 @@ import {
   renewFiles,
 } from '../../bot/store/file-locks.ts';
 import { holdDelivery, releaseHeld, releaseStranded } from '../../bot/store/held-deliveries.ts';
+import { recordOwnEvent, runsToLookAt } from '../../bot/store/own-events.ts';
 import { notePublished, runsThatPublished } from '../../bot/store/published.ts';
 import type { RepoRow } from '../../bot/store/repos.ts';
 import { dueRuns, quietRuns } from '../../bot/store/run-queries.ts';
@@ -92,6 +94,18 @@ export function held(db: () => Store): void {
     await patch(db(), run, { state: 'stopped_user' });
     expect(await releaseStranded(db(), 10)).toEqual([id]);
     expect(await deliveryById(db(), id)).toMatchObject({ state: 'new', reason: null });
+  });
+
+  test('a look that is still to come for a run is known until it was taken', async () => {
+    const run = await newRun(db(), await newRepo(db()));
+    const awaited = async (): Promise<boolean> => (await runsToLookAt(db())).has(run.id);
+    expect(await awaited()).toBe(false);
+    const { id } = await recordOwnEvent(db(), { kind: 'wake', runId: run.id }, `look:${run.id}`);
+    expect(await awaited()).toBe(true);
+    await claimDelivery(db(), id, 'w', 60);
+    expect(await awaited()).toBe(true);
+    await settleDelivery(db(), id, 'w', { state: 'done', reason: '' });
+    expect(await awaited()).toBe(false);
   });
 
   test('deferred runs are due by the database, and paused ones are not looked at', async () => {

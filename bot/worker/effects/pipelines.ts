@@ -4,10 +4,11 @@
  * good as the one that was lost (threat R14). A launch takes a pipeline before it does anything else with
  * it: of several that look for theirs at the same time, each takes another, and none is created twice.
  */
-import type { Receipt } from '../../domain/effects.ts';
+import { effectKey, type Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
 import { ForgeError } from '../../forge/errors.ts';
 import { attemptsOfLaunch } from '../../store/attempts.ts';
+import { putEffect } from '../../store/effects.ts';
 import { pipelineOf, takenPipelines, takePipeline, takeSurplus } from '../../store/launches.ts';
 import type { EffectContext } from './context.ts';
 
@@ -38,10 +39,30 @@ export async function createPipeline(context: EffectContext<'create_pipeline'>):
   }
   // An earlier try stood still right before its request and got through after this one had looked for it: GitLab
   // knows no fences (threat R2). That one counts.
-  if (await takeSurplus(deps.db, effect.launch, created.id)) {
-    await deps.forge.ci.cancelPipeline(repo.projectId, created.id);
-  }
+  await cancelSurplus(context, effect.launch, created.id);
   return receipt(await deps.forge.ci.pipeline(repo.projectId, first), true);
+}
+
+/** Takes a pipeline that is one too many, and has it cancelled for as long as that takes. */
+async function cancelSurplus(
+  { effect, repo, deps }: EffectContext<'create_pipeline'>,
+  launch: number,
+  pipelineId: number,
+): Promise<void> {
+  const { run } = effect;
+  if (run === 'new') throw new Error('a stored effect names its run');
+  const put = await deps.db.tx(async (tx) => {
+    if (!(await takeSurplus(tx, launch, pipelineId))) return null;
+    const [{ id: attempt } = { id: 0 }] = await attemptsOfLaunch(tx, launch);
+    const cancel = { kind: 'cancel_pipeline', attempt, run, pipelineId } as const;
+    const key = effectKey(cancel, repo.id, { runId: run, launchId: launch });
+    return putEffect(tx, {
+      ...{ repoId: repo.id, runId: run, key },
+      kind: cancel.kind,
+      payload: cancel,
+    });
+  });
+  if (put !== null) await deps.queue.add({ name: 'effect', id: put.id });
 }
 
 /** Cancels the pipeline of an attempt; one that is gone or over counts as done. */
@@ -60,7 +81,10 @@ export async function cancelPipeline(context: EffectContext<'cancel_pipeline'>):
   return { kind: 'cancel_pipeline' };
 }
 
-/** Takes the oldest live pipeline that the bot started on this ref since the first try and no launch has. */
+/**
+ * Takes the oldest live pipeline that the bot started on this ref since the first try and no launch has. Those that
+ * are over by now (its jobs found no task, because nobody knew of it) are taken out of the way, too.
+ */
 async function takeLost(
   context: EffectContext<'create_pipeline'>,
   launch: number,
@@ -75,8 +99,9 @@ async function takeLost(
     username: bot.username,
     createdAfter: since.toISOString(),
   });
-  const free = own.filter((pipeline) => LIVE.has(pipeline.status) && !taken.includes(pipeline.id));
-  for (const pipeline of free.toReversed()) {
+  const free = own.filter(({ id }) => !taken.includes(id)).toReversed();
+  for (const { id, status } of free) if (!LIVE.has(status)) await takeSurplus(deps.db, launch, id);
+  for (const pipeline of free.filter(({ status }) => LIVE.has(status))) {
     if (await takePipeline(deps.db, launch, pipeline.id)) return pipeline;
   }
   return null;
