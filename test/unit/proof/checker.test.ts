@@ -177,3 +177,13 @@ test.each(Object.entries(CASES).flatMap(([rule, all]) => all.map((spoil) => ({ r
     expect(violationsIn(history, [rule]).map((found) => found.rule)).not.toContain(rule);
   },
 );
+
+test.each(['canceled', 'failed'])(
+  'a pipeline that was %s before anybody heard of it is known',
+  (status) => {
+    const history = good();
+    again(history.forge.pipelines, { id: 510, status });
+    again(history.launches, { id: 6, pipeline: 510 });
+    expect(violationsIn(history)).toEqual([]);
+  },
+);
