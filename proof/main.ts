@@ -121,10 +121,11 @@ async function playHere(entries: readonly Entry[]): Promise<Outcome[]> {
     const { id, name, backend } = entry.proof;
     plan.say(`${id}: ${name}${backend === undefined ? '' : `, on ${backend}`}`);
     // A row that is asked for by itself is wanted anew.
-    const known = values.row === undefined ? await sitting.known(entry) : undefined;
+    const before = await sitting.open(entry);
+    const known = values.row === undefined ? before.known : undefined;
     if (known !== undefined) plan.say(`  ${id} was played before`);
     const outcome = known ?? (await runProof(entry, plan));
-    if (known === undefined) await sitting.keep(entry, outcome);
+    if (known === undefined) before.keep(outcome);
     played.push(outcome);
   }
   await closeSharedPlace();

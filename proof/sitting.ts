@@ -17,10 +17,15 @@ const COMMENTS = /\/\*\*?[^]*?\*\/|^\s*\/\/.*$/gm;
 const FILE_NAMES = /[\w./-]+\.(?:ts|mjs|json|py)\b/g;
 
 export interface Sitting {
-  /** What is known of this row from before. */
-  known(entry: Entry): Promise<Outcome | undefined>;
-  /** Remembers a row's outcome at once: the next moment may be the last one. */
-  keep(entry: Entry, outcome: Outcome): Promise<void>;
+  /** Looks a row up before it is played: it counts for the code that it began with. */
+  open(entry: Entry): Promise<Sat>;
+}
+
+export interface Sat {
+  /** What is known of the row from before. */
+  known: Outcome | undefined;
+  /** Remembers the row's outcome at once: the next moment may be the last one. */
+  keep(outcome: Outcome): void;
 }
 
 /** In which way a row is played. */
@@ -31,8 +36,7 @@ export interface Way extends Pick<Plan, 'seed' | 'full' | 'share'> {
 
 /** Nothing is known, and nothing is kept. */
 export const ONE_SITTING: Sitting = {
-  known: () => Promise.resolve(undefined),
-  keep: () => Promise.resolve(),
+  open: () => Promise.resolve({ known: undefined, keep: () => undefined }),
 };
 
 /**
@@ -41,21 +45,14 @@ export const ONE_SITTING: Sitting = {
  */
 export function sittingIn(file: string, how: Way): Sitting {
   const before = existsSync(file) ? readFileSync(file, 'utf8').split('\n').flatMap(lineOf) : [];
-  const ofEntry = async ({ module }: Entry): Promise<string> =>
-    JSON.stringify({ code: await versionOf(sourcesOf(module)), ...how });
   return {
-    known: async (entry) => {
-      const { id, name, backend = null } = entry.proof;
-      const own = before.filter(
-        ({ outcome: one }) => one.id === id && one.name === name && one.backend === backend,
-      );
-      if (own.length === 0) return undefined;
-      const of = await ofEntry(entry);
-      return own.findLast((line) => line.of === of)?.outcome;
-    },
-    keep: async (entry, outcome) => {
-      const of = await ofEntry(entry);
-      appendFileSync(file, `${JSON.stringify({ of, outcome })}\n`);
+    open: async ({ module, proof: { id, name, backend = null } }) => {
+      const of = JSON.stringify({ code: await versionOf(sourcesOf(module)), ...how });
+      const own = before.filter((line) => line.of === of).map(({ outcome }) => outcome);
+      return {
+        known: own.findLast((one) => one.id === id && one.name === name && one.backend === backend),
+        keep: (outcome) => appendFileSync(file, `${JSON.stringify({ of, outcome })}\n`),
+      };
     },
   };
 }

@@ -29,11 +29,11 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 test('what one sitting has played is known to the next, the last outcome first', async () => {
-  const first = sittingIn(file, WAY);
-  expect(await first.known(ENTRY)).toBeUndefined();
-  await first.keep(ENTRY, OUTCOME);
-  await first.keep(ENTRY, { ...OUTCOME, seconds: 2 });
-  expect(await sittingIn(file, WAY).known(ENTRY)).toEqual({ ...OUTCOME, seconds: 2 });
+  const first = await sittingIn(file, WAY).open(ENTRY);
+  expect(first.known).toBeUndefined();
+  first.keep(OUTCOME);
+  first.keep({ ...OUTCOME, seconds: 2 });
+  expect((await sittingIn(file, WAY).open(ENTRY)).known).toEqual({ ...OUTCOME, seconds: 2 });
 });
 
 test.each([
@@ -42,8 +42,8 @@ test.each([
   ['share', { ...WAY, share: 0.5 }],
   ['choice of mutants', { ...WAY, samples: true }],
 ])('of another %s nothing is known', async (_case, way) => {
-  await sittingIn(file, WAY).keep(ENTRY, OUTCOME);
-  expect(await sittingIn(file, way).known(ENTRY)).toBeUndefined();
+  (await sittingIn(file, WAY).open(ENTRY)).keep(OUTCOME);
+  expect((await sittingIn(file, way).open(ENTRY)).known).toBeUndefined();
 });
 
 test.each([
@@ -51,24 +51,24 @@ test.each([
   ['name', { name: 'another promise' }],
   ['backend', { backend: 'redis' as const }],
 ])('a row of another %s is not known', async (_case, change) => {
-  await sittingIn(file, WAY).keep(ENTRY, OUTCOME);
+  (await sittingIn(file, WAY).open(ENTRY)).keep(OUTCOME);
   const other = { ...ENTRY, proof: { ...PROOF, ...change } };
-  expect(await sittingIn(file, WAY).known(other)).toBeUndefined();
+  expect((await sittingIn(file, WAY).open(other)).known).toBeUndefined();
 });
 
 test('a line that was cut off, and one of other code, are left alone', async () => {
-  const { keep } = sittingIn(file, WAY);
+  const { keep } = await sittingIn(file, WAY).open(ENTRY);
   appendFileSync(file, `${JSON.stringify({ of: '{"code":"other"}', outcome: OUTCOME })}\n`);
-  expect(await sittingIn(file, WAY).known(ENTRY)).toBeUndefined();
-  await keep(ENTRY, OUTCOME);
+  expect((await sittingIn(file, WAY).open(ENTRY)).known).toBeUndefined();
+  keep(OUTCOME);
   appendFileSync(file, JSON.stringify({ of: 'x', outcome: OUTCOME }).slice(0, 40));
-  expect(await sittingIn(file, WAY).known(ENTRY)).toEqual(OUTCOME);
+  expect((await sittingIn(file, WAY).open(ENTRY)).known).toEqual(OUTCOME);
 });
 
 test('a row is known for as long as its own code is the same, whatever other rows became', async () => {
-  await sittingIn(file, WAY).keep(ENTRY, OUTCOME);
+  (await sittingIn(file, WAY).open(ENTRY)).keep(OUTCOME);
   const moved = { ...ENTRY, module: 'faults/runners.ts' };
-  expect(await sittingIn(file, WAY).known(moved)).toBeUndefined();
+  expect((await sittingIn(file, WAY).open(moved)).known).toBeUndefined();
 });
 
 test.each([
