@@ -68,7 +68,8 @@ export async function takenPipelines(db: Db, repoId: number, since: Date): Promi
 /**
  * Binds the parent pipeline that was created for a launch to it and to its open attempts, with the
  * commit it really runs on; a job has to claim them within `claimSeconds` by the database's clock.
- * True also when the same pipeline was bound before; false when the launch has another one. Throws the driver's unique violation when the pipeline belongs to another launch.
+ * True also when the same pipeline was bound before; false when the launch has another one. Throws the
+ * driver's unique violation when the pipeline belongs to another launch.
  */
 export async function setPipeline(
   db: Db,

@@ -35,3 +35,22 @@ export async function runsToLookAt(db: Db): Promise<Set<number>> {
   );
   return new Set(rows.map(({ body }) => (JSON.parse(body) as { runId: number }).runId));
 }
+
+/** A look at a run that is due, once per `dedupeKey`. */
+export interface Look {
+  runId: number;
+  dedupeKey: string;
+}
+
+/** Stores looks at runs that none is still to come for; the ids of those the queue has to be rung for. */
+export async function recordLooks(db: Db, looks: readonly Look[]): Promise<string[]> {
+  if (looks.length === 0) return [];
+  const awaited = await runsToLookAt(db);
+  const ids: string[] = [];
+  for (const { runId, dedupeKey } of looks) {
+    if (awaited.has(runId)) continue;
+    const { id, inserted } = await recordOwnEvent(db, { kind: 'wake', runId }, dedupeKey);
+    if (inserted) ids.push(id);
+  }
+  return ids;
+}

@@ -2,7 +2,7 @@
  * A decision becomes state and effects in one transaction, together with the end of its delivery:
  * either all of it happened or none of it did (threats R3, R4).
  */
-import { effectKey, withIds, type Effect, type NewIds } from '../domain/effects.ts';
+import { withIds, type Effect, type NewIds } from '../domain/effects.ts';
 import type { Decision, RunPatch, Write } from '../domain/snapshot.ts';
 import { ring, type Ring } from '../queue/ring.ts';
 import { reportOf } from '../decide/report.ts';
@@ -30,6 +30,7 @@ import { commentTasks } from './comment-tasks.ts';
 import { createRun, startLaunch } from './create-run.ts';
 import { applyKept } from './commit-kept.ts';
 import { DecisionConflict, type DecisionContext } from './decision-context.ts';
+import { newEffect } from './new-effect.ts';
 import type { WorkerDeps } from './deps.ts';
 import type { Scope } from './snapshot-base.ts';
 
@@ -232,12 +233,7 @@ async function put(
 ): Promise<number> {
   const effect = withIds(draft, ids);
   const { id } = await putEffect(db, {
-    repoId: scope.repo.id,
-    runId: 'run' in effect && effect.run !== 'new' ? effect.run : null,
-    attemptId: 'attempt' in effect ? effect.attempt : null,
-    kind: effect.kind,
-    key: effectKey(effect, scope.repo.id, ids),
-    payload: effect,
+    ...newEffect(effect, scope.repo.id, ids),
     ...(effect.kind === 'status_comment' && !effect.urgent
       ? { delaySeconds: deps.settings.limits.statusSeconds }
       : {}),

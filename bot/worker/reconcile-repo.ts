@@ -12,7 +12,7 @@ import { ForgeError } from '../forge/errors.ts';
 import type { NoteTarget } from '../forge/forge.ts';
 import type { LabelEvent, Moved, MovedList } from '../forge/poll.ts';
 import { ring } from '../queue/ring.ts';
-import { recordOwnEvent, runsToLookAt } from '../store/own-events.ts';
+import { recordLooks, recordOwnEvent } from '../store/own-events.ts';
 import {
   activeTargets,
   unclaimedPipelines,
@@ -87,14 +87,10 @@ async function wakeWorking(
   deps: WorkerDeps,
 ): Promise<void> {
   const turn = Math.floor(now.getTime() / 1000 / deps.settings.limits.reconcileSeconds);
-  const working = active.filter((one) => one.working);
-  if (working.length === 0) return;
-  const awaited = await runsToLookAt(deps.db);
-  for (const { runId } of working.filter((one) => !awaited.has(one.runId))) {
-    const key = `poll:wake:${runId}:${turn}`;
-    const { id, inserted } = await recordOwnEvent(deps.db, { kind: 'wake', runId }, key);
-    if (inserted) ring(deps, { name: 'delivery', id });
-  }
+  const looks = active
+    .filter(({ working }) => working)
+    .map(({ runId }) => ({ runId, dedupeKey: `poll:wake:${runId}:${turn}` }));
+  for (const id of await recordLooks(deps.db, looks)) ring(deps, { name: 'delivery', id });
 }
 
 /** Everything is complete until the earlier of what the lists say. */

@@ -5,13 +5,13 @@
  */
 import type { AttemptLoss } from '../domain/events.ts';
 import { openAttempts } from '../store/attempts.ts';
-import { recordOwnEvent, runsToLookAt, type OwnEvent } from '../store/own-events.ts';
+import { recordLooks, recordOwnEvent, type Look, type OwnEvent } from '../store/own-events.ts';
 import { putEffect } from '../store/effects.ts';
 import { dueRuns, quietRuns, staleStatusRuns } from '../store/run-queries.ts';
 import { renewFiles } from '../store/file-locks.ts';
 import { releaseStranded } from '../store/held-deliveries.ts';
-import { effectKey } from '../domain/effects.ts';
 import type { WorkerDeps } from './deps.ts';
+import { newEffect } from './new-effect.ts';
 
 const ROWS = 100;
 /** How often a run that waits is looked at, besides its hooks: missed ones are healed by this. */
@@ -56,19 +56,17 @@ async function reportLostAttempts(deps: WorkerDeps): Promise<number> {
 }
 
 async function wakeWaiting(deps: WorkerDeps): Promise<number> {
-  let woken = 0;
-  const awaited = await runsToLookAt(deps.db);
+  const looks: Look[] = [];
   for (const waitsFor of ['checks', 'person'] as const) {
-    const all = await quietRuns(deps.db, waitsFor, QUIET_SECONDS, ROWS);
-    const quiet = all.filter((runId) => !awaited.has(runId));
     const seconds = Math.min(LOOK_SECONDS[waitsFor], deps.settings.limits.reconcileSeconds || 30);
     const bucket = Math.floor(deps.now().getTime() / 1000 / seconds);
-    for (const runId of quiet) {
-      await announce({ kind: 'wake', runId }, `wake:${runId}:${waitsFor}:${bucket}`, deps);
+    for (const runId of await quietRuns(deps.db, waitsFor, QUIET_SECONDS, ROWS)) {
+      looks.push({ runId, dedupeKey: `wake:${runId}:${waitsFor}:${bucket}` });
     }
-    woken += quiet.length;
   }
-  return woken;
+  const ids = await recordLooks(deps.db, looks);
+  for (const id of ids) await deps.queue.add({ name: 'delivery', id });
+  return ids.length;
 }
 
 /** Runs that were deferred until now. The date is in the key: deferring again makes another event. */
@@ -97,13 +95,8 @@ async function refreshStatus(deps: WorkerDeps): Promise<number> {
   );
   for (const { id: runId, repoId } of runs) {
     const effect = { kind: 'status_comment', run: runId, urgent: true } as const;
-    const { id } = await putEffect(deps.db, {
-      repoId,
-      runId,
-      kind: effect.kind,
-      key: effectKey(effect, repoId, { runId, launchId: null }),
-      payload: effect,
-    });
+    const row = newEffect(effect, repoId, { runId, launchId: null });
+    const { id } = await putEffect(deps.db, row);
     await deps.queue.add({ name: 'effect', id });
   }
   return runs.length;

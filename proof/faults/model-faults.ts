@@ -4,9 +4,8 @@
  */
 import type { Fault } from '../../sandbox/model/types.ts';
 import type { Random } from '../random.ts';
-import { until } from '../../test/support/until.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
-import { openWork } from './settle.ts';
+import { settle } from './settle.ts';
 import { oneRunEach, untold } from './watch.ts';
 import { ask } from './work.ts';
 
@@ -51,12 +50,7 @@ function begin({ place, project, counted }: RowStage): Cycles {
       await ask(place, project, `Cycle ${index}`, 'label');
       return null;
     },
-    rest: () =>
-      until(
-        async () => Object.values(await place.read(openWork)).every((count: number) => count === 0),
-        OVER_MS,
-        'every run to be over',
-      ),
+    rest: () => settle(place, OVER_MS),
     look: (history) => {
       steer.calls = 1;
       steer.stream = () => false;

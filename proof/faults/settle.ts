@@ -31,10 +31,10 @@ export async function openWork(sql: Sql): Promise<Open> {
 
 /**
  * Resolves when everything that was asked for is over, and nothing is left; on the embedded database the bot is
- * stopped then. Rejects with what is left after three minutes, with TooLate. A run that waits for a person counts as over.
+ * stopped then. Rejects with what is left after `limitMs`, with TooLate. A run that waits for a person counts as over.
  */
-export async function settle(place: Place): Promise<void> {
-  const deadline = performance.now() + LIMIT_MS;
+export async function settle(place: Place, limitMs = LIMIT_MS): Promise<void> {
+  const deadline = performance.now() + limitMs;
   for (;;) {
     await place.world.gitlab.hooksIdle();
     if (!place.readsBeside) await quiet(place, deadline);
@@ -42,7 +42,7 @@ export async function settle(place: Place): Promise<void> {
     if (Object.values(open).every((count: number) => count === 0)) return;
     if (performance.now() > deadline) {
       const left = Object.entries(open).map(([what, count]) => `${count} ${what}`);
-      throw new TooLate(`not over after ${LIMIT_MS / 1000} s: ${left.join(', ')}`);
+      throw new TooLate(`not over after ${limitMs / 1000} s: ${left.join(', ')}`);
     }
     if (!place.readsBeside) await place.startAll();
     await sleep(place.readsBeside ? LOOK_MS : QUIET_MS);

@@ -69,8 +69,8 @@ export const tenKills: FaultRow = {
       also: [
         {
           file: 'bot/worker/effects/pipelines.ts',
-          from: '  await cancelSurplus(context, effect.launch, created.id);\n',
-          to: '  void cancelSurplus;\n',
+          from: '  await cancelSurplus(context, launch, cancel);\n',
+          to: '  void [cancelSurplus, launch, cancel];\n',
         },
       ],
     },

@@ -28,8 +28,8 @@ const pipeline = (id: number, status = 'running'): PipelineInfo & { createdAt: s
   }) as PipelineInfo & { createdAt: string };
 
 /**
- * A forge with these pipelines of the bot, the newest first, in that status; a further one is created as number 900, after what
- * happens meanwhile.
+ * A forge with these pipelines of the bot, the newest first, in that status; a further one is created as
+ * number 900, after what happens meanwhile.
  */
 function forgeWith(
   ids: number[],

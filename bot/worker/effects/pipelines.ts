@@ -4,12 +4,14 @@
  * good as the one that was lost (threat R14). A launch takes a pipeline before it does anything else with
  * it: of several that look for theirs at the same time, each takes another, and none is created twice.
  */
-import { effectKey, type Receipt } from '../../domain/effects.ts';
+import type { Effect, Receipt } from '../../domain/effects.ts';
 import type { PipelineInfo } from '../../domain/events.ts';
 import { ForgeError } from '../../forge/errors.ts';
+import { ring } from '../../queue/ring.ts';
 import { attemptsOfLaunch } from '../../store/attempts.ts';
 import { putEffect } from '../../store/effects.ts';
 import { pipelineOf, takenPipelines, takePipeline, takeSurplus } from '../../store/launches.ts';
+import { newEffect } from '../new-effect.ts';
 import type { EffectContext } from './context.ts';
 
 /** Clock difference to the forge that is allowed for when looking for a lost pipeline. */
@@ -19,9 +21,12 @@ const LIVE = new Set(['created', 'waiting_for_resource', 'preparing', 'pending',
 /** Starts the pipeline of an attempt, or finds the one an earlier try started. */
 export async function createPipeline(context: EffectContext<'create_pipeline'>): Promise<Receipt> {
   const { effect, repo, deps } = context;
-  if (effect.launch === 'new') throw new Error('a stored effect names its launch');
+  if (effect.launch === 'new' || effect.run === 'new') {
+    throw new Error('a stored effect names its launch and its run');
+  }
   const attempts = await attemptsOfLaunch(deps.db, effect.launch);
-  if (!attempts.some(({ state }) => state === 'requested' || state === 'waiting')) {
+  const open = attempts.find(({ state }) => state === 'requested' || state === 'waiting');
+  if (open === undefined) {
     throw new ForgeError('invalid', 'the attempt ended before its pipeline was created');
   }
   const own = await pipelineOf(deps.db, effect.launch);
@@ -39,30 +44,28 @@ export async function createPipeline(context: EffectContext<'create_pipeline'>):
   }
   // An earlier try stood still right before its request and got through after this one had looked for it: GitLab
   // knows no fences (threat R2). That one counts.
-  await cancelSurplus(context, effect.launch, created.id);
+  const { run, launch } = effect;
+  const cancel = {
+    kind: 'cancel_pipeline',
+    run,
+    attempt: open.id,
+    pipelineId: created.id,
+  } as const;
+  await cancelSurplus(context, launch, cancel);
   return receipt(await deps.forge.ci.pipeline(repo.projectId, first), true);
 }
 
-/** Takes a pipeline that is one too many, and has it cancelled for as long as that takes. */
+/** Takes a pipeline that is one too many for its launch, and has it cancelled for as long as that takes. */
 async function cancelSurplus(
-  { effect, repo, deps }: EffectContext<'create_pipeline'>,
-  launch: number,
-  pipelineId: number,
+  { repo, deps }: EffectContext<'create_pipeline'>,
+  launchId: number,
+  cancel: Extract<Effect, { kind: 'cancel_pipeline' }>,
 ): Promise<void> {
-  const { run } = effect;
-  if (run === 'new') throw new Error('a stored effect names its run');
   const put = await deps.db.tx(async (tx) => {
-    if (!(await takeSurplus(tx, launch, pipelineId))) return null;
-    const [{ id: attempt } = { id: 0 }] = await attemptsOfLaunch(tx, launch);
-    const cancel = { kind: 'cancel_pipeline', attempt, run, pipelineId } as const;
-    const key = effectKey(cancel, repo.id, { runId: run, launchId: launch });
-    return putEffect(tx, {
-      ...{ repoId: repo.id, runId: run, key },
-      kind: cancel.kind,
-      payload: cancel,
-    });
+    if (!(await takeSurplus(tx, launchId, cancel.pipelineId))) return null;
+    return putEffect(tx, newEffect(cancel, repo.id, { runId: cancel.run, launchId }));
   });
-  if (put !== null) await deps.queue.add({ name: 'effect', id: put.id });
+  if (put !== null) ring(deps, { name: 'effect', id: put.id });
 }
 
 /** Cancels the pipeline of an attempt; one that is gone or over counts as done. */

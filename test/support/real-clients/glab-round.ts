@@ -7,7 +7,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '../until.ts';
 
 const [glab = ''] = process.argv.slice(2);
 const { ROUND_URL = '', ROUND_PROJECT = '', ROUND_SAM = '', ROUND_DANA = '' } = process.env;
@@ -54,14 +54,6 @@ function refused(...args: string[]): number {
 const field = (text: string, name: string): string =>
   new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1] ?? '';
 
-async function until(what: string, ended: () => boolean): Promise<void> {
-  const end = performance.now() + WAIT_MS;
-  while (!ended()) {
-    if (performance.now() > end) throw new Error(`waited ${WAIT_MS} ms in vain for ${what}`);
-    await sleep(100);
-  }
-}
-
 const git = (...args: string[]): string =>
   execFileSync('git', args, { cwd: clone, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 
@@ -96,7 +88,7 @@ async function round(): Promise<object> {
   const sha = git('rev-parse', 'HEAD').trim();
   ok('mr', 'create', '-t', 'Count words', '-d', 'Closes #1', '-b', 'main', '-l', 'area::07', '-y');
   ok('mr', 'note', '1', '-m', 'Why two?');
-  await until('a pipeline that ended', () => /\(success\).*words/.test(ok('ci', 'list')));
+  await until(() => /\(success\).*words/.test(ok('ci', 'list')), WAIT_MS, 'a pipeline that ended');
   const status = ok('ci', 'status', '-b', 'words');
   const log = ok('ci', 'trace', '30001');
   const diff = ok('mr', 'diff', '1');
@@ -116,8 +108,12 @@ async function round(): Promise<object> {
     late: refused('mr', 'merge', '1', '-y', '--sha', '0'.repeat(40)),
   };
   ok('mr', 'merge', '1', '-y', '-d', '--when-pipeline-succeeds=false', '--sha', sha);
-  await until('the merge', () => field(ok('mr', 'view', '1'), 'state') === 'merged');
-  await until('the end of the issue', () => field(ok('issue', 'view', '1'), 'state') === 'closed');
+  await until(() => field(ok('mr', 'view', '1'), 'state') === 'merged', WAIT_MS, 'the merge');
+  await until(
+    () => field(ok('issue', 'view', '1'), 'state') === 'closed',
+    WAIT_MS,
+    'the end of the issue',
+  );
   return {
     ...seen,
     merged: ok('mr', 'list', '-M').includes('!1'),
