@@ -25,7 +25,8 @@ VOLUME /var/lib/autodev
 EXPOSE 8080
 HEALTHCHECK --interval=15s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "deploy/docker/healthcheck.mjs"]
-ENTRYPOINT ["node", "dist/autodev.mjs"]
+# Its first line names Node's options.
+ENTRYPOINT ["dist/autodev.mjs"]
 CMD ["serve"]
 
 # No entry point: a runner starts the job's script with a shell of its own.

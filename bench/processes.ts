@@ -72,11 +72,11 @@ function bundle(): Promise<string> {
 export async function startServe(
   role: 'web' | 'worker' | 'all',
   env: Record<string, string> = {},
-  nodeFlags: string[] = [],
 ): Promise<Running> {
   const dir = await mkdtemp(path.join(tmpdir(), 'autodev-bench-'));
-  const args = [...nodeFlags, await bundle(), 'serve', '--role', role];
-  const running = await start(process.execPath, args, {
+  // Its first line says how: with this Node and its options.
+  const running = await start(await bundle(), ['serve', '--role', role], {
+    PATH: `${path.dirname(process.execPath)}:${process.env['PATH'] ?? ''}`,
     AUTODEV_GITLAB_URL: 'http://127.0.0.1:9',
     AUTODEV_GITLAB_TOKEN: 'bench',
     AUTODEV_WEBHOOK_SECRET: SECRET,

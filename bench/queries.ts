@@ -95,7 +95,6 @@ class Timed {
 
 type Query = (db: Db, at: Picked) => Promise<unknown>;
 
-const HOUR_AGO = (): Date => new Date(Date.now() - 3_600_000);
 const tokenOf = (task: number): Buffer => createHash('sha256').update(String(task)).digest();
 
 const QUERIES: Record<string, Query> = {
@@ -119,7 +118,7 @@ const QUERIES: Record<string, Query> = {
   attempts_by_pipeline: (db, { run }) => attemptsByPipeline(db, (run % REPOS) + 1, run),
   attempts_open: (db) => openAttempts(db, { heartbeatSeconds: 60, limit: 100 }),
   attempts_requested: (db, { repo }) => requestedAttempts(db, repo),
-  pipelines_taken: (db, { repo }) => takenPipelines(db, repo, HOUR_AGO()),
+  pipelines_taken: (db, { run, repo }) => takenPipelines(db, repo, [run, run + REPOS]),
   pipelines_unclaimed: (db, { repo }) => unclaimedPipelines(db, repo, 60, 100),
   run_active: (db, { run, repo }) => activeRun(db, repo, 'issue', run),
   run_latest: (db, { run, repo }) => latestRun(db, repo, 'issue', run),

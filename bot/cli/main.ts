@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=16
 /** The `autodev` command: one file per sub-command. */
 import { Command, CommanderError } from 'commander';
 import { ForgeError } from '../forge/errors.ts';

@@ -123,7 +123,7 @@ const RINGS = 256;
  */
 const JOBS_AT_ONCE = 4;
 /** After rings for several there is a flood, and the next ones can wait for company. */
-const REST_MS = 20;
+const REST_MS = 50;
 
 function ringer(backend: QueueBackend): (job: QueueJob, options?: AddOptions) => Promise<void> {
   const ring = gather(

@@ -55,12 +55,17 @@ export async function takeSurplus(db: Db, launchId: number, pipelineId: number):
   return taken.length > 0;
 }
 
-/** Pipelines of a project that launches have taken since a moment. */
-export async function takenPipelines(db: Db, repoId: number, since: Date): Promise<number[]> {
+/** Those of a project's pipelines that launches have taken. */
+export async function takenPipelines(
+  db: Db,
+  repoId: number,
+  pipelineIds: readonly number[],
+): Promise<number[]> {
   const rows = await db.query<{ id: number }>(
     `select pipeline_id as id from launches
-     where repo_id = $1 and pipeline_id is not null and created_at >= $2 order by pipeline_id`,
-    [repoId, since],
+     where repo_id = $1 and pipeline_id = any($2::bigint[]) order by pipeline_id`,
+    [repoId, pipelineIds],
+    'launches_taken',
   );
   return rows.map((row) => row.id);
 }

@@ -95,13 +95,14 @@ async function takeLost(
   const { effect, row, repo, deps } = context;
   const startedAt = row.startedAt ?? deps.now();
   const since = new Date(startedAt.getTime() - SKEW_MS);
-  const [bot, taken] = await Promise.all([deps.bot(), takenPipelines(deps.db, repo.id, since)]);
   const own = await deps.forge.ci.pipelines(repo.projectId, {
     ref: effect.ref,
     source: 'api',
-    username: bot.username,
+    username: (await deps.bot()).username,
     createdAfter: since.toISOString(),
   });
+  const ids = own.map(({ id }) => id);
+  const taken = await takenPipelines(deps.db, repo.id, ids);
   const free = own.filter(({ id }) => !taken.includes(id)).toReversed();
   for (const { id, status } of free) if (!LIVE.has(status)) await takeSurplus(deps.db, launch, id);
   for (const pipeline of free.filter(({ status }) => LIVE.has(status))) {
