@@ -16,6 +16,8 @@ const WELL = 0.99;
 const CALLS = 4;
 /** Strikes make cool-downs of a provider longer, and runs wait for them. */
 const OVER_MS = 600_000;
+/** What begins the count of runs that ended for one cause. */
+const BADLY = 'ended as ';
 /** The longest answer of the script, as a stream, is shorter than this. */
 const BYTES = 1_500;
 
@@ -56,7 +58,10 @@ function begin({ place, project, counted }: RowStage): Cycles {
       steer.stream = () => false;
       steer.modelFault = () => null;
       const own = history.runs.filter((run) => run.project === project.id);
-      for (const { state } of own) count(state === 'completed' ? 'well' : 'badly');
+      for (const { state, cause } of own) {
+        count(state === 'completed' ? 'well' : 'badly');
+        if (state !== 'completed') count(`${BADLY}${state}, ${cause ?? 'without a cause'}`);
+      }
       return oneRunEach(project, history) ?? untold(history);
     },
   };
@@ -79,7 +84,12 @@ export const modelFaults: FaultRow = {
     return { value: share * 100, unit: '% of runs end well', holds: share >= WELL };
   },
   told: ({ counted }) =>
-    `${counted.get('faults') ?? 0} of ${counted.get('calls') ?? 0} calls failed`,
+    [
+      `${counted.get('faults') ?? 0} of ${counted.get('calls') ?? 0} calls failed`,
+      ...[...counted]
+        .filter(([what]) => what.startsWith(BADLY))
+        .map(([what, times]) => `${times} ${what}`),
+    ].join('; '),
   mutants: [
     {
       name: 'what a call used is written down',
