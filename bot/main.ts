@@ -17,7 +17,7 @@ import type { Forge } from './forge/forge.ts';
 import { createGitHubWebhooks } from './forge/github/webhooks.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { createStoreCoolDowns, createStoreLedger } from './gateway/store-ledger.ts';
-import { createApp, createHttpServer } from './http/app.ts';
+import { closeHttpServer, createApp, createHttpServer } from './http/app.ts';
 import { createIdTokenVerifier } from './http/id-tokens.ts';
 import {
   openForge,
@@ -36,10 +36,6 @@ import { withholdSecrets } from './worker/publish/secret-scan.ts';
 import { requireLease } from './worker/lease.ts';
 import { startWorker } from './worker/worker.ts';
 import type { Settings } from '../schema/wire/settings.ts';
-
-/** Requests still open this long after the bot was told to stop are cut off. */
-const DRAIN_MS = 15_000;
-const IDLE_CHECK_MS = 50;
 
 export type Role = 'web' | 'worker' | 'all';
 
@@ -181,15 +177,7 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
   return {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      // Connections that were busy a moment ago fall idle one by one, and clients would keep them.
-      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
-      // A model's answer may stream for minutes: the agent asks again after the restart.
-      const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-      await closed;
-      clearTimeout(late);
-      clearInterval(idle);
+      await closeHttpServer(server);
       await gateway.close();
     },
   };

@@ -1,5 +1,7 @@
 /** The HTTP face of the bot: intake, job API, gateway, health. No route works without its own check. */
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import express, { type ErrorRequestHandler, type RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { sendBadRequest, sendError, sendUnavailable } from './api-error.ts';
@@ -11,6 +13,12 @@ import { webhookHandler, type IntakeDeps } from './webhooks.ts';
 const MAX_HEADER_BYTES = 32 * 1024;
 /** Longer than the idle time of usual reverse proxies, so that they are the ones who hang up. */
 const KEEP_ALIVE_MS = 65_000;
+
+/** Requests still open this long after the bot was told to stop are cut off. */
+const DRAIN_MS = 15_000;
+const IDLE_CHECK_MS = 50;
+/** New connections that keep coming hold up the end no longer than this. */
+const ACCEPT_MS = 1_000;
 
 /** Slow senders are cut off (threat E4). */
 export interface ServerLimits {
@@ -85,6 +93,42 @@ export function createHttpServer(
     },
     app,
   );
+}
+
+/**
+ * Takes no new connections and resolves when those that stand are over, in DRAIN_MS at most: what was asked
+ * before is answered (R27).
+ */
+export async function closeHttpServer(server: Server): Promise<void> {
+  await acceptWaiting(server);
+  const closed = once(server, 'close');
+  server.close();
+  // Connections that were busy a moment ago fall idle one by one, and clients would keep them.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  // A model's answer may stream for minutes: the agent asks again after the restart.
+  const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearTimeout(late);
+  clearInterval(idle);
+}
+
+/**
+ * Accepts the connections that wait: the system resets those that nobody has accepted when a server stops
+ * listening, and after a busy moment there are some. A turn of the event loop may accept a single one.
+ */
+async function acceptWaiting(server: Server): Promise<void> {
+  let accepted = 0;
+  const count = (): void => void (accepted += 1);
+  server.on('connection', count);
+  const until = Date.now() + ACCEPT_MS;
+  let before: number;
+  do {
+    before = accepted;
+    // The first turn may have been under way, with what had come before it.
+    await nextTurn();
+    await nextTurn();
+  } while (accepted > before && Date.now() < until);
+  server.off('connection', count);
 }
 
 /** Known body errors keep their status; everything else is a 500 that says nothing of the inside. */

@@ -18,11 +18,6 @@ const CALLS = 4;
 const OVER_MS = 600_000;
 /** What begins the count of runs that ended for one cause. */
 const BADLY = 'ended as ';
-/**
- * So long may a job be silent. The played ones say something before and after their calls, which wait for
- * cool-downs; a real one goes on saying so meanwhile.
- */
-const SILENT_SECONDS = 600;
 /** The longest answer of the script, as a stream, is shorter than this. */
 const BYTES = 1_500;
 
@@ -78,10 +73,6 @@ export const modelFaults: FaultRow = {
   // What fails lies before the gateway; the backend does not matter.
   on: ['postgres'],
   twoProcesses: true,
-  settings: () => ({
-    name: 'silent jobs',
-    change: ({ limits }) => void (limits.heartbeatLostSeconds = SILENT_SECONDS),
-  }),
   runs: { ci: 6, full: 200 },
   // Every cool-down of a provider holds up all of them.
   batch: 10,

@@ -4,6 +4,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApiRefusal, post } from '../../jobs/api.ts';
+import { JobError } from '../../jobs/errors.ts';
+import { startHeartbeat } from '../../jobs/run/heartbeat.ts';
 import { ClaimResponse, HeartbeatResponse, type TaskSpec } from '../../schema/wire/job-api.ts';
 import type { Report } from '../../schema/wire/report.ts';
 import type { JobResult } from '../../schema/wire/result.ts';
@@ -87,22 +89,42 @@ export async function playJob(job: PlayedJob): Promise<boolean> {
     await sleep(2 ** 31 - 1, null, { signal, ref: false }).catch(() => null);
     return false;
   }
+  const stopped = new AbortController();
+  const over = AbortSignal.any([signal, stopped.signal]);
+  const endBeats = startHeartbeat({
+    ...{ server, token, seconds: claim.heartbeatSeconds },
+    status: () => ({ turn: 1, doing: 'plays' }),
+    onStop: () => stopped.abort(),
+    ...{ onMessage: () => undefined, log: () => undefined, redact: (text) => text },
+  });
   try {
     await beat();
-    for (let call = 0; call < job.calls; call += 1) await callModel(claim, job);
-    await sleep(job.workMs, null, { signal });
-    if (fate.kind === 'late') await sleep(fate.ms, null, { signal });
-    else if (await beat()) return false;
+    for (let call = 0; call < job.calls; call += 1)
+      await callModel(claim, { ...job, signal: over });
+    await sleep(job.workMs, null, { signal: over });
+    if (fate.kind !== 'late' && (await beat())) return false;
   } catch (error) {
-    if (signal.aborted) return false;
-    if (!(error instanceof ApiRefusal)) throw error;
+    if (over.aborted) return false;
+    if (!isTheJobs(error)) throw error;
     if (fate.kind !== 'late') return false;
+  } finally {
+    endBeats();
   }
-  const times = fate.kind === 'repeats' ? fate.times : 1;
-  for (let time = 0; time < times; time += 1) {
-    await bringResult(job, { token, spec });
+  try {
+    if (fate.kind === 'late') await sleep(fate.ms, null, { signal });
+    const times = fate.kind === 'repeats' ? fate.times : 1;
+    for (let time = 0; time < times; time += 1) {
+      await bringResult(job, { token, spec });
+    }
+  } catch (error) {
+    if (!signal.aborted && !isTheJobs(error)) throw error;
   }
   return facts.results.some((status) => status === 202);
+}
+
+/** Whether the job program would end with it: the bot refused, or was away for a minute. */
+function isTheJobs(error: unknown): boolean {
+  return error instanceof ApiRefusal || error instanceof JobError;
 }
 
 async function bringResult(

@@ -91,9 +91,9 @@ export const rollingRestarts: FaultRow = {
   mutants: [
     {
       name: 'requests under way are answered before the end',
-      file: 'bot/main.ts',
-      from: '      server.close();\n',
-      to: '      server.close();\n      server.closeAllConnections();\n',
+      file: 'bot/http/app.ts',
+      from: '  server.close();\n',
+      to: '  server.close();\n  server.closeAllConnections();\n',
     },
     {
       name: 'a worker ends what it has begun',
