@@ -13,8 +13,11 @@ const P99_MS = 90_000;
 const SHORT_MS = 30_000;
 const LOOK_MS = 20;
 const COPIES = 3;
-/** A copy comes so much later than the one before: what the first one started is over by then. */
-const COPY_MS = 9_000;
+/**
+ * A copy comes so much later than the one before: what the first one started is over by then, in the full form
+ * beside other rows, too.
+ */
+const COPY_MS = { ci: 9_000, full: 20_000 };
 /** Hooks are held for so long, then let go with the newest first. */
 const HELD_MS = 700;
 /** The bot's own pause between polls. */
@@ -52,7 +55,8 @@ async function begin(stage: RowStage): Promise<Cycles> {
   await place.startAll();
   const hookId = (project: Project): number => project.hooks[0]?.id ?? 0;
   weather.hooks({ hookId: hookId(projects.lost) }, { kind: 'drop' }, { times: Infinity });
-  const thrice = { kind: 'duplicate', copies: COPIES, laterMs: COPY_MS } as const;
+  const laterMs = stage.full ? COPY_MS.full : COPY_MS.ci;
+  const thrice = { kind: 'duplicate', copies: COPIES, laterMs } as const;
   weather.hooks({ hookId: hookId(projects.tripled) }, thrice, { times: Infinity });
   weather.hooks({ hookId: hookId(projects.reversed) }, { kind: 'hold' }, { times: Infinity });
   const timer = setInterval(() => weather.release('newest first'), HELD_MS);
