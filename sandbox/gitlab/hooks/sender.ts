@@ -184,7 +184,8 @@ async function post(
   try {
     const response = await fetch(url, {
       method: 'POST',
-      headers,
+      // Each of GitLab's hooks has a connection of its own: Ruby's Net::HTTP, unless started before, asks for its end.
+      headers: { ...headers, Connection: 'close' },
       body,
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
