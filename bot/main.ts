@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { hookUrl } from './cli/connect/hook-events.ts';
 import { loadInstallationAgents } from './config/agent-overrides.ts';
@@ -145,9 +146,11 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
     log,
     now: Date.now,
   });
+  let stopping = false;
   const app = createApp({
     ...common,
     version: VERSION,
+    stopping: () => stopping,
     templates: {
       'autodev.yml': readFileSync(parts.files.templateFile, 'utf8'),
       'jobs/deploy.yml': readFileSync(parts.files.deployTemplateFile, 'utf8'),
@@ -177,6 +180,8 @@ async function startWeb(parts: Parts): Promise<{ url: string; close: () => Promi
   return {
     url: `http://localhost:${(server.address() as AddressInfo).port}`,
     close: async () => {
+      stopping = true;
+      await sleep(config.shutdownDelayMs);
       await closeHttpServer(server);
       await gateway.close();
     },

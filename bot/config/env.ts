@@ -14,6 +14,8 @@ export interface Config {
   idTokenIssuer: string;
   host: string;
   port: number;
+  /** Milliseconds for which a process that is told to stop still accepts, while `/readyz` says that it stops. */
+  shutdownDelayMs: number;
   databaseUrl: string | null;
   redisUrl: string | null;
   dataDir: string;
@@ -41,12 +43,14 @@ type Env = Readonly<Record<string, string | undefined>>;
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 /** Shorter secrets can be guessed by trying. */
 const MIN_SECRET_CHARS = 16;
+/** With the time that requests under way are given, a process still ends within 25 s (promise 15). */
+const MAX_SHUTDOWN_DELAY_SECONDS = 10;
 
 /** Reads and checks the whole configuration. Unset optional variables get their documented default. */
 export function readEnv(env: Env = process.env): EnvResult {
   const problems: ConfigProblem[] = [];
   const read = reader(env, problems);
-  const port = read.port('PORT', 8080);
+  const port = read.integer('PORT', { fallback: 8080, most: 65_535, what: 'a port number' });
   const gitlabUrl = read.url('AUTODEV_GITLAB_URL', 'https://gitlab.example.com');
   const token = read.required(
     'AUTODEV_GITLAB_TOKEN',
@@ -72,6 +76,11 @@ export function readEnv(env: Env = process.env): EnvResult {
     idTokenIssuer: read.optionalUrl('AUTODEV_ID_TOKEN_ISSUER') ?? gitlabUrl,
     host: read.optional('AUTODEV_HOST') ?? '0.0.0.0',
     port,
+    shutdownDelayMs:
+      1000 *
+      read.integer('AUTODEV_SHUTDOWN_DELAY_SECONDS', {
+        ...{ fallback: 0, most: MAX_SHUTDOWN_DELAY_SECONDS, what: 'whole seconds' },
+      }),
     databaseUrl: read.optionalUrl('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: read.optionalUrl('REDIS_URL', ['redis:', 'rediss:']),
     dataDir: read.optional('AUTODEV_DATA_DIR') ?? '.autodev/data',
@@ -106,7 +115,8 @@ interface Reader {
   required(name: string, fix: string): string;
   url(name: string, example: string): string;
   optionalUrl(name: string, protocols?: string[]): string | null;
-  port(name: string, fallback: number): number;
+  /** From 0 to `most`; `what` names such a number in the fix. */
+  integer(name: string, options: { fallback: number; most: number; what: string }): number;
   flag(name: string): boolean;
   choice(name: string, values: readonly string[], fallback: string): string;
 }
@@ -145,12 +155,12 @@ function reader(env: Env, problems: ConfigProblem[]): Reader {
       }
       return optionalUrl(name) ?? '';
     },
-    port(name, fallback) {
+    integer(name, { fallback, most, what }) {
       const value = optional(name);
       if (value === null) return fallback;
-      const port = Number(value);
-      if (Number.isInteger(port) && port >= 0 && port <= 65_535) return port;
-      wrong(name, `is ${JSON.stringify(value)}`, 'use a port number from 0 to 65535');
+      const number = Number(value);
+      if (Number.isInteger(number) && number >= 0 && number <= most) return number;
+      wrong(name, `is ${JSON.stringify(value)}`, `use ${what} from 0 to ${most}`);
       return fallback;
     },
     flag(name) {

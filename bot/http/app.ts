@@ -47,6 +47,8 @@ export function createApp(deps: AppDeps): RequestListener {
   const app = expressApp(deps);
   return (request, response) => {
     setCommonHeaders(response);
+    // Nobody keeps a connection that ends soon.
+    if (deps.stopping()) response.setHeader('Connection', 'close');
     if (!webhooks(request, response)) app(request, response);
   };
 }

@@ -1,6 +1,6 @@
 /**
- * `/healthz`: the process runs. `/readyz`: database and queue answer, so work can be taken; `silentHooks`
- * counts projects whose webhook GitLab has disabled (`autodev doctor` names them).
+ * `/healthz`: the process runs. `/readyz`: database and queue answer and nobody told it to stop, so work can be
+ * taken; `silentHooks` counts projects whose webhook GitLab has disabled (`autodev doctor` names them).
  */
 import express, { type Router } from 'express';
 import type { Queue } from '../queue/queue.ts';
@@ -13,6 +13,8 @@ export interface HealthDeps {
   db: Db;
   queue: Pick<Queue, 'counts' | 'kind'>;
   version: string;
+  /** True from when the process is told to stop: balancers are to send no more (R27). */
+  stopping: () => boolean;
 }
 
 export function healthRoutes(deps: HealthDeps): Router {
@@ -21,6 +23,10 @@ export function healthRoutes(deps: HealthDeps): Router {
     response.json({ status: 'ok', version: deps.version });
   });
   router.get('/readyz', async (_request, response) => {
+    if (deps.stopping()) {
+      response.status(503).json({ status: 'stopping' });
+      return;
+    }
     const [silent, counts] = await Promise.all([
       answerOf(silentHooks(deps.db)),
       answerOf(deps.queue.counts()),

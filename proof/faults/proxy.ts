@@ -19,6 +19,8 @@ export interface Proxy {
   cut(): void;
   /** Where new connections go, in turn; a target that refuses is passed over. */
   targets: number[];
+  /** Connections that a target refused, so far. */
+  passedOver: number;
   close(): Promise<void>;
 }
 
@@ -27,12 +29,13 @@ export async function startProxy(targets: number[], port = 0): Promise<Proxy> {
   const pairs = new Set<[Socket, Socket]>();
   let line: Line = { kind: 'up' };
   let turn = 0;
-  const proxy = { targets };
+  const proxy = { targets, passedOver: 0 };
   const open = async (): Promise<Socket | null> => {
     for (let tried = 0; tried < proxy.targets.length; tried += 1) {
       turn += 1;
       const target = await dial(proxy.targets[turn % proxy.targets.length] ?? 0);
       if (target !== null) return target;
+      proxy.passedOver += 1;
     }
     return null;
   };

@@ -1,13 +1,17 @@
 /**
- * Rolling restarts by SIGTERM under load, behind a balancer: every webhook is accepted, each process ends well
- * in time, and others go on at once with what it had begun (R27, promise 15).
+ * Rolling restarts by SIGTERM under load, behind a balancer that asks who is ready: every webhook is accepted, the
+ * balancer never meets a closed door, each process ends well in time, and others go on at once with what it had
+ * begun (R27, promise 15).
  */
+import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TooLate } from '../../test/support/until.ts';
+import type { HookLog } from '../../sandbox/gitlab/state/hook-types.ts';
+import { TooLate, until } from '../../test/support/until.ts';
+import { SHUTDOWN_DELAY_SECONDS, startBalancer } from './balancer.ts';
 import type { Life } from './lives.ts';
 import { dueTaken, resumeAfter } from './resume.ts';
 import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
-import { oneRunEach, refusedHooks } from './watch.ts';
+import { hookAnswers, oneRunEach, refusedHooks } from './watch.ts';
 import { ask, say } from './work.ts';
 
 /** A process ends within so long (promise 15). */
@@ -18,6 +22,9 @@ const TAKEN_MS = 10_000;
 const LOAD_MS = 150;
 /** Everything takes a little longer, so that something is under way whenever a process is told to stop. */
 const SLOW = 'intake.stored:delay=200,delivery.claimed:delay=200';
+
+/** A webhook that is under way has all arrived so long after a process was told to stop: it listens no more by then. */
+const ARRIVED_MS = SHUTDOWN_DELAY_SECONDS * 1000 + 1_000;
 
 /** Comments on an issue until it is stopped. */
 function load({ place, project }: RowStage, iid: number): () => Promise<void> {
@@ -34,11 +41,36 @@ function load({ place, project }: RowStage, iid: number): () => Promise<void> {
   };
 }
 
+/** Sends a webhook once more, its second half later; what came instead of 200, or null. */
+async function sendSlowly(
+  { url, requestHeaders, requestData }: HookLog,
+  port: number,
+): Promise<string | null> {
+  const body = Buffer.from(JSON.stringify(requestData));
+  const half = body.length >> 1;
+  const headers = { ...requestHeaders, 'Content-Length': body.length };
+  const call = request({ port, path: new URL(url).pathname, method: 'POST', headers });
+  const answered = new Promise<string | null>((resolve) => {
+    call.once('error', ({ message }) => resolve(`a slow webhook was not answered: ${message}`));
+    call.once('response', (answer) => {
+      answer.resume();
+      const bad = answer.statusCode === 200 ? null : `a slow webhook got ${answer.statusCode}`;
+      resolve(bad);
+    });
+  });
+  call.write(body.subarray(0, half));
+  await sleep(ARRIVED_MS);
+  call.end(body.subarray(half));
+  return answered;
+}
+
 async function begin(stage: RowStage): Promise<Cycles> {
   const { place, project, measured, counted } = stage;
   const restart = async (life: Life): Promise<string | null> => {
+    const [webhook] = project.hooks.flatMap(({ logs }) => logs);
+    const slow = life.role === 'web' && webhook ? sendSlowly(webhook, life.port) : null;
     const asked = performance.now();
-    const bad = await life.stop();
+    const bad = (await life.stop()) ?? (await slow);
     const took = performance.now() - asked;
     counted.set('slowest exit', Math.max(counted.get('slowest exit') ?? 0, took));
     const left = life.role === 'worker' ? await resumeAfter(place, life.pid) : null;
@@ -46,7 +78,7 @@ async function begin(stage: RowStage): Promise<Cycles> {
     if (taken !== null) measured.push(taken);
     life.start(SLOW);
     await life.ready();
-    if (bad !== null) return bad;
+    if (bad !== null) return `${life.name}: ${bad}`;
     if (left !== null) return `${life.name} left work under its lease for ${Math.round(left)} ms`;
     if (took > EXIT_MS) throw new TooLate(`${life.name} took ${Math.round(took)} ms to end`);
     if (taken !== null && taken > TAKEN_MS)
@@ -54,6 +86,12 @@ async function begin(stage: RowStage): Promise<Cycles> {
     return null;
   };
   await Promise.all(place.lives.map(restart));
+  const balancer = place.lines.bot;
+  const webs = balancer.targets.length;
+  const endBalancer = await startBalancer(balancer, place.lives);
+  const allIn = (): Promise<void> =>
+    until(() => balancer.targets.length === webs, TAKEN_MS, 'the balancer to send to all');
+  const before = balancer.passedOver;
   return {
     cycle: async (index, random) => {
       const iid = await ask(place, project, `Cycle ${index}`, 'label');
@@ -63,6 +101,8 @@ async function begin(stage: RowStage): Promise<Cycles> {
         for (const life of place.lives) {
           await ask(place, project, `Cycle ${index}, ${life.name}`, 'label');
           await sleep(random.int(LOAD_MS));
+          await allIn();
+          await until(() => hookAnswers(project).all > 0, TAKEN_MS, 'a first webhook');
           failure ??= await restart(life);
         }
       } finally {
@@ -70,7 +110,12 @@ async function begin(stage: RowStage): Promise<Cycles> {
       }
       return failure;
     },
-    look: (history) => refusedHooks(project) ?? oneRunEach(project, history),
+    rest: endBalancer,
+    look: (history) => {
+      const closed = balancer.passedOver - before;
+      if (closed > 0) return `the balancer met a closed door ${closed} times`;
+      return refusedHooks(project) ?? oneRunEach(project, history);
+    },
   };
 }
 
@@ -81,6 +126,10 @@ export const rollingRestarts: FaultRow = {
   on: ['postgres'],
   runs: { ci: 1, full: 24 },
   batch: 4,
+  place: {
+    name: 'behind a balancer that checks',
+    env: { AUTODEV_SHUTDOWN_DELAY_SECONDS: String(SHUTDOWN_DELAY_SECONDS) },
+  },
   begin,
   figure: ({ measured }) => {
     if (measured.length === 0) return null;
@@ -89,6 +138,12 @@ export const rollingRestarts: FaultRow = {
   },
   told: ({ counted }) => `slowest exit ${Math.round(counted.get('slowest exit') ?? 0)} ms`,
   mutants: [
+    {
+      name: 'a process that is told to stop says so before it stops listening',
+      file: 'bot/main.ts',
+      from: '      await sleep(config.shutdownDelayMs);\n',
+      to: '',
+    },
     {
       name: 'requests under way are answered before the end',
       file: 'bot/http/app.ts',

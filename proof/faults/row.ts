@@ -62,7 +62,7 @@ export interface FaultRow {
   /** Whether two processes, one that listens and one that works, are enough for the short form; default: no. */
   twoProcesses?: true;
   /** What else a place of this row is like; rows with the same name for it share one. */
-  place?: { name: string } & Pick<PlaceOptions, 'flagsOf' | 'diskMb'>;
+  place?: { name: string } & Pick<PlaceOptions, 'flagsOf' | 'diskMb' | 'env'>;
   /** Why it cannot be played on this machine; null: it can. */
   missing?: () => string | null;
   /** Begins a batch on a place whose processes run. */

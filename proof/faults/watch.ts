@@ -7,6 +7,8 @@ import type { Place } from './place.ts';
 const STATUS = '<!-- autodev:status -->';
 /** A missed webhook is made up for within so long (promise 2). */
 const FOUND_MS = 90_000;
+/** Characters of an answer that a failure tells. */
+const SAID = 200;
 
 /** Which of the bot's processes ended by themselves, as a failure; null: none. */
 export function endedAlone(place: Place): string | null {
@@ -39,10 +41,15 @@ export function allCompleted(project: Project, { runs }: History): string | null
   return wrong.length === 0 ? null : `a run ended as ${wrong.join(', ')}`;
 }
 
-/** The project's webhooks so far, and the answers to those that were not answered with 2xx. */
+/** The project's webhooks so far, and what came instead of an answer with 2xx. */
 export function hookAnswers(project: Project): { all: number; refusals: string[] } {
-  const answers = project.hooks.flatMap((hook) => hook.logs).map((log) => log.responseStatus);
-  return { all: answers.length, refusals: answers.filter((answer) => !/^2\d\d$/.test(answer)) };
+  const logs = project.hooks.flatMap((hook) => hook.logs);
+  const refused = logs.filter(({ responseStatus }) => !/^2\d\d$/.test(responseStatus));
+  const refusals = refused.map(
+    ({ responseStatus, responseBody, executionDuration }) =>
+      `${responseStatus} after ${executionDuration.toFixed(1)} s, ${responseBody.slice(0, SAID)}`,
+  );
+  return { all: logs.length, refusals };
 }
 
 /** Webhooks of the project that were not answered with 2xx, as a failure; null: none. */

@@ -27,6 +27,7 @@ beforeAll(async () => {
     ...world.env,
     AUTODEV_PUBLIC_URL: `http://127.0.0.1:${port}`,
     AUTODEV_LOG_LEVEL: 'silent',
+    AUTODEV_SHUTDOWN_DELAY_SECONDS: '2',
     PORT: String(port),
   };
 });
@@ -116,7 +117,14 @@ describe('a new installation', () => {
       60_000,
       "the bot's reply",
     );
-    await stopBot('SIGTERM');
+    const ended = stopBot('SIGTERM');
+    const answers = async (route: string): Promise<number> =>
+      (await fetch(`${env['AUTODEV_PUBLIC_URL']}${route}`)).status;
+    await until(async () => (await answers('/readyz')) === 503, 1_500, 'the bot to say it stops');
+    // Balancers have to be asked to look elsewhere before anybody is turned away (R27).
+    expect(await answers('/healthz')).toBe(200);
+    await ended;
+    await expect(answers('/healthz')).rejects.toThrow();
 
     const told = await cli('explain', `${world.gitlab.url}/shop/cart/-/issues/1`);
     expect(told).toMatchObject({ code: 0, err: '' });

@@ -92,4 +92,17 @@ describe('health', () => {
     expect((await get(other.url, '/healthz')).status).toBe(200);
     await other.close();
   });
+
+  test('one that is told to stop is not ready, keeps no connection, and still answers (R27)', async () => {
+    const other = await startWeb({ db: store, intake: { webhooks }, stopping: () => true });
+    expect(await get(other.url, '/readyz')).toMatchObject({
+      status: 503,
+      json: { status: 'stopping' },
+    });
+    expect(await get(other.url, '/healthz')).toMatchObject({
+      status: 200,
+      headers: { connection: 'close' },
+    });
+    await other.close();
+  });
 });

@@ -53,6 +53,7 @@ export async function startWeb(options: WebOptions): Promise<Web> {
   const app = createApp({
     ...common,
     version: '0.0.0',
+    stopping: () => false,
     templates: { 'autodev.yml': 'template: text\n', 'jobs/deploy.yml': 'deploy: text\n' },
     gateway: (_request, response) => void response.status(404).end(),
     ...options,

@@ -196,6 +196,7 @@ async function post(
       responseBody: (await response.text()).slice(0, KEPT_RESPONSE),
     };
   } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error));
+    const { cause } = error as Error;
+    return failed(String(cause instanceof Error ? cause : error));
   }
 }
