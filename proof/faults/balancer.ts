@@ -3,51 +3,55 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Life } from './lives.ts';
 import type { Proxy } from './proxy.ts';
 
-/** Between two checks of a process, and how long one may take. */
+/** Between two checks of a process, and how long one may take: a busy machine takes its time. */
 const CHECK_MS = 500;
+const SILENT_MS = 5_000;
 /**
  * What a process has to be given to say that it stops, in whole seconds: its last good answer may have come
  * right before it was told to, two more checks, and the time that a busy machine takes for them.
  */
-export const SHUTDOWN_DELAY_SECONDS = 3;
+export const SHUTDOWN_DELAY_SECONDS = 5;
 
 /**
  * Starts to check the processes that listen, and goes on until the function that it resolves to is called, or all
- * processes are gone. The first check is over when it resolves.
+ * processes are gone. Each has been checked once when it resolves.
  */
 export async function startBalancer(
   proxy: Proxy,
   lives: readonly Life[],
 ): Promise<() => Promise<void>> {
   const all = proxy.targets;
-  const listening = lives.filter(({ role }) => role !== 'worker');
-  const check = async (): Promise<void> => {
-    const answers = await Promise.all(listening.map(({ port }) => isReady(port)));
-    proxy.targets = listening.filter((_, index) => answers[index]).map(({ port }) => port);
-  };
+  const ready = new Set(all);
   let told = false;
   const going = (): boolean => !told && lives.some((life) => life.alive());
-  await check();
-  const work = (async () => {
-    for (; going(); await sleep(CHECK_MS)) await check();
-  })();
+  const check = async (port: number): Promise<void> => {
+    const answer = await isReady(port);
+    // One that says nothing stays what it was.
+    if (answer === true) ready.add(port);
+    if (answer === false) ready.delete(port);
+    proxy.targets = all.filter((one) => ready.has(one));
+  };
+  await Promise.all(all.map(check));
+  const work = all.map(async (port) => {
+    for (; going(); await sleep(CHECK_MS)) await check(port);
+  });
   return async () => {
     told = true;
-    await work;
+    await Promise.all(work);
     proxy.targets = all;
   };
 }
 
-async function isReady(port: number): Promise<boolean> {
+/** Null when nothing came in time. */
+async function isReady(port: number): Promise<boolean | null> {
   try {
-    const signal = AbortSignal.timeout(CHECK_MS);
     const answer = await fetch(`http://127.0.0.1:${port}/readyz`, {
-      signal,
       headers: { Connection: 'close' },
+      signal: AbortSignal.timeout(SILENT_MS),
     });
     await answer.body?.cancel();
     return answer.ok;
-  } catch {
-    return false;
+  } catch (error) {
+    return error instanceof Error && error.name === 'TimeoutError' ? null : false;
   }
 }
