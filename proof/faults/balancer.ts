@@ -4,7 +4,7 @@ import type { Life } from './lives.ts';
 import type { Proxy } from './proxy.ts';
 
 /** Between two checks of a process, and how long one may take: a busy machine takes its time. */
-const CHECK_MS = 500;
+const CHECK_MS = 2_000;
 const SILENT_MS = 5_000;
 /**
  * What a process has to be given to say that it stops, in whole seconds: its last good answer may have come

@@ -158,5 +158,5 @@ export const rollingRestarts: FaultRow = {
     },
   ],
   mutantPlace: { webs: 2, workers: 2 },
-  mutantRuns: 1,
+  mutantRuns: 2,
 };
