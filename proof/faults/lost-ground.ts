@@ -4,6 +4,7 @@
  * no more than before (R30).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CallRecord } from '../../sandbox/gitlab/rest/call-log.ts';
 import type { Project } from '../../sandbox/gitlab/state/types.ts';
 import { ACCESS } from '../../sandbox/gitlab/state/access-levels.ts';
 import { until } from '../../test/support/until.ts';
@@ -105,10 +106,11 @@ const LOSSES: readonly Loss[] = [
 ];
 
 /** Calls by the bot about this project since call number `from`. */
-function callsAbout({ world }: Place, { id }: Project, from: number): number {
+function callsAbout({ world }: Place, { id }: Project, from: number): CallRecord[] {
+  const about = new RegExp(`/projects/${id}(?![0-9])`);
   return world.gitlab.calls.all
     .slice(from)
-    .filter(({ user, path }) => user === 'autodev' && path.includes(`/projects/${id}`)).length;
+    .filter(({ user, path }) => user === 'autodev' && about.test(path));
 }
 
 /** What was lost; `early`: before anything can have ended well. */
@@ -146,7 +148,7 @@ function begin({ place, measured, counted, full, project: { path } }: RowStage):
       const asked = calls.all.length;
       await ask(place, project, `Cycle ${index}`, 'label');
       const wrote = (): boolean =>
-        calls.all.slice(asked).some(({ user, method }) => user === 'autodev' && method !== 'GET');
+        callsAbout(place, project, asked).some(({ method }) => method !== 'GET');
       await until(wrote, BEGUN_MS, 'the bot to write');
       await sleep(random.int(AFTER_MS));
       const early = (await loss.take(place, project)) === true;
@@ -155,7 +157,7 @@ function begin({ place, measured, counted, full, project: { path } }: RowStage):
       const from = calls.all.length;
       const ms = full ? COUNTED_MS.full : COUNTED_MS.ci;
       await sleep(ms);
-      measured.push((callsAbout(place, project, from) * 1_000) / ms);
+      measured.push((callsAbout(place, project, from).length * 1_000) / ms);
       return endedAlone(place);
     },
     look: (history) => {
