@@ -19,7 +19,7 @@ const EXIT_MS = 25_000;
 /** What was due when it had ended is taken up by others within so long; nothing is left under its leases. */
 const TAKEN_MS = 10_000;
 /** Pause between the comments that people write meanwhile. */
-const LOAD_MS = 150;
+const LOAD_MS = 250;
 /** Everything takes a little longer, so that something is under way whenever a process is told to stop. */
 const SLOW = 'intake.stored:delay=200,delivery.claimed:delay=200';
 
