@@ -2,8 +2,8 @@
  * The load generator, a process of its own: signed webhooks over keep-alive connections of loopback, a
  * bounded number of them for a bounded time. Takes its plan as JSON, prints its outcome as JSON.
  */
-import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openConnections } from './connections.ts';
 import { payloads, type Kind } from './payloads.ts';
 
 export interface LoadPlan {
@@ -33,14 +33,14 @@ export interface LoadOutcome {
 const MOST_REQUESTS = 200_000;
 
 async function main(plan: LoadPlan): Promise<LoadOutcome> {
-  const agent = new Agent({ keepAlive: true, maxSockets: plan.connections });
+  const connections = openConnections(plan.url, plan.connections);
   const make = payloads(plan.sends, plan.secret, plan.seed);
   const latencies: number[] = [];
   const next = { number: 0 };
   let failed = 0;
   const one = async (due: number): Promise<void> => {
     const { headers, body } = make((next.number += 1));
-    const status = await post(plan.url, agent, headers, body);
+    const status = await connections.post(headers, body);
     if (status < 200 || status > 299) failed += 1;
     latencies.push(performance.now() - due);
   };
@@ -63,24 +63,8 @@ async function main(plan: LoadPlan): Promise<LoadOutcome> {
     await Promise.all(waiting);
   }
   const took = (performance.now() - started) / 1000;
-  agent.destroy();
+  connections.close();
   return { requests: latencies.length, failed, perSecond: latencies.length / took, latencies };
-}
-
-function post(
-  url: string,
-  agent: Agent,
-  headers: Record<string, string | number>,
-  body: Buffer,
-): Promise<number> {
-  return new Promise((resolve) => {
-    const call = request(url, { method: 'POST', agent, headers }, (response) => {
-      response.resume();
-      response.on('end', () => resolve(response.statusCode ?? 0));
-    });
-    call.on('error', () => resolve(0));
-    call.end(body);
-  });
 }
 
 if (import.meta.main) {
