@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=16
+#!/usr/bin/env -S node --max-semi-space-size=8 --max-old-space-size=1024
 /** The `autodev` command: one file per sub-command. */
 import { Command, CommanderError } from 'commander';
 import { ForgeError } from '../forge/errors.ts';

@@ -96,10 +96,13 @@ test('assemble.sh makes a bot and a job that start', () => {
   expect(help).toMatchObject({ status: 0 });
   expect(help.output).toContain('serve');
 
-  // As the image starts it, and `npm start`: a young generation that grows with the machine's memory costs more than
-  // it saves (docs/bench.md).
+  // As the image starts it, and `npm start`: generations that grow with the machine's memory cost more than they
+  // save (docs/bench.md).
   const [first = ''] = readFileSync(join(bot, 'dist/autodev.mjs'), 'utf8').split('\n');
-  const options = /^#!\/usr\/bin\/env -S node (--max-semi-space-size=\d+)$/.exec(first)?.[1];
+  const options =
+    /^#!\/usr\/bin\/env -S node (--max-semi-space-size=\d+ --max-old-space-size=\d+)$/.exec(
+      first,
+    )?.[1];
   const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
