@@ -41,11 +41,15 @@ export function openConnections(url: string, count: number): Connections {
   };
   const read = (connection: Connection, part: Buffer): void => {
     const { arrived, answered } = connection;
-    connection.arrived = arrived === null ? part : Buffer.concat([arrived, part]);
-    const answer = answered === null ? 'none' : wholeAnswer(connection.arrived);
-    if (answer === 'more') return;
-    if (answer === 'none' || answered === null) {
+    if (answered === null) {
+      // Nobody asked; the next answer could not be told from this.
       connection.socket.destroy();
+      return;
+    }
+    const bytes = arrived === null ? part : Buffer.concat([arrived, part]);
+    const answer = answerIn(bytes);
+    if (answer === null) {
+      connection.arrived = bytes;
       return;
     }
     Object.assign(connection, { arrived: null, answered: null });
@@ -89,21 +93,23 @@ export function openConnections(url: string, count: number): Connections {
 
 interface Answer {
   status: number;
-  /** The server closes the connection after it. */
+  /** Nothing can follow it on its connection. */
   last: boolean;
 }
 
-/** An answer that is there to its end (RFC 9112 §6.3); `none` for what is not one. */
-function wholeAnswer(bytes: Buffer): Answer | 'more' | 'none' {
+const NO_ANSWER: Answer = { status: 0, last: true };
+
+/** The answer that is there to its end (RFC 9112 §6.3), or null while more has to come. */
+function answerIn(bytes: Buffer): Answer | null {
   const end = bytes.indexOf('\r\n\r\n');
-  if (end === -1) return 'more';
+  if (end === -1) return null;
   const head = bytes.toString('latin1', 0, end);
   const status = /^HTTP\/1\.1 (\d{3})/.exec(head)?.[1];
-  if (status === undefined) return 'none';
+  if (status === undefined) return NO_ANSWER;
   const answer = { status: Number(status), last: /\r\nconnection: *close/i.test(head) };
   const body = bytes.subarray(end + 4);
   const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-  if (length !== undefined) return body.length < Number(length) ? 'more' : answer;
-  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return 'none';
-  return body.subarray(-5).toString('latin1') === '0\r\n\r\n' ? answer : 'more';
+  if (length !== undefined) return body.length < Number(length) ? null : answer;
+  if (!/\r\ntransfer-encoding: *chunked/i.test(head)) return NO_ANSWER;
+  return body.subarray(-5).toString('latin1') === '0\r\n\r\n' ? answer : null;
 }

@@ -96,8 +96,8 @@ test('assemble.sh makes a bot and a job that start', () => {
   expect(help).toMatchObject({ status: 0 });
   expect(help.output).toContain('serve');
 
-  // As the image starts it, and `npm start`: generations that grow with the machine's memory cost more than they
-  // save (docs/bench.md).
+  // As the image starts it, `npm start` and `npm run dev`: generations that grow with the machine's memory cost
+  // more than they save (docs/bench.md).
   const [first = ''] = readFileSync(join(bot, 'dist/autodev.mjs'), 'utf8').split('\n');
   const options =
     /^#!\/usr\/bin\/env -S node (--max-semi-space-size=\d+ --max-old-space-size=\d+)$/.exec(
@@ -107,6 +107,7 @@ test('assemble.sh makes a bot and a job that start', () => {
     scripts: Record<string, string>;
   };
   expect(scripts['start']).toBe(`node ${options} bot/cli/main.ts serve`);
+  expect(scripts['dev']).toBe(`node ${options} --watch bot/cli/main.ts serve`);
 
   // The job's bundle is alone in the image: no node_modules beside it or above it.
   const job = run(process.execPath, [join(out, 'job/autodev-job.mjs'), '--help'], join(out, 'job'));
