@@ -57,7 +57,7 @@ const COLUMNS = `id, repo_id as "repoId", run_id as "runId", attempt_id as "atte
 /**
  * Asks for an effect. On an existing key nothing changes, except for a status comment: its payload
  * is replaced, its revision grows and it is pending again (no later than it already was, when it
- * waited).
+ * waited). While it is applied, what it waited for is past: it is due again when it is asked for now.
  */
 export async function putEffect(
   db: Db,
@@ -68,8 +68,9 @@ export async function putEffect(
      values ($1, $2, $3, $4, $5, $6, now() + make_interval(secs => $7::float8))
      on conflict (key) do update set
        payload = excluded.payload, run_id = excluded.run_id, revision = effects.revision + 1,
-       not_before = case when effects.state = 'pending'
-         then least(effects.not_before, excluded.not_before) else excluded.not_before end,
+       not_before = case when effects.state <> 'pending'
+           or (effects.lease_until > now() and effects.not_before = effects.lease_until)
+         then excluded.not_before else least(effects.not_before, excluded.not_before) end,
        state = 'pending', attempts = 0, error = null, settled_at = null
      where effects.kind = '${COALESCED_KIND}' and excluded.kind = '${COALESCED_KIND}'
      returning id, revision = 1 as inserted`,
@@ -92,7 +93,8 @@ export async function putEffect(
 }
 
 /**
- * Takes an effect for `leaseSeconds` under a new fence; null when it is settled, not due or held.
+ * Takes an effect for `leaseSeconds` under a new fence; null when it is settled, not due or held. A status
+ * comment is not due before its lease ends, until it is asked for once more.
  */
 export async function claimEffect(
   db: Db,
@@ -102,7 +104,9 @@ export async function claimEffect(
 ): Promise<EffectRow | null> {
   const rows = await db.query<EffectRow>(
     `update effects set fence = fence + 1, attempts = attempts + 1, lease_owner = $2,
-       lease_until = now() + make_interval(secs => $3::float8)
+       lease_until = now() + make_interval(secs => $3::float8),
+       not_before = case when kind = '${COALESCED_KIND}'
+         then now() + make_interval(secs => $3::float8) else not_before end
      where id = $1 and state = 'pending' and not_before <= now()
        and (lease_until is null or lease_until <= now())
      returning ${COLUMNS}`,
@@ -134,7 +138,9 @@ export async function renewEffect(
   leaseSeconds: number,
 ): Promise<boolean> {
   const rows = await db.query(
-    `update effects set lease_until = now() + make_interval(secs => $3::float8)
+    `update effects set lease_until = now() + make_interval(secs => $3::float8),
+       not_before = case when not_before = lease_until
+         then now() + make_interval(secs => $3::float8) else not_before end
      where id = $1 and fence = $2 and state = 'pending' and lease_owner is not null returning id`,
     [id, fence, leaseSeconds],
     'effects_renew',
@@ -144,7 +150,7 @@ export async function renewEffect(
 
 /**
  * How the end of a claim was taken: `settled`; `asked_again` when the revision moved meanwhile, so that the receipt
- * is kept and the effect is due again at once; `lost` when another claim took over, and nothing is written.
+ * is kept and the effect is due again when it was asked for; `lost` when another claim took over, and nothing is written.
  */
 export type EffectEnd = 'settled' | 'asked_again' | 'lost';
 

@@ -152,7 +152,7 @@ async function settle(
   });
   if (delivery !== null) ring(deps, { name: 'delivery', id: delivery });
   if (end === 'asked_again') {
-    // The revision moved while it was written, so it is due at once.
+    // The revision moved while it was written: it may be due at once.
     deps.queue.add({ name: 'effect', id: row.id }).catch(() => undefined);
   }
   deps.log.debug({ effect: row.id, project: repo.path, end }, 'effect settled');

@@ -287,6 +287,40 @@ export function effects(db: () => Store): void {
     expect(await dueIds(dueEffects, db(), 1_000)).toContain(id);
   });
 
+  test('what is asked for with a pause while it is applied waits for that pause', async () => {
+    const work = await newWork(db());
+    const { id } = await putEffect(db(), statusComment(work, 1));
+    const claim = await claimEffect(db(), id, 'me', LONG_LEASE);
+    expect(await renewEffect(db(), id, 1, LONG_LEASE)).toBe(true);
+    await putEffect(db(), statusComment(work, 2, { delaySeconds: 3_600 }));
+    expect(await settleEffect(db(), id, 1, claim?.revision ?? 0, { state: 'done' })).toBe(
+      'asked_again',
+    );
+    expect(await dueIds(dueEffects, db(), 1_000)).not.toContain(id);
+    expect(await claimEffect(db(), id, 'me', LONG_LEASE)).toBeNull();
+  });
+
+  test('what is asked for at once while it is applied waits for no later wish', async () => {
+    const work = await newWork(db());
+    const { id } = await putEffect(db(), statusComment(work, 1));
+    const claim = await claimEffect(db(), id, 'me', LONG_LEASE);
+    await putEffect(db(), statusComment(work, 2));
+    await putEffect(db(), statusComment(work, 3, { delaySeconds: 3_600 }));
+    expect(await renewEffect(db(), id, 1, LONG_LEASE)).toBe(true);
+    await settleEffect(db(), id, 1, claim?.revision ?? 0, { state: 'done' });
+    expect(await claimEffect(db(), id, 'me', LONG_LEASE)).toMatchObject({ payload: { run: 3 } });
+  });
+
+  test('a status comment whose worker is killed is due when its lease ends', async () => {
+    const work = await newWork(db());
+    const { id } = await putEffect(db(), statusComment(work, 1));
+    expect(await claimEffect(db(), id, 'dead', SHORT_LEASE)).not.toBeNull();
+    expect(await dueIds(dueEffects, db(), 1_000)).not.toContain(id);
+    const due = async (): Promise<boolean> => (await dueIds(dueEffects, db(), 1_000)).includes(id);
+    await until(due, 5_000, 'the end of the lease');
+    expect(await claimEffect(db(), id, 'me', LONG_LEASE)).toMatchObject({ fence: 2 });
+  });
+
   test('a retry waits, and says why', async () => {
     const work = await newWork(db());
     const { id } = await putEffect(db(), reply(work));
