@@ -156,6 +156,8 @@ test.concurrent(
     weather.hooks({ hookId }, { kind: 'duplicate', copies: 3 }, { times: Infinity });
     await stage.tell('Late hooks', { project, turns: QUICK }, async (story) => {
       const asked = await story.comment('sam', '/autodev implement');
+      // Found in one poll, the label might come first, and the command would be refused for its run.
+      await story.expectReactions(asked, ['eyes']);
       await story.label('sam', 'autodev');
       await story.ends('done');
       await stage.settled();
