@@ -79,7 +79,9 @@ export function readEnv(env: Env = process.env): EnvResult {
     shutdownDelayMs:
       1000 *
       read.integer('AUTODEV_SHUTDOWN_DELAY_SECONDS', {
-        ...{ fallback: 0, most: MAX_SHUTDOWN_DELAY_SECONDS, what: 'whole seconds' },
+        fallback: 0,
+        most: MAX_SHUTDOWN_DELAY_SECONDS,
+        what: 'whole seconds',
       }),
     databaseUrl: read.optionalUrl('DATABASE_URL', ['postgres:', 'postgresql:']),
     redisUrl: read.optionalUrl('REDIS_URL', ['redis:', 'rediss:']),
