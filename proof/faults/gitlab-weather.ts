@@ -9,7 +9,7 @@ import type { Random } from '../random.ts';
 import type { Place } from './place.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
 import { settle } from './settle.ts';
-import { endedAlone, oneRunEach } from './watch.ts';
+import { endedAlone, oneRunEach, wrote } from './watch.ts';
 import { ask } from './work.ts';
 
 /** Half an hour in small: waits between tries are not compressed, and grow to a minute in the full form. */
@@ -40,12 +40,6 @@ function breakDown(place: Place, random: Random): void {
   weather.calls({ token }, { kind: 'drop_reply' }, { times: Infinity });
 }
 
-/** Whether the bot has written anything since call number `from`. */
-function wrote(place: Place, from: number): boolean {
-  const { all } = place.world.gitlab.calls;
-  return all.slice(from).some(({ user, method }) => user === 'autodev' && method !== 'GET');
-}
-
 /** Calls by the bot in the busiest second since then. */
 function peakSince(place: Place, from: number): number {
   const own = place.world.gitlab.calls.all.filter(
@@ -73,7 +67,7 @@ function begin({ place, project, measured, counted, full }: RowStage): Cycles {
       // It goes away in the middle of work, not between two tasks.
       const seen = place.world.gitlab.calls.all.length;
       await wish(index, 'right before');
-      await until(() => wrote(place, seen), WRITE_MS, 'the bot to write');
+      await until(() => wrote(place, project, seen), WRITE_MS, 'the bot to write');
       breakDown(place, random);
       await wish(index, 'while it is away');
       await sleep(full ? AWAY_MS.full : AWAY_MS.ci);

@@ -4,13 +4,12 @@
  * no more than before (R30).
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CallRecord } from '../../sandbox/gitlab/rest/call-log.ts';
 import type { Project } from '../../sandbox/gitlab/state/types.ts';
 import { ACCESS } from '../../sandbox/gitlab/state/access-levels.ts';
 import { until } from '../../test/support/until.ts';
 import type { History } from './history.ts';
 import type { Place } from './place.ts';
-import { endedAlone } from './watch.ts';
+import { callsAbout, endedAlone, wrote } from './watch.ts';
 import type { Cycles, FaultRow, RowStage } from './row.ts';
 import { ask } from './work.ts';
 
@@ -105,14 +104,6 @@ const LOSSES: readonly Loss[] = [
   },
 ];
 
-/** Calls by the bot about this project since call number `from`. */
-function callsAbout({ world }: Place, { id }: Project, from: number): CallRecord[] {
-  const about = new RegExp(`/projects/${id}(?![0-9])`);
-  return world.gitlab.calls.all
-    .slice(from)
-    .filter(({ user, path }) => user === 'autodev' && about.test(path));
-}
-
 /** What was lost; `early`: before anything can have ended well. */
 interface Lost {
   project: Project;
@@ -147,9 +138,7 @@ function begin({ place, measured, counted, full, project: { path } }: RowStage):
       const { calls } = place.world.gitlab;
       const asked = calls.all.length;
       await ask(place, project, `Cycle ${index}`, 'label');
-      const wrote = (): boolean =>
-        callsAbout(place, project, asked).some(({ method }) => method !== 'GET');
-      await until(wrote, BEGUN_MS, 'the bot to write');
+      await until(() => wrote(place, project, asked), BEGUN_MS, 'the bot to write');
       await sleep(random.int(AFTER_MS));
       const early = (await loss.take(place, project)) === true;
       losses.push({ project, loss, early });

@@ -12,6 +12,8 @@ import { ask } from './work.ts';
 /** Share of calls with a fault, and of runs that must end well. */
 const FAULTY = 0.3;
 const WELL = 0.99;
+/** The short form lets no more calls fail one after the other: each doubles the cool-down that all wait for. */
+const IN_A_ROW = { full: Infinity, ci: 2 };
 /** Model calls of each job. */
 const CALLS = 4;
 /** Strikes make cool-downs of a provider longer, and runs wait for them. */
@@ -34,15 +36,18 @@ function faultOf(random: Random): Fault {
   return random.pick(kinds)();
 }
 
-function begin({ place, project, counted }: RowStage): Cycles {
+function begin({ place, project, counted, full }: RowStage): Cycles {
   const { steer } = place.ci;
   const count = (what: string): void => void counted.set(what, (counted.get(what) ?? 0) + 1);
+  const most = full ? IN_A_ROW.full : IN_A_ROW.ci;
   let chance: Random | null = null;
+  let inARow = 0;
   steer.calls = CALLS;
   steer.stream = () => chance?.chance(0.5) ?? false;
   steer.modelFault = () => {
     count('calls');
-    if (chance?.chance(FAULTY) !== true) return null;
+    inARow = chance?.chance(FAULTY) === true && inARow < most ? inARow + 1 : 0;
+    if (chance === null || inARow === 0) return null;
     count('faults');
     return faultOf(chance);
   };

@@ -70,8 +70,9 @@ async function begin(stage: RowStage): Promise<Cycles> {
     const [webhook] = project.hooks.flatMap(({ logs }) => logs);
     const slow = life.role === 'web' && webhook ? sendSlowly(webhook, life.port) : null;
     const asked = performance.now();
-    const bad = (await life.stop()) ?? (await slow);
+    const badEnd = await life.stop();
     const took = performance.now() - asked;
+    const bad = badEnd ?? (await slow);
     counted.set('slowest exit', Math.max(counted.get('slowest exit') ?? 0, took));
     const left = life.role === 'worker' ? await resumeAfter(place, life.pid) : null;
     const taken = life.role === 'worker' ? await dueTaken(place, TAKEN_MS) : null;
@@ -98,11 +99,11 @@ async function begin(stage: RowStage): Promise<Cycles> {
       const stop = load(stage, iid);
       let failure: string | null = null;
       try {
+        await until(() => hookAnswers(project).all > 0, TAKEN_MS, 'a first webhook');
         for (const life of place.lives) {
           await ask(place, project, `Cycle ${index}, ${life.name}`, 'label');
           await sleep(random.int(LOAD_MS));
           await allIn();
-          await until(() => hookAnswers(project).all > 0, TAKEN_MS, 'a first webhook');
           failure ??= await restart(life);
         }
       } finally {

@@ -1,4 +1,5 @@
 /** What several rows look at besides the checker. */
+import type { CallRecord } from '../../sandbox/gitlab/rest/call-log.ts';
 import type { Project } from '../../sandbox/gitlab/state/types.ts';
 import { until } from '../../test/support/until.ts';
 import type { History } from './history.ts';
@@ -21,6 +22,19 @@ export function allBegun(project: Project): Promise<void> {
   const begun = (): boolean =>
     project.issues.every(({ notes }) => notes.some(({ body }) => body.includes(STATUS)));
   return until(begun, FOUND_MS, 'every issue to be begun with');
+}
+
+/** Calls by the bot about this project since call number `from`. */
+export function callsAbout({ world }: Place, { id }: Project, from: number): CallRecord[] {
+  const about = new RegExp(`/projects/${id}(?![0-9])`);
+  return world.gitlab.calls.all
+    .slice(from)
+    .filter(({ user, path }) => user === 'autodev' && about.test(path));
+}
+
+/** Whether the bot has written anything to the project since call number `from`. */
+export function wrote(place: Place, project: Project, from: number): boolean {
+  return callsAbout(place, project, from).some(({ method }) => method !== 'GET');
 }
 
 /** Every issue of the project has exactly one run; what is wrong, or null. */
