@@ -7,6 +7,7 @@ import { Redis } from 'ioredis';
 import type { Place } from './place.ts';
 import { dueTaken } from './resume.ts';
 import { quantile, type Cycles, type FaultRow, type RowStage } from './row.ts';
+import { settle } from './settle.ts';
 import { endedAlone, oneRunEach, refusedHooks } from './watch.ts';
 import { ask } from './work.ts';
 
@@ -16,6 +17,8 @@ const KINDS = ['killed', 'emptied', 'full', 'read-only', 'silent'] as const;
 /** Work under way when it happens, and longest absence. */
 const BEFORE_MS = 500;
 const AWAY_MS = { ci: 500, full: 3_000 };
+/** All that was asked for is over so long after the last time; in the short form others wait for it. */
+const OVER_MS = { ci: 60_000, full: 180_000 };
 /** Nobody listens on this port: a replica of it has no master. */
 const NO_MASTER = '1';
 
@@ -73,6 +76,7 @@ function begin({ place, project, measured, counted, full }: RowStage): Cycles {
         ? `what was due lay still for ${Math.round(ms)} ms after Redis was ${kind}`
         : endedAlone(place);
     },
+    rest: () => settle(place, full ? OVER_MS.full : OVER_MS.ci),
     look: (history) => oneRunEach(project, history),
   };
 }
